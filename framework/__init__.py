@@ -1,0 +1,1 @@
+"""The bundled AI framework. Useful alone; computes with `kernels`, knows nothing of the site."""

@@ -1,0 +1,1 @@
+"""The Django site: tasks, claims, pull requests, boards, reviews, rewards."""
