@@ -1,6 +1,6 @@
 """What hub and worker say to each other: plain records, to and from JSON. Standard library only.
 
-Not in charge of transport (`client.py`, `hub/api/worker.py`) nor of what the words of a reason are (`messages.py`).
+Not in charge of transport (`client.py`, `hub/api/worker.py`) nor of the words of a reason (`messages.py`).
 
 Every record is a frozen dataclass; `to_json` gives what `json.dumps` takes, `from_json` refuses anything that
 does not fit, naming the field and the value. Files travel as a bundle: path -> bytes, base64 in JSON.
@@ -71,8 +71,7 @@ class Record:
     """Base of every message: strict conversion from and to JSON values."""
 
     def to_json(self) -> dict[str, Any]:
-        assert dataclasses.is_dataclass(self)
-        return {f.name: _dump(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {f.name: _dump(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
 
     @classmethod
     def from_json(cls, data: object) -> Self:
@@ -152,8 +151,9 @@ class CaseResult(Record):
 class Measurement(Record):
     """One metric of one rank case, with its samples.
 
-    `ratio` is baseline over candidate (above 1 is faster), the geometric mean over process pairs of the ratio of
-    medians; `low` and `high` bound its 95 % t-interval. `pairs[i]` holds the samples (seconds a call) of pair i.
+    `ratio` is baseline over candidate (above 1 is faster), the geometric mean over process pairs of the ratio
+    of medians; `low` and `high` bound its 95 % t-interval. `pairs[i]` holds the samples of pair i, in seconds
+    a call.
     """
 
     case: str
@@ -191,7 +191,7 @@ class Result(Record):
     summary: Summary | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     log: str = ""  # bounded; build output and the guest's stdout and stderr, shown as text
-    seconds: dict[str, float] = field(default_factory=dict)  # wall time by step: build, check, time, timed_calls, …
+    seconds: dict[str, float] = field(default_factory=dict)  # by step: build, check, time, timed_calls, …
     artefact_sha256: str = ""
     sandboxed: bool = True
     version: int = VERSION
