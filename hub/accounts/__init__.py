@@ -1,0 +1,1 @@
+"""People: users, their roles, their tokens for git and the API."""

@@ -1,0 +1,1 @@
+"""JSON by audience; so far the workers."""

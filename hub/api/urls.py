@@ -1,0 +1,6 @@
+"""JSON paths, by audience."""
+
+from django.urls import URLPattern
+
+app_name = "api"
+urlpatterns: list[URLPattern] = []

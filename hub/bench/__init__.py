@@ -1,0 +1,1 @@
+"""Workers, jobs, attempts, verdicts, measurements: the database is the queue."""

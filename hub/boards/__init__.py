@@ -1,0 +1,1 @@
+"""Standings, computed from confirmed verdicts and never stored."""

@@ -1,0 +1,35 @@
+"""The hub's side of Celery: sends wake-ups to workers by name, runs the sweeper and the reaper (`jobs.py`)."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
+
+app = Celery("hub")
+app.conf.update(
+    broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://"),
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_default_queue="hub",
+    broker_connection_retry_on_startup=True,
+    # A wake-up that cannot be sent is re-sent by the sweeper: never let a page wait for a dead broker.
+    broker_transport_options={
+        "socket_connect_timeout": 2,
+        "socket_timeout": 30,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "max_retries": 1,
+    },
+    task_publish_retry=False,
+    worker_prefetch_multiplier=1,
+    imports=["hub.jobs"],
+    beat_schedule={
+        "sweep": {"task": "hub.sweep", "schedule": settings.SWEEP_SECONDS, "options": {"expires": 30}},
+    },
+    beat_schedule_filename=str(settings.DATA_DIR / "run" / "beat"),
+)

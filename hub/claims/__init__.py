@@ -1,0 +1,1 @@
+"""Who may work on which task, and until when."""

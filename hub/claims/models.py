@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hub.core.transitions import table
+
+
+class Claim(models.Model):
+    """A contributor's right to work on a task. A new try is a new row."""
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", _("waiting for an answer")
+        ACTIVE = "active", _("active")
+        FULFILLED = "fulfilled", _("fulfilled")
+        REFUSED = "refused", _("refused")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        RELEASED = "released", _("released")
+        EXPIRED = "expired", _("expired")
+        SUPERSEDED = "superseded", _("superseded")
+
+    moves = table(
+        State,
+        {
+            State.REQUESTED: (State.ACTIVE, State.REFUSED, State.WITHDRAWN, State.SUPERSEDED),
+            State.ACTIVE: (State.FULFILLED, State.RELEASED, State.EXPIRED, State.SUPERSEDED),
+            State.FULFILLED: (),
+            State.REFUSED: (),
+            State.WITHDRAWN: (),
+            State.RELEASED: (),
+            State.EXPIRED: (),
+            State.SUPERSEDED: (),
+        },
+    )
+
+    task = models.ForeignKey("catalog.Task", models.PROTECT, related_name="claims")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="claims")
+    state = models.CharField(max_length=12, choices=State)
+    slot = models.PositiveSmallIntegerField(null=True)  # which of the task's slots; null under `open`
+    proposal = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    hand_over = models.TextField(blank=True)  # note left on release
+    requested_at = models.DateTimeField()
+    active_since = models.DateTimeField(null=True)
+    last_activity_at = models.DateTimeField(null=True)  # pushes and pull request events only
+    pushed_at = models.DateTimeField(null=True)  # first push
+    extended_at = models.DateTimeField(null=True)  # the one self-service extension
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("task", "user"),
+                condition=Q(state__in=("requested", "active")),
+                name="claim_one_live_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=("task", "slot"), condition=Q(state="active"), name="claim_one_active_per_slot"
+            ),
+        ]

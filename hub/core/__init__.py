@@ -1,0 +1,1 @@
+"""What every app of the hub stands on: transitions, errors, clock, ids. No models."""

@@ -1,0 +1,1 @@
+"""Pull requests, patch sets, reviews, comments, merges."""

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hub.core.transitions import table
+
+
+class PullRequest(models.Model):
+    """The conversation about one branch. What it waits for is computed: `queries.stage`."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        MERGED = "merged", _("merged")
+        CLOSED = "closed", _("closed")
+
+    moves = table(
+        State,
+        {State.OPEN: (State.MERGED, State.CLOSED), State.CLOSED: (State.OPEN,), State.MERGED: ()},
+    )
+
+    task = models.ForeignKey("catalog.Task", models.PROTECT, related_name="pulls")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="pulls")
+    topic = models.CharField(max_length=63)
+    title = models.CharField(max_length=200)  # subject of the first commit
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    opened_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    merged_sha = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=("task", "author", "topic"), name="pull_one_per_branch"),
+            models.CheckConstraint(
+                condition=~Q(state="merged") | ~Q(merged_sha=""), name="pull_merged_needs_a_sha"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.author.username}/{self.topic}"
+
+
+class PatchSet(models.Model):
+    """One head commit of a pull request, with the commit of `main` that it stands on."""
+
+    pull = models.ForeignKey(PullRequest, models.PROTECT, related_name="patch_sets")
+    number = models.PositiveIntegerField()
+    head_sha = models.CharField(max_length=40)
+    base_sha = models.CharField(max_length=40)
+    revision = models.ForeignKey("catalog.TaskRevision", models.PROTECT, related_name="+")  # judged by this one
+    pushed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("number",)
+        constraints = [
+            models.UniqueConstraint(fields=("pull", "number"), name="patch_set_numbered_once"),
+        ]
+
+
+class Review(models.Model):
+    """What a mentor says of a patch set. It counts for that patch set alone."""
+
+    class Kind(models.TextChoices):
+        APPROVE = "approve", _("approves")
+        CHANGES = "changes", _("asks for changes")
+        COMMENT = "comment", _("comments")
+
+    patch_set = models.ForeignKey(PatchSet, models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
+    kind = models.CharField(max_length=8, choices=Kind)
+    body = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+
+
+class Comment(models.Model):
+    """A remark on a pull request, or on a line of a patch set's diff when `path` is set."""
+
+    class Side(models.TextChoices):
+        OLD = "old", _("before")
+        NEW = "new", _("after")
+
+    patch_set = models.ForeignKey(PatchSet, models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    path = models.CharField(max_length=255, blank=True)
+    side = models.CharField(max_length=3, choices=Side, default=Side.NEW)
+    line = models.PositiveIntegerField(null=True)
+    body = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+
+
+class MergeAttempt(models.Model):
+    """One try to land a patch set: its merge commit is judged first, then `main` moves."""
+
+    class State(models.TextChoices):
+        TESTING = "testing", _("being judged")
+        LANDED = "landed", _("landed")
+        REFUSED = "refused", _("refused")
+        CONFLICT = "conflict", _("conflict")
+        OUTDATED = "outdated", _("outdated")  # main or the branch moved meanwhile
+
+    moves = table(
+        State,
+        {
+            State.TESTING: (State.LANDED, State.REFUSED, State.OUTDATED),
+            State.LANDED: (),
+            State.REFUSED: (),
+            State.CONFLICT: (),
+            State.OUTDATED: (),
+        },
+    )
+
+    patch_set = models.ForeignKey(PatchSet, models.PROTECT, related_name="merge_attempts")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=8, choices=State)
+    main_sha = models.CharField(max_length=40)  # main as it was: moved by compare-and-swap from here
+    merge_sha = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)  # conflicting paths
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("patch_set",), condition=Q(state="testing"), name="merge_one_live_per_patch_set"
+            ),
+        ]

@@ -1,0 +1,1 @@
+"""Bare repositories and the git door. The only place that runs git."""

@@ -1,0 +1,193 @@
+"""Every setting of the site, read from the environment in this one place and checked at start.
+
+Not in charge of what a worker reads (`bench_runner/config.py`). The README lists the variables.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _flag(name: str, default: bool) -> bool:
+    value = os.environ.get(name, "1" if default else "0").strip().lower()
+    if value not in {"0", "1", "true", "false", "yes", "no"}:
+        raise ImproperlyConfigured(f"{name}={value!r}: give 1 or 0.")
+    return value in {"1", "true", "yes"}
+
+
+def _secret_key(folder: Path) -> str:
+    """The configured key, or one made on first start and kept for later starts."""
+    given = os.environ.get("SECRET_KEY", "")
+    if given:
+        if len(given) < 32:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY has {len(given)} characters: give at least 32 random ones."
+            )
+        return given
+    path = folder / "secret_key"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass  # another process was first, or an earlier start
+    return path.read_text()
+
+
+def _database(data_dir: Path) -> dict[str, object]:
+    url = os.environ.get("DATABASE_URL", "")
+    if not url or url.startswith("sqlite"):
+        name = dj_database_url.parse(url)["NAME"] if url else str(data_dir / "db.sqlite3")
+        # IMMEDIATE takes the write lock at BEGIN: deferred read-modify-write ends in "database is locked".
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": name,
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": (
+                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                    "PRAGMA busy_timeout=20000;PRAGMA cache_size=-20000;"
+                ),
+            },
+        }
+    try:
+        found = dj_database_url.parse(url)
+    except (ValueError, dj_database_url.UnknownSchemeError) as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL={url!r} is not understood: give postgres://user:password@host/name "
+            "or leave it unset for SQLite."
+        ) from error
+    # Persistent connections misbehave under ASGI; the pool is what works there.
+    return {**found, "CONN_MAX_AGE": 0, "OPTIONS": {**found.get("OPTIONS", {}), "pool": True}}
+
+
+def _site_url() -> str:
+    url = os.environ.get("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
+        raise ImproperlyConfigured(f"SITE_URL={url!r}: give scheme and host, such as https://hub.example.org")
+    return url
+
+
+DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve()
+GIT_ROOT = DATA_DIR / "git"
+TASKS_DIR = Path(os.environ.get("TASKS_DIR", BASE_DIR / "tasks")).resolve()
+DEBUG = _flag("DEBUG", False)
+DEMO = _flag("DEMO", False)
+SITE_URL = _site_url()
+SECRET_KEY = _secret_key(DATA_DIR / "secrets")
+ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", "").split(",") if h] or [
+    urlsplit(SITE_URL).hostname or "",
+    "127.0.0.1",
+    "localhost",
+]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "hub",  # management commands
+    "hub.accounts",
+    "hub.audit",
+    "hub.catalog",
+    "hub.repos",
+    "hub.claims",
+    "hub.pulls",
+    "hub.bench",
+    "hub.boards",
+    "hub.rewards",
+    "hub.web",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "hub.web.security.ContentSecurityPolicy",
+]
+
+ROOT_URLCONF = "hub.urls"
+ASGI_APPLICATION = "hub.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "hub.web.context.site",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": _database(DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "web:login"
+LOGIN_REDIRECT_URL = "web:home"
+LOGOUT_REDIRECT_URL = "web:home"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # served from the packages; no collectstatic step to forget
+
+# One limit from which soft and hard limit, lease, token life and visibility timeout follow.
+JOB_TIME_LIMIT_SECONDS = 600
+JOB_ATTEMPTS = 3
+SWEEP_SECONDS = 30
+WORKER_SILENT_SECONDS = 30  # a worker not heard for so long counts as offline
+
+# Pushes: bytes of one pack, and of the files that a pull request brings (a task may ask for less).
+GIT_MAX_PACK_BYTES = 8 * 1024 * 1024
+# Rate per contributor and task, sliding day.
+CHECK_JOBS_A_DAY = 20
+RANK_JOBS_A_DAY = 5
+
+if "pytest" in sys.modules:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests only: quick log-ins

@@ -1,0 +1,11 @@
+"""Where each path goes. Pages live in `hub/web`, JSON for workers in `hub/api`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("hub.web.urls")),
+    path("api/", include("hub.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""HTML pages. Thin: rules live in the apps and in `hub/flow.py`."""

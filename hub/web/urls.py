@@ -1,0 +1,6 @@
+"""Every page's path."""
+
+from django.urls import URLPattern
+
+app_name = "web"
+urlpatterns: list[URLPattern] = []
