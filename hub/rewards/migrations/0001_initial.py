@@ -6,30 +6,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('pulls', '0001_initial'),
+        ("pulls", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reward',
+            name="Reward",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('merge', 'merged work'), ('review', 'review'), ('mentor', 'mentoring'), ('reversal', 'reversal')], max_length=10)),
-                ('points', models.IntegerField()),
-                ('dedupe_key', models.CharField(max_length=120)),
-                ('at', models.DateTimeField()),
-                ('pull', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to='pulls.pullrequest')),
-                ('reverses', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversal', to='rewards.reward')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rewards', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("merge", "merged work"),
+                            ("review", "review"),
+                            ("mentor", "mentoring"),
+                            ("reversal", "reversal"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("points", models.IntegerField()),
+                ("dedupe_key", models.CharField(max_length=120)),
+                ("at", models.DateTimeField()),
+                (
+                    "pull",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to="pulls.pullrequest",
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversal",
+                        to="rewards.reward",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rewards",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'constraints': [models.UniqueConstraint(fields=('dedupe_key',), name='reward_paid_once')],
+                "ordering": ("-id",),
+                "constraints": [models.UniqueConstraint(fields=("dedupe_key",), name="reward_paid_once")],
             },
         ),
     ]

@@ -1,0 +1,83 @@
+"""Writes about people: signing up, tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from hub.accounts.models import ApiToken, User
+from hub.core import clock
+from hub.core.errors import BadInput
+from hub.core.ids import USERNAME, new_token, token_digest
+
+# Names that would read as a part of git's or the site's own namespace.
+RESERVED = frozenset({"main", "head", "heads", "tags", "refs", "for", "merge", "admin", "root", "git", "api"})
+TOKEN_DAYS_MOST = 365
+TOKENS_MOST = 20
+
+
+def sign_up(username: str, password: str, display_name: str = "") -> User:
+    """Create a contributor.
+
+    Raises:
+        BadInput: the name is taken, reserved or malformed, or the password is weak.
+    """
+    if not USERNAME.fullmatch(username) or username in RESERVED:
+        raise BadInput(
+            _(
+                "The username “%(name)s” cannot be used: take 2 to 32 small letters, digits and hyphens, "
+                "beginning with a letter or digit."
+            )
+            % {"name": username}
+        )
+    user = User(username=username, display_name=display_name.strip()[:80])
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise BadInput(" ".join(error.messages)) from error
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise BadInput(_("The username “%(name)s” is taken: choose another.") % {"name": username}) from error
+    return user
+
+
+def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken, str]:
+    """Make a personal token. The second value is its clear text: shown once, stored nowhere.
+
+    Raises:
+        BadInput: no name, a lifetime out of range, or too many tokens.
+    """
+    name = name.strip()[:60]
+    if not name:
+        raise BadInput(_("Give the token a name, such as the machine that will use it."))
+    if days is not None and not 1 <= days <= TOKEN_DAYS_MOST:
+        raise BadInput(
+            _("A lifetime of %(days)s days is not possible: choose 1 to %(most)s.")
+            % {"days": days, "most": TOKEN_DAYS_MOST}
+        )
+    now = clock.now()
+    if user.tokens.filter(revoked_at=None).count() >= TOKENS_MOST:
+        raise BadInput(_("You have %(most)s tokens: revoke one first.") % {"most": TOKENS_MOST})
+    clear = new_token("ts")
+    token = ApiToken.objects.create(
+        user=user,
+        name=name,
+        digest=token_digest(clear),
+        hint=clear[:8],
+        created_at=now,
+        expires_at=now + timedelta(days=days) if days is not None else None,
+    )
+    return token, clear
+
+
+def revoke_token(user: User, token_id: int) -> bool:
+    """Revoke one's own token; False if there is no such live token."""
+    own = ApiToken.objects.filter(pk=token_id, user=user, revoked_at=None)
+    return own.update(revoked_at=clock.now()) == 1

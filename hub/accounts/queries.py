@@ -1,0 +1,47 @@
+"""Reads about people and their tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from hub.accounts.models import ApiToken, User
+from hub.core import clock
+from hub.core.ids import token_digest
+
+USED_RESOLUTION = timedelta(minutes=1)  # `last_used_at` is written no more often than this
+
+
+def user_by_token(clear: str) -> User | None:
+    """The person a token belongs to; None if it is unknown, expired or revoked, or the account is closed."""
+    now = clock.now()
+    live = ApiToken.objects.filter(digest=token_digest(clear), revoked_at=None).filter(
+        Q(expires_at=None) | Q(expires_at__gt=now)
+    )
+    token = live.select_related("user").first()
+    if token is None or not token.user.is_active:
+        return None
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USED_RESOLUTION)
+    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+    return token.user
+
+
+def token_fault(clear: str) -> str:
+    """Why a token is refused, as a sentence for the terminal (English; git shows it as it is)."""
+    token = ApiToken.objects.filter(digest=token_digest(clear)).first()
+    if token is None:
+        return "This token is unknown."
+    if token.revoked_at is not None:
+        return f"The token “{token.name}” was revoked on {token.revoked_at:%Y-%m-%d}."
+    if token.expires_at is not None and token.expires_at <= clock.now():
+        return f"The token “{token.name}” expired on {token.expires_at:%Y-%m-%d}."
+    return f"The account of the token “{token.name}” is closed."
+
+
+def tokens_of(user: User) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(user=user, revoked_at=None)
+
+
+def mentors() -> QuerySet[User]:
+    return User.objects.filter(is_active=True, is_mentor=True)

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests import people
+
+
+@pytest.fixture
+def cast(db: None) -> people.Cast:
+    return people.create()
