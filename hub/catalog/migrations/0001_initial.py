@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,47 +14,99 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(unique=True)),
-                ('slug', models.SlugField(max_length=63, unique=True)),
-                ('state', models.CharField(choices=[('published', 'published'), ('retired', 'retired')], default='published', max_length=12)),
-                ('title_en', models.CharField(max_length=120)),
-                ('title_zh', models.CharField(max_length=120)),
-                ('summary_en', models.CharField(max_length=300)),
-                ('summary_zh', models.CharField(max_length=300)),
-                ('kind', models.CharField(choices=[('operator', 'operator'), ('port', 'port'), ('performance', 'performance'), ('shrink', 'shrink'), ('doc', 'documentation')], max_length=12)),
-                ('level', models.PositiveSmallIntegerField()),
-                ('points', models.PositiveIntegerField()),
-                ('sig', models.CharField(max_length=40)),
-                ('languages', models.JSONField(default=list)),
-                ('hardware', models.JSONField(default=list)),
-                ('policy', models.CharField(choices=[('open', 'open'), ('exclusive', 'exclusive'), ('proposal', 'by proposal')], max_length=10)),
-                ('slots', models.PositiveSmallIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('mentors', models.ManyToManyField(blank=True, related_name='mentored_tasks', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uuid", models.UUIDField(unique=True)),
+                ("slug", models.SlugField(max_length=63, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("published", "published"), ("retired", "retired")],
+                        default="published",
+                        max_length=12,
+                    ),
+                ),
+                ("title_en", models.CharField(max_length=120)),
+                ("title_zh", models.CharField(max_length=120)),
+                ("summary_en", models.CharField(max_length=300)),
+                ("summary_zh", models.CharField(max_length=300)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("operator", "operator"),
+                            ("port", "port"),
+                            ("performance", "performance"),
+                            ("shrink", "shrink"),
+                            ("doc", "documentation"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("level", models.PositiveSmallIntegerField()),
+                ("points", models.PositiveIntegerField()),
+                ("sig", models.CharField(max_length=40)),
+                ("languages", models.JSONField(default=list)),
+                ("hardware", models.JSONField(default=list)),
+                (
+                    "policy",
+                    models.CharField(
+                        choices=[("open", "open"), ("exclusive", "exclusive"), ("proposal", "by proposal")],
+                        max_length=10,
+                    ),
+                ),
+                ("slots", models.PositiveSmallIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "mentors",
+                    models.ManyToManyField(
+                        blank=True, related_name="mentored_tasks", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('level', 'slug'),
+                "ordering": ("level", "slug"),
             },
         ),
         migrations.CreateModel(
-            name='TaskRevision',
+            name="TaskRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('files', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='catalog.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("files", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revisions",
+                        to="catalog.task",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.AddField(
-            model_name='task',
-            name='current',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.taskrevision'),
+            model_name="task",
+            name="current",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="catalog.taskrevision",
+            ),
         ),
     ]

@@ -6,37 +6,87 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalog', '0001_initial'),
+        ("catalog", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('requested', 'waiting for an answer'), ('active', 'active'), ('fulfilled', 'fulfilled'), ('refused', 'refused'), ('withdrawn', 'withdrawn'), ('released', 'released'), ('expired', 'expired'), ('superseded', 'superseded')], max_length=12)),
-                ('slot', models.PositiveSmallIntegerField(null=True)),
-                ('proposal', models.TextField(blank=True)),
-                ('answer', models.TextField(blank=True)),
-                ('hand_over', models.TextField(blank=True)),
-                ('requested_at', models.DateTimeField()),
-                ('active_since', models.DateTimeField(null=True)),
-                ('last_activity_at', models.DateTimeField(null=True)),
-                ('pushed_at', models.DateTimeField(null=True)),
-                ('extended_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='catalog.task')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='claims', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "waiting for an answer"),
+                            ("active", "active"),
+                            ("fulfilled", "fulfilled"),
+                            ("refused", "refused"),
+                            ("withdrawn", "withdrawn"),
+                            ("released", "released"),
+                            ("expired", "expired"),
+                            ("superseded", "superseded"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("slot", models.PositiveSmallIntegerField(null=True)),
+                ("proposal", models.TextField(blank=True)),
+                ("answer", models.TextField(blank=True)),
+                ("hand_over", models.TextField(blank=True)),
+                ("requested_at", models.DateTimeField()),
+                ("active_since", models.DateTimeField(null=True)),
+                ("last_activity_at", models.DateTimeField(null=True)),
+                ("pushed_at", models.DateTimeField(null=True)),
+                ("extended_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="claims", to="catalog.task"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="claims",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state__in', ('requested', 'active'))), fields=('task', 'user'), name='claim_one_live_per_person'), models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('task', 'slot'), name='claim_one_active_per_slot')],
+                "ordering": ("-id",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ("requested", "active"))),
+                        fields=("task", "user"),
+                        name="claim_one_live_per_person",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "active")),
+                        fields=("task", "slot"),
+                        name="claim_one_active_per_slot",
+                    ),
+                ],
             },
         ),
     ]

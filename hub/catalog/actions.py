@@ -1,0 +1,81 @@
+"""Writes about tasks: publishing a revision, retiring."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from django.db import transaction
+
+from bench_runner.contract import Bundle, encode_bundle
+from hub.accounts.models import User
+from hub.audit.actions import record
+from hub.catalog.models import Task, TaskRevision
+from hub.core import clock
+from hub.core.errors import NotNow
+from tasks.spec import Task as Spec
+from tasks.spec import load_files
+
+
+@transaction.atomic
+def publish(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
+    """Make `files` the current revision of a task, creating the task if it is new.
+
+    Publishing the same files again changes nothing. Identity is the uuid: a known uuid under another slug is refused.
+
+    Raises:
+        tasks.spec.TaskError: the files are not a valid task.
+        NotNow: the uuid or the slug belongs to another task.
+    """
+    spec = load_files(slug, files)
+    task = _task_for(spec)
+    revision, created = TaskRevision.objects.get_or_create(
+        digest=spec.digest,
+        defaults={"task": task, "files": pack(files), "created_at": clock.now()},
+    )
+    task.current = revision
+    task.save(update_fields=["current"])
+    task.mentors.set(User.objects.filter(username__in=spec.mentors))
+    if created:
+        record(by, "task.published", task, digest=spec.digest)
+    return revision
+
+
+def retire(task: Task, by: User | None = None) -> None:
+    """Take a task off the list. It is never deleted: its verdicts and merged work stay."""
+    task.state = Task.State.RETIRED
+    task.save(update_fields=["state"])
+    record(by, "task.retired", task)
+
+
+def pack(files: Bundle) -> bytes:
+    return zlib.compress(json.dumps(encode_bundle(files), separators=(",", ":")).encode())
+
+
+def _task_for(spec: Spec) -> Task:
+    other = Task.objects.filter(slug=spec.slug).exclude(uuid=spec.id).first()
+    if other is not None:
+        raise NotNow(f"tasks/{spec.slug}: the slug belongs to the task with id {other.uuid}; keep that id")
+    renamed = Task.objects.filter(uuid=spec.id).exclude(slug=spec.slug).first()
+    if renamed is not None:
+        raise NotNow(f"tasks/{spec.slug}: id {spec.id} belongs to the task {renamed.slug}; give a new uuid")
+    columns = {
+        "slug": spec.slug,
+        "state": Task.State.PUBLISHED,
+        "title_en": spec.title.en,
+        "title_zh": spec.title.zh,
+        "summary_en": spec.summary.en,
+        "summary_zh": spec.summary.zh,
+        "kind": spec.kind,
+        "level": spec.level,
+        "points": spec.points,
+        "sig": spec.sig,
+        "languages": list(spec.entry.languages),
+        "hardware": list(spec.hardware),
+        "policy": spec.claim.policy,
+        "slots": spec.claim.slots,
+    }
+    task, _ = Task.objects.update_or_create(
+        uuid=spec.id, defaults=columns, create_defaults={**columns, "created_at": clock.now()}
+    )
+    return task

@@ -1,0 +1,164 @@
+"""Writes about claims. Each is one state move or one insert that a named constraint guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from hub.accounts.models import User
+from hub.audit.actions import record
+from hub.catalog.models import Task
+from hub.claims import queries, rules
+from hub.claims.models import Claim
+from hub.core import clock
+from hub.core.errors import BadInput, NotAllowed, NotNow
+
+
+def claim(task: Task, user: User, proposal: str = "") -> Claim:
+    """Claim a task: at once under `open` and `exclusive`, as a request under `proposal`.
+
+    Raises:
+        NotNow: no slot, too many claims, cooling down, or a live claim exists.
+        BadInput: a proposal is needed and this one is too short or too long.
+    """
+    if (why := queries.why_not_claim(task, user)) is not None:
+        raise NotNow(why)
+    if task.policy == Task.Policy.PROPOSAL:
+        return _request(task, user, proposal.strip())
+    return _activate_new(task, user)
+
+
+def answer(claim: Claim, mentor: User, *, accept: bool, text: str = "") -> Claim:
+    """Accept or refuse a proposal.
+
+    Raises:
+        NotAllowed: not a mentor, or one's own proposal.
+        BadInput: a refusal without a reason.
+        NotNow: answered or withdrawn meanwhile, or no slot is free.
+    """
+    if not queries.may_answer(claim, mentor):
+        raise NotAllowed(_("Only a mentor or maintainer answers a proposal, and never their own."))
+    if not accept and not text.strip():
+        raise BadInput(_("Say why: a refusal without a reason helps nobody."))
+    given = {"answer": text.strip(), "answered_by": mentor}
+    if not accept:
+        _move(claim, Claim.State.REFUSED, mentor, ended_at=clock.now(), **given)
+        return claim
+    for slot in queries.free_slots(claim.task):
+        try:
+            with transaction.atomic():
+                _move(claim, Claim.State.ACTIVE, mentor, slot=slot, active_since=clock.now(), **given)
+            return claim
+        except IntegrityError:  # claim_one_active_per_slot: somebody was first, try the next
+            continue
+    raise NotNow(_("All %(slots)s slots of this task are taken.") % {"slots": claim.task.slots})
+
+
+def withdraw(claim: Claim, user: User) -> None:
+    """Take one's own unanswered proposal back."""
+    _own(claim, user)
+    _move(claim, Claim.State.WITHDRAWN, user, ended_at=clock.now())
+
+
+def release(claim: Claim, user: User, hand_over: str = "") -> None:
+    """Give one's active claim up, with a note for whoever comes next. No penalty."""
+    _own(claim, user)
+    _move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=hand_over.strip()[:4000])
+
+
+def extend(claim: Claim, user: User) -> None:
+    """Lengthen one's active claim once."""
+    _own(claim, user)
+    fresh = Claim.objects.filter(pk=claim.pk, state=Claim.State.ACTIVE, extended_at=None)
+    with transaction.atomic():
+        if fresh.update(extended_at=clock.now()) != 1:
+            raise NotNow(_("A claim can be extended once only; ask your mentor for more time."))
+        record(user, "claim.extended", claim)
+    claim.refresh_from_db()
+
+
+def note_activity(task: Task, user: User, *, pushed: bool = False) -> None:
+    """A push or a pull request event winds the claim's clock. The first push to an open task claims it."""
+    now = clock.now()
+    if pushed and task.policy == Task.Policy.OPEN and queries.live_claim(task, user) is None:
+        _activate_new(task, user)
+    active = Claim.objects.filter(task=task, user=user, state=Claim.State.ACTIVE)
+    active.update(last_activity_at=now)
+    if pushed:
+        active.filter(pushed_at=None).update(pushed_at=now)
+
+
+def fulfil(task: Task, user: User) -> None:
+    """The work was merged: the claim, if there is one, has done its duty."""
+    active = Claim.objects.filter(task=task, user=user, state=Claim.State.ACTIVE).first()
+    if active is not None:
+        with transaction.atomic():
+            if Claim.moves.move(active, Claim.State.FULFILLED, ended_at=clock.now()):
+                record(None, "claim.fulfilled", active)
+
+
+def expire_due(stands_still: Callable[[Claim], bool]) -> int:
+    """Close claims whose time is over, except those whose clock stands still (not the contributor's turn)."""
+    closed = 0
+    for lapsed in queries.lapsed_claims():
+        if stands_still(lapsed):
+            continue
+        with transaction.atomic():
+            if Claim.moves.move(lapsed, Claim.State.EXPIRED, ended_at=clock.now()):
+                record(None, "claim.expired", lapsed)
+                closed += 1
+    return closed
+
+
+def _request(task: Task, user: User, proposal: str) -> Claim:
+    if not rules.PROPOSAL_SHORTEST <= len(proposal) <= rules.PROPOSAL_LONGEST:
+        raise BadInput(
+            _("Your proposal has %(length)s characters; write between %(least)s and %(most)s.")
+            % {
+                "length": len(proposal),
+                "least": rules.PROPOSAL_SHORTEST,
+                "most": rules.PROPOSAL_LONGEST,
+            }
+        )
+    return _insert(task, user, state=Claim.State.REQUESTED, proposal=proposal)
+
+
+def _activate_new(task: Task, user: User) -> Claim:
+    now = clock.now()
+    if task.policy == Task.Policy.OPEN:
+        return _insert(task, user, state=Claim.State.ACTIVE, active_since=now)
+    for slot in queries.free_slots(task):
+        try:
+            return _insert(task, user, state=Claim.State.ACTIVE, active_since=now, slot=slot)
+        except NotNow:
+            if queries.live_claim(task, user) is not None:
+                raise
+    raise NotNow(_("All %(slots)s slots of this task are taken.") % {"slots": task.slots})
+
+
+def _insert(task: Task, user: User, **columns: object) -> Claim:
+    try:
+        with transaction.atomic():
+            row = Claim.objects.create(task=task, user=user, requested_at=clock.now(), **columns)
+            record(user, f"claim.{row.state}", row)
+    except IntegrityError as error:  # one of the two constraints on live claims: somebody was first
+        raise NotNow(_("Somebody was quicker, or you hold a claim already: reload the page.")) from error
+    return row
+
+
+def _own(claim: Claim, user: User) -> None:
+    if claim.user_id != user.pk:
+        raise NotAllowed(_("This is %(name)s's claim, not yours.") % {"name": claim.user.username})
+
+
+def _move(claim: Claim, state: str, by: User, **columns: object) -> None:
+    with transaction.atomic():
+        if not Claim.moves.move(claim, state, **columns):
+            claim.refresh_from_db()
+            raise NotNow(
+                _("This claim is %(state)s by now; nothing was changed.")
+                % {"state": claim.get_state_display()}
+            )
+        record(by, f"claim.{state}", claim)

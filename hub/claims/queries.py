@@ -1,0 +1,158 @@
+"""Reads about claims: who holds what, who may push, what the clock says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from hub.accounts.models import User
+from hub.catalog.models import Task
+from hub.claims import rules
+from hub.claims.models import Claim
+from hub.core import clock as time
+
+LIVE = ("requested", "active")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When an active claim is warned about and lapses; None where that does not apply."""
+
+    first_push_due: datetime | None
+    idle_warning: datetime | None
+    idle_release: datetime | None
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        return self.first_push_due or self.idle_release
+
+
+def live_claim(task: Task, user: User) -> Claim | None:
+    """The person's requested or active claim on the task."""
+    return Claim.objects.filter(task=task, user=user, state__in=LIVE).first()
+
+
+def claims_of(user: User) -> QuerySet[Claim]:
+    return Claim.objects.filter(user=user).select_related("task")
+
+
+def working_on(task: Task) -> QuerySet[Claim]:
+    """Active claims on a task, oldest first."""
+    return Claim.objects.filter(task=task, state=Claim.State.ACTIVE).select_related("user").order_by("id")
+
+
+def slots_left(task: Task) -> int | None:
+    """Free slots; None when the task is open to everybody at once."""
+    if task.policy == Task.Policy.OPEN:
+        return None
+    return max(0, task.slots - task.claims.filter(state=Claim.State.ACTIVE).count())
+
+
+def free_slots(task: Task) -> list[int]:
+    taken = set(task.claims.filter(state=Claim.State.ACTIVE).values_list("slot", flat=True))
+    return [slot for slot in range(1, task.slots + 1) if slot not in taken]
+
+
+def may_push(task: Task, user: User) -> bool:
+    return not why_not_push(task, user)
+
+
+def why_not_push(task: Task, user: User) -> str:
+    """Why git must refuse this person's push, as a sentence for the terminal; empty if it need not."""
+    if task.state != Task.State.PUBLISHED:
+        return f"The task {task.slug} is retired and takes no more work."
+    if task.policy == Task.Policy.OPEN or user.is_house:
+        return ""
+    claim = live_claim(task, user)
+    if claim is None:
+        return f"The task {task.slug} needs a claim before you push."
+    if claim.state == Claim.State.REQUESTED:
+        return f"Your proposal for {task.slug} waits for a mentor's answer; push when it is accepted."
+    return ""
+
+
+def why_not_claim(task: Task, user: User) -> str | None:
+    """Why this person cannot claim the task now, as a translated sentence; None if they can."""
+    if task.state != Task.State.PUBLISHED:
+        return _("This task is retired.")
+    if live_claim(task, user) is not None:
+        return _("You have a claim on this task already.")
+    if task.policy == Task.Policy.OPEN:
+        return None
+    if (until := _cooling_until(task, user)) is not None:
+        return _("You gave this task up lately: you can claim it again on %(date)s.") % {
+            "date": date_format(until, "DATE_FORMAT")
+        }
+    most = claims_allowed(user)
+    if _held(user) >= most:
+        return _("You hold %(held)s of %(most)s claims: finish or release one first.") % {
+            "held": _held(user),
+            "most": most,
+        }
+    if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task):
+        return _(
+            "All %(slots)s slots are taken: watch this page, a slot is free the minute a claim ends."
+        ) % {"slots": task.slots}
+    return None
+
+
+def claims_allowed(user: User) -> int:
+    """How many claims on slots this person may hold: fewer for a while after several lapsed."""
+    now = time.now()
+    lapsed = (
+        Claim.objects.filter(user=user, state=Claim.State.EXPIRED, ended_at__gt=now - rules.EXPIRIES_WITHIN)
+        .order_by("-ended_at")
+        .values_list("ended_at", flat=True)
+    )
+    penalised = len(lapsed) >= rules.EXPIRIES_MOST and lapsed[0] > now - rules.EXPIRIES_PENALTY
+    return 1 if penalised else rules.ACTIVE_MOST
+
+
+def open_proposals(mentor: User) -> QuerySet[Claim]:
+    """Proposals that this person may answer, longest waiting first."""
+    waiting = Claim.objects.filter(state=Claim.State.REQUESTED).exclude(user=mentor)
+    if not (mentor.is_maintainer or mentor.is_mentor):
+        waiting = waiting.filter(task__mentors=mentor)
+    return waiting.select_related("task", "user").order_by("requested_at")
+
+
+def may_answer(claim: Claim, user: User) -> bool:
+    """Mentors and maintainers answer proposals, never their own."""
+    if claim.user_id == user.pk:
+        return False
+    return user.is_maintainer or user.is_mentor or claim.task.mentors.filter(pk=user.pk).exists()
+
+
+def clock(claim: Claim) -> Clock:
+    """When the claim lapses if nothing happens. Only pushes and pull request events wind the clock."""
+    if claim.state != Claim.State.ACTIVE or claim.slot is None or claim.active_since is None:
+        return Clock(None, None, None)
+    extra = rules.EXTENSION if claim.extended_at else rules.EXTENSION * 0
+    if claim.pushed_at is None:
+        return Clock(claim.active_since + rules.FIRST_PUSH + extra, None, None)
+    since = claim.last_activity_at or claim.pushed_at
+    return Clock(None, since + rules.IDLE_WARNING + extra, since + rules.IDLE_RELEASE + extra)
+
+
+def lapsed_claims() -> list[Claim]:
+    """Active claims whose time is over; whether the clock stands still just now is `flow.py`'s to know."""
+    now = time.now()
+    held = Claim.objects.filter(state=Claim.State.ACTIVE, slot__isnull=False).select_related("task", "user")
+    return [claim for claim in held if (end := clock(claim).lapses_at) is not None and end <= now]
+
+
+def _held(user: User) -> int:
+    return Claim.objects.filter(user=user, state__in=LIVE).exclude(task__policy=Task.Policy.OPEN).count()
+
+
+def _cooling_until(task: Task, user: User) -> datetime | None:
+    given_up = Q(state__in=(Claim.State.RELEASED, Claim.State.EXPIRED))
+    last = Claim.objects.filter(given_up, task=task, user=user).order_by("-ended_at").first()
+    if last is None or last.ended_at is None:
+        return None
+    until = last.ended_at + rules.COOL_DOWN
+    return until if until > time.now() else None
