@@ -1,1 +1,1 @@
-"""The tasks, one folder each, and the standard-library loader for them. Imports nothing else of this project."""
+"""The tasks, one folder each, and the loader for them. Imports nothing else of this project."""
