@@ -1,0 +1,347 @@
+"""What is said to people: one table from a reason's id to what happened, why, and what to do next.
+
+Not in charge of deciding which reason holds (`build.py`, `check.py`, `timing.py`, `director.py`). Imports nothing
+of this package but the contract, so that the hub can show the words.
+
+A reason belongs to exactly one outcome, or, when our side is to blame, to none: those become infrastructure
+faults, never verdicts. To add a reason: an entry here, and the place that raises it; a test looks for both.
+Texts are filled by `str.format` with the reason's arguments; `args` names them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench_runner.contract import Outcome
+
+CONTRIBUTOR = "contributor"
+PLATFORM = "platform"
+
+
+@dataclass(frozen=True)
+class Words:
+    """Three sentences in one language: what happened, why that ends the run, what to do next."""
+
+    what: str
+    why: str
+    next: str
+
+    def filled(self, args: Mapping[str, Any]) -> Words:
+        return Words(*(_fill(text, args) for text in (self.what, self.why, self.next)))
+
+
+@dataclass(frozen=True)
+class Reason:
+    id: str
+    outcome: Outcome | None  # None: ours, becomes an infrastructure fault
+    args: tuple[str, ...]
+    en: Words
+    zh: Words
+
+    @property
+    def blame(self) -> str:
+        return PLATFORM if self.outcome is None else CONTRIBUTOR
+
+    def words(self, language: str, args: Mapping[str, Any]) -> Words:
+        chosen = self.zh if language.lower().startswith("zh") else self.en
+        return chosen.filled({name: args.get(name, "?") for name in self.args})
+
+
+def _fill(text: str, args: Mapping[str, Any]) -> str:
+    return text.format(**{name: _shown(value) for name, value in args.items()})
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+_TABLE = (
+    # --- passed -----------------------------------------------------------------------------------------------
+    Reason(
+        "all_cases_right", Outcome.PASSED, ("cases",),
+        Words("Right in all {cases} cases.",
+              "Every element of every output agreed with the reference, on inputs nobody had seen before.",
+              "If the task ranks speed, the timing follows on its own."),
+        Words("{cases} 个用例全部正确。",
+              "在从未公开的输入上，每个输出的每个元素都与参考答案一致。",
+              "如果任务比较速度，计时会自动接着进行。"),
+    ),
+    Reason(
+        "measured", Outcome.PASSED, ("pairs",),
+        Words("Right in every timed call, and measured against the baseline.",
+              "{pairs} fresh pairs of processes were timed in turns, and every timed output was compared.",
+              "See the table for the ratio of each case; a board lists it when the task ranks speed."),
+        Words("每次计时调用的结果都正确，并已与基线对比测量。",
+              "共 {pairs} 对全新进程交替计时，每个计时输出都经过比较。",
+              "各用例的比值见下表；若任务比较速度，成绩会出现在排行榜上。"),
+    ),
+    # --- build_failed -----------------------------------------------------------------------------------------
+    Reason(
+        "no_entry_file", Outcome.BUILD_FAILED, ("allowed",),
+        Words("No entry file was found.",
+              "A submission must have exactly one of: {allowed}; it is what gets built.",
+              "Add the file directly in your own folder, not in a folder below it, and push again."),
+        Words("没有找到入口文件。",
+              "提交中必须恰好有以下文件之一：{allowed}；构建从它开始。",
+              "请把该文件直接放在你自己的目录下（不要放进子目录），然后重新推送。"),
+    ),
+    Reason(
+        "several_entry_files", Outcome.BUILD_FAILED, ("found", "allowed"),
+        Words("There is more than one entry file: {found}.",
+              "A submission must have exactly one of: {allowed}; with several, it is unclear which to judge.",
+              "Keep one of them, remove or rename the others, and push again."),
+        Words("入口文件不止一个：{found}。",
+              "提交中必须恰好有以下文件之一：{allowed}；有多个时无法确定评测哪一个。",
+              "请保留一个，删除或改名其余文件，然后重新推送。"),
+    ),
+    Reason(
+        "compile_error", Outcome.BUILD_FAILED, ("command", "code"),
+        Words("The compiler refused the code (exit status {code}).",
+              "It was called as: {command}.",
+              "The messages are in the log below; fix the first one first, try the same command at home, push again."),
+        Words("编译器拒绝了代码（退出状态 {code}）。",
+              "调用的命令是：{command}。",
+              "详细信息见下面的日志；请先改第一条错误，在本地用同样的命令试一试，再重新推送。"),
+    ),
+    Reason(
+        "syntax_error", Outcome.BUILD_FAILED, ("file", "line", "message"),
+        Words("{file}, line {line}: {message}.",
+              "Python could not compile the file, so nothing was run.",
+              "Run `python3 -m py_compile {file}` at home until it is silent, and push again."),
+        Words("{file} 第 {line} 行：{message}。",
+              "Python 无法编译该文件，因此没有运行任何代码。",
+              "请在本地运行 `python3 -m py_compile {file}`，直到不再报错，然后重新推送。"),
+    ),
+    Reason(
+        "build_time_limit", Outcome.BUILD_FAILED, ("seconds",),
+        Words("The build took longer than {seconds} s and was stopped.",
+              "The limit keeps one submission from blocking the queue.",
+              "Look for heavy templates or macros, or a file that includes itself, and push again."),
+        Words("构建超过 {seconds} 秒，已被终止。",
+              "设置时限是为了避免一个提交堵住队列。",
+              "请检查过重的模板或宏，以及是否有文件包含了自身，然后重新推送。"),
+    ),
+    Reason(
+        "build_memory_limit", Outcome.BUILD_FAILED, ("megabytes",),
+        Words("The build needed more than {megabytes} MB of memory and was stopped.",
+              "The limit protects the machine that builds everybody's code.",
+              "Look for large constant tables, deep templates or an endless include, and push again."),
+        Words("构建占用的内存超过 {megabytes} MB，已被终止。",
+              "设置上限是为了保护为所有人构建代码的机器。",
+              "请检查过大的常量表、过深的模板或无尽的 include，然后重新推送。"),
+    ),
+    Reason(
+        "build_output_limit", Outcome.BUILD_FAILED, ("megabytes",),
+        Words("What the build produced is larger than {megabytes} MB.",
+              "The library is copied from the build to every run, so its size is limited.",
+              "Compute large constant tables at start instead of storing them in the library, and push again."),
+        Words("构建产物超过 {megabytes} MB。",
+              "该库要从构建环境复制到每次运行中，因此限制了大小。",
+              "请在启动时计算大型常量表，而不要把它们存进库里，然后重新推送。"),
+    ),
+    Reason(
+        "entry_missing", Outcome.BUILD_FAILED, ("symbol", "file"),
+        Words("{file} defines no function `{symbol}`.",
+              "The judge calls the task's function by this name.",
+              "Define it with exactly this spelling (in C++ as `extern \"C\"`, never `static`) and push again."),
+        Words("{file} 中没有定义函数 `{symbol}`。",
+              "评测程序按这个名字调用任务的函数。",
+              "请用完全相同的拼写定义它（C++ 中用 `extern \"C\"`，不要用 `static`），然后重新推送。"),
+    ),
+    # --- wrong_answer -----------------------------------------------------------------------------------------
+    Reason(
+        "wrong_value", Outcome.WRONG_ANSWER, ("case", "tensor", "index", "expected", "got", "wrong", "elements"),
+        Words("Case {case}: {tensor}[{index}] is {got}, expected {expected}.",
+              "{wrong} of {elements} elements lie outside the task's tolerance.",
+              "Compare with the reference at this shape on your own machine, and push again."),
+        Words("用例 {case}：{tensor}[{index}] 为 {got}，应为 {expected}。",
+              "{elements} 个元素中有 {wrong} 个超出任务的容差。",
+              "请在自己的机器上用这个形状与参考实现对比，然后重新推送。"),
+    ),
+    Reason(
+        "not_finite", Outcome.WRONG_ANSWER, ("case", "tensor", "index", "expected", "got", "wrong", "elements"),
+        Words("Case {case}: {tensor}[{index}] is {got}, expected {expected}.",
+              "NaN and infinity count as wrong wherever the reference is finite.",
+              "Look for overflow (in softmax: subtract the row's maximum first) or a division by zero; push again."),
+        Words("用例 {case}：{tensor}[{index}] 为 {got}，应为 {expected}。",
+              "只要参考答案是有限数，NaN 和无穷大都算错误。",
+              "请检查溢出（softmax 要先减去该行最大值）或除以零，然后重新推送。"),
+    ),
+    Reason(
+        "unwritten", Outcome.WRONG_ANSWER, ("case", "tensor", "index", "expected", "wrong", "elements"),
+        Words("Case {case}: {tensor}[{index}] was never written, expected {expected}.",
+              "Outputs are filled with a marker before each call; the marker was still there when the call returned.",
+              "Write every element before the function returns: look at tails, threads not joined, early returns."),
+        Words("用例 {case}：{tensor}[{index}] 从未被写入，应为 {expected}。",
+              "每次调用前输出都会填满标记值；函数返回时标记仍在原处。",
+              "请在函数返回前写完每个元素：检查尾部处理、未等待结束的线程和提前返回。"),
+    ),
+    # --- runtime_error ----------------------------------------------------------------------------------------
+    Reason(
+        "crashed", Outcome.RUNTIME_ERROR, ("where", "signal"),
+        Words("The process was ended by {signal} ({where}).",
+              "Memory it may not touch, a trap or an abort: inputs are read-only, outputs have exactly the given size.",
+              "Build with -fsanitize=address,undefined at home and run the shape of this case; then push again."),
+        Words("进程被 {signal} 终止（{where}）。",
+              "访问了不允许的内存、触发陷阱或主动中止：输入只读，输出大小恰为给定值。",
+              "请在本地加 -fsanitize=address,undefined 编译并用该用例的形状运行，然后重新推送。"),
+    ),
+    Reason(
+        "exited", Outcome.RUNTIME_ERROR, ("where", "code"),
+        Words("The process ended itself with status {code} ({where}).",
+              "A submission must return from its function; it was asked for an answer and gave none.",
+              "Remove calls of exit, _exit, quit or sys.exit, and push again."),
+        Words("进程自行结束，状态为 {code}（{where}）。",
+              "提交的函数必须返回；我们请求了答案，却没有得到。",
+              "请去掉 exit、_exit、quit 或 sys.exit 调用，然后重新推送。"),
+    ),
+    Reason(
+        "raised", Outcome.RUNTIME_ERROR, ("where",),
+        Words("The function raised an exception ({where}).",
+              "The traceback is in the log when this happened while checking; it is withheld while timing.",
+              "Call the function at home with arrays of this shape, and push again."),
+        Words("函数抛出了异常（{where}）。",
+              "如果发生在检查阶段，回溯信息在日志中；计时阶段则不显示。",
+              "请在本地用同样形状的数组调用该函数，然后重新推送。"),
+    ),
+    Reason(
+        "load_failed", Outcome.RUNTIME_ERROR, ("file",),
+        Words("{file} could not be loaded.",
+              "It was built, but importing or linking it failed before the first call; the log has the message.",
+              "Only the standard library and what the task names is there; remove other imports and push again."),
+        Words("{file} 无法加载。",
+              "它已构建成功，但在第一次调用前导入或链接失败；具体信息见日志。",
+              "环境中只有标准库和任务列出的库；请去掉其他导入，然后重新推送。"),
+    ),
+    # --- limits -----------------------------------------------------------------------------------------------
+    Reason(
+        "call_time_limit", Outcome.TIME_LIMIT, ("where", "seconds"),
+        Words("One call took longer than {seconds} s ({where}).",
+              "The task limits the time of each call.",
+              "Look for an endless loop, a lock that is never released or an algorithm of higher order; push again."),
+        Words("一次调用超过 {seconds} 秒（{where}）。",
+              "任务限制了每次调用的时间。",
+              "请检查死循环、未释放的锁或复杂度过高的算法，然后重新推送。"),
+    ),
+    Reason(
+        "load_time_limit", Outcome.TIME_LIMIT, ("seconds",),
+        Words("Loading the submission took longer than {seconds} s.",
+              "Work done while loading is limited, like everything else.",
+              "Move work out of module level and constructors, and push again."),
+        Words("加载提交超过 {seconds} 秒。",
+              "与其他步骤一样，加载时所做的工作也有时限。",
+              "请把耗时工作移出模块顶层和构造函数，然后重新推送。"),
+    ),
+    Reason(
+        "check_time_limit", Outcome.TIME_LIMIT, ("case", "seconds"),
+        Words("All cases together took longer than {seconds} s; case {case} was running.",
+              "The task limits the time of the whole check.",
+              "Make the slowest cases faster (see the table), and push again."),
+        Words("全部用例合计超过 {seconds} 秒；当时正在运行用例 {case}。",
+              "任务限制了整个检查阶段的时间。",
+              "请加快最慢的用例（见下表），然后重新推送。"),
+    ),
+    Reason(
+        "timing_time_limit", Outcome.TIME_LIMIT, ("seconds", "pairs", "needed"),
+        Words("After {seconds} s only {pairs} of the {needed} pairs of runs needed for a number were complete.",
+              "The submission is so much slower than the baseline that its speed cannot be measured in the time allowed.",
+              "Make it faster, or remove waiting from it, and push again."),
+        Words("{seconds} 秒后只完成了得出数字所需的 {needed} 对运行中的 {pairs} 对。",
+              "提交比基线慢得太多，在允许的时间内无法测出速度。",
+              "请加快它，或去掉其中的等待，然后重新推送。"),
+    ),
+    Reason(
+        "memory_limit", Outcome.MEMORY_LIMIT, ("where", "megabytes"),
+        Words("The process needed more than {megabytes} MB and was stopped ({where}).",
+              "The limit counts all memory of the submission: heap, stacks, files in /tmp and shared memory.",
+              "Allocate less, free what you no longer need, and push again."),
+        Words("进程占用内存超过 {megabytes} MB，已被终止（{where}）。",
+              "上限计入提交的全部内存：堆、栈、/tmp 中的文件和共享内存。",
+              "请减少分配、释放不再需要的内存，然后重新推送。"),
+    ),
+    # --- rejected ---------------------------------------------------------------------------------------------
+    Reason(
+        "name_not_allowed", Outcome.REJECTED, ("file", "rule"),
+        Words("The file name {file} is not allowed.",
+              "{rule}",
+              "Rename the file and push again."),
+        Words("不允许使用文件名 {file}。",
+              "{rule}",
+              "请给文件改名，然后重新推送。"),
+    ),
+    Reason(
+        "bad_artefact", Outcome.REJECTED, ("file", "rule"),
+        Words("The build left {file} as something that is not a plain file ({rule}).",
+              "Only a regular file with one name is taken out of a build; links and devices are never followed.",
+              "Remove what replaces the output during the build, and push again."),
+        Words("构建留下的 {file} 不是普通文件（{rule}）。",
+              "只会从构建中取出仅有一个名字的普通文件；绝不跟随链接或设备。",
+              "请去掉构建中替换输出的做法，然后重新推送。"),
+    ),
+    Reason(
+        "broken_protocol", Outcome.REJECTED, ("where",),
+        Words("The submission wrote into the judge's own records ({where}).",
+              "A record came that was malformed, repeated or not asked for; only forged ones look like that.",
+              "Write to the outputs you are given and to nothing else. If this was a stray pointer, a run under"
+              " -fsanitize=address finds it."),
+        Words("提交写入了评测程序自己的记录（{where}）。",
+              "收到了格式错误、重复或未请求的记录；只有伪造的记录才会这样。",
+              "请只写入给定的输出。如果是野指针造成的，用 -fsanitize=address 运行可以找到。"),
+    ),
+    # --- suspicious -------------------------------------------------------------------------------------------
+    Reason(
+        "faster_than_possible", Outcome.SUSPICIOUS, ("case", "seconds", "floor"),
+        Words("Case {case} took {seconds} s a call; this machine needs at least {floor} s for it.",
+              "Moving the bytes and doing the arithmetic of this case takes longer than that, so the number cannot stand.",
+              "A mentor looks at it before it can be ranked; write in the pull request how it works."),
+        Words("用例 {case} 每次调用 {seconds} 秒；这台机器至少需要 {floor} 秒。",
+              "仅搬运该用例的数据并完成运算就不止这么久，因此这个数字不能成立。",
+              "导师查看之后才能进入排名；请在拉取请求中说明它的原理。"),
+    ),
+    # --- ours: infrastructure faults --------------------------------------------------------------------------
+    Reason(
+        "baseline_failed", None, ("detail",),
+        Words("The task's own baseline failed: {detail}.",
+              "Without it there is nothing to measure against; the submission is not to blame.",
+              "Maintainer: run `python -m tasks check` for the task and `python -m bench_runner doctor` on the worker."),
+        Words("任务自带的基线失败：{detail}。",
+              "没有基线就无从比较；与提交无关。",
+              "维护者请对该任务运行 `python -m tasks check`，并在工作机上运行 `python -m bench_runner doctor`。"),
+    ),
+    Reason(
+        "task_failed", None, ("file", "detail"),
+        Words("The task's {file} failed: {detail}.",
+              "Inputs and expected answers come from the task; the submission is not to blame.",
+              "Maintainer: run `python -m tasks check` for the task."),
+        Words("任务的 {file} 出错：{detail}。",
+              "输入和标准答案都来自任务；与提交无关。",
+              "维护者请对该任务运行 `python -m tasks check`。"),
+    ),
+    Reason(
+        "guest_failed", None, ("detail",),
+        Words("Our own process inside the sandbox did not start: {detail}.",
+              "It failed before any code of the submission was loaded; the submission is not to blame.",
+              "Maintainer: run `python -m bench_runner doctor` on the worker."),
+        Words("沙箱内我们自己的进程没有启动：{detail}。",
+              "它在加载提交的任何代码之前就失败了；与提交无关。",
+              "维护者请在工作机上运行 `python -m bench_runner doctor`。"),
+    ),
+    Reason(
+        "budget_too_small", None, ("seconds", "pairs", "needed"),
+        Words("After {seconds} s only {pairs} of the {needed} pairs needed were complete, and not because of the"
+              " submission.",
+              "The baseline took its share of the time: the task's time_seconds is too small, or the machine too busy.",
+              "Maintainer: raise limits.time_seconds of the task, or shrink its rank cases."),
+        Words("{seconds} 秒后只完成了所需 {needed} 对中的 {pairs} 对，而且不是提交造成的。",
+              "基线也占用了相应的时间：任务的 time_seconds 太小，或者机器太忙。",
+              "维护者请调大任务的 limits.time_seconds，或缩小计时用例。"),
+    ),
+)  # fmt: skip
+
+REASONS: dict[str, Reason] = {reason.id: reason for reason in _TABLE}
