@@ -7,7 +7,7 @@ from hub.accounts.models import User
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(UserAdmin):
     list_display = ("username", "display_name", "is_mentor", "is_maintainer", "is_active")
     fieldsets = (
         *(UserAdmin.fieldsets or ()),

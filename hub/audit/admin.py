@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from hub.audit.models import Event
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """For rows that only the actions write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -21,7 +21,8 @@ from tasks.spec import load_files
 def publish(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
     """Make `files` the current revision of a task, creating the task if it is new.
 
-    Publishing the same files again changes nothing. Identity is the uuid: a known uuid under another slug is refused.
+    Publishing the same files again changes nothing. Identity is the uuid: a known uuid under another slug is
+    refused.
 
     Raises:
         tasks.spec.TaskError: the files are not a valid task.

@@ -1,7 +1,7 @@
 """Markdown with maths to HTML that is safe to show and needs no JavaScript.
 
-Maths ($…$, $$…$$) becomes MathML. The result goes through an allow-list of elements, so neither a task's statement
-nor a stranger's comment can bring in markup of its own.
+Maths ($…$, $$…$$) becomes MathML. The result goes through an allow-list of elements, so neither a task's
+statement nor a stranger's comment can bring in markup of its own.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 MATHML = {
-    "math", "semantics", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup", "mfrac",
-    "msqrt", "mroot", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom",
-    "menclose", "mmultiscripts", "mprescripts",
+    "math", "semantics", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
+    "mfrac", "msqrt", "mroot", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle",
+    "mpadded", "mphantom", "menclose", "mmultiscripts", "mprescripts",
 }  # fmt: skip
 HTML = {
-    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3",
-    "h4", "h5", "hr", "i", "kbd", "li", "ol", "p", "pre", "q", "s", "span", "strong", "sub", "summary", "sup",
-    "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1",
+    "h2", "h3", "h4", "h5", "hr", "i", "kbd", "li", "ol", "p", "pre", "q", "s", "span", "strong", "sub",
+    "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 ATTRIBUTES = {
     "a": {"href", "title"},
