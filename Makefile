@@ -1,0 +1,53 @@
+# Every command of this repository. `make help` lists them; only python3 (3.11 or newer), git and make must be there.
+
+PORT ?= 8000
+# Not taken from the environment: some shells put the machine's name into HOST.
+HOST := 127.0.0.1
+PY := .venv/bin/python
+# One command writes both locks. No index URL may get into them: any registry or mirror serves.
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo test lint bench lock doctor tasks-check prepare prepare-dev
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up:  ## Install what is missing, start everything, print the address (PORT=8001, HOST=0.0.0.0)
+	@python3 hub/bootstrap.py up --host $(HOST) --port $(PORT)
+
+demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (starts the hub if none runs)
+	@$(PY) manage.py demo
+
+test: prepare-dev lint  ## Everything that is checked: lint, the hub on PostgreSQL, the whole suite on SQLite
+	@$(PY) -m tests.on_postgres tests/hub --quiet --numprocesses 2
+	@$(PY) -m pytest --quiet
+
+lint: prepare-dev  ## Style, types, import contracts, missing migrations
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PY) manage.py makemigrations --check --dry-run
+
+tasks-check: prepare  ## Validate every folder under tasks/ and run its examples against its reference
+	@$(PY) -m tasks check
+
+bench: prepare  ## Time the judge itself: from git push to verdict, and where the time goes
+	@$(PY) manage.py bench
+
+doctor: prepare  ## Say what is missing on this machine and the command that cures it
+	@$(PY) manage.py doctor
+	@$(PY) -m bench_runner doctor
+
+lock: prepare-dev  ## Recreate requirements.lock and requirements-dev.lock from pyproject.toml
+	@$(PY) -m pip install --quiet uv
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --extra dev --extra postgres --constraint requirements.lock --output-file requirements-dev.lock
+
+prepare:
+	@python3 hub/bootstrap.py prepare
+
+prepare-dev:
+	@python3 hub/bootstrap.py prepare --dev
