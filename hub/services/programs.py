@@ -1,0 +1,128 @@
+"""Which programs make up the hub on one machine, and what each of them may know. Standard library only.
+
+Not in charge of running them (`supervisor.py`).
+
+The bench worker gets an environment of its own, made from nothing: it must never hold the database's
+address or the site's secret key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.services import embedded_redis
+from hub.services.supervisor import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a process needs of the machine's environment and is no secret of ours.
+MACHINE_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this hub lives and listens."""
+
+    host: str
+    port: int
+    data_dir: Path
+    redis_url: str
+    embedded: bool  # we start Redis ourselves
+
+    @property
+    def local_url(self) -> str:
+        """How a program on this machine reaches the site."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  # compared, not bound
+        return f"http://{host}:{self.port}"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir / "log"
+
+    @property
+    def worker_token(self) -> Path:
+        return self.data_dir / "secrets" / "worker.token"
+
+    def environment(self, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The variables under which the site and its commands run; what the caller set wins."""
+        ours = {
+            "DATA_DIR": str(self.data_dir),
+            "SITE_URL": self.local_url,
+            "REDIS_URL": self.redis_url,
+            "DEMO": "1",
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "hub.settings",
+        }
+        return {**ours, **{name: value for name, value in given.items() if value or name not in ours}}
+
+
+def place(host: str, port: int, given: Mapping[str, str] = os.environ) -> Place:
+    data_dir = Path(given.get("DATA_DIR") or ROOT / "var").resolve()
+    own = embedded_redis.url(data_dir)
+    redis_url = given.get("REDIS_URL") or own
+    return Place(host, port, data_dir, redis_url, embedded=redis_url == own)
+
+
+def redis(at: Place) -> Program:
+    return embedded_redis.program(at.data_dir, at.log_dir)
+
+
+def site(at: Place) -> Program:
+    return _python(
+        at,
+        "site",
+        ["-m", "uvicorn", "hub.asgi:application", "--host", at.host, "--port", str(at.port),
+         "--loop", "uvloop", "--http", "httptools", "--ws", "none",
+         "--no-server-header", "--timeout-graceful-shutdown", "2"],
+        at.environment(),
+    )  # fmt: skip
+
+
+def jobs(at: Place) -> Program:
+    # Started without looking for neighbours: there is one of it, and mingling costs a second.
+    return _python(
+        at,
+        "jobs",
+        ["-m", "celery", "--app", "hub.celery", "worker", "--beat", "--pool", "solo", "--queues", "hub",
+         "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--hostname", "hub@%h"],
+        at.environment(),
+    )  # fmt: skip
+
+
+def worker(at: Place) -> Program:
+    environment = {name: os.environ[name] for name in MACHINE_VARIABLES if name in os.environ}
+    environment |= {
+        "HUB_URL": at.local_url,
+        "REDIS_URL": at.redis_url,
+        "WORKER_TOKEN_FILE": str(at.worker_token),
+        "WORKER_NAME": os.environ.get("WORKER_NAME", "embedded"),
+        "WORKER_DATA_DIR": os.environ.get("WORKER_DATA_DIR", str(at.data_dir / "worker")),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return _python(at, "worker", ["-m", "bench_runner", "worker"], environment)
+
+
+def _python(at: Place, name: str, arguments: list[str], environment: Mapping[str, str]) -> Program:
+    return Program(
+        name=name,
+        command=[sys.executable, *arguments],
+        log=at.log_dir / f"{name}.log",
+        environment=environment,
+        cwd=ROOT,
+    )
