@@ -19,6 +19,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Self
 
 VERSION = 1
@@ -28,6 +29,27 @@ Bundle = dict[str, bytes]
 
 class ContractError(ValueError):
     """A message that does not fit the contract; the text names the field, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Every time that depends on how long a job may take, derived from that one limit.
+
+    The order matters: the worker gives up by itself (soft), is stopped (hard), the hub takes the attempt away
+    (lease), the token dies (token), and only after all that may the broker deliver the wake-up again.
+    """
+
+    soft: timedelta
+    hard: timedelta
+    lease: timedelta
+    token: timedelta
+    visibility: timedelta
+
+    @classmethod
+    def derive(cls, limit: timedelta) -> Self:
+        return cls(
+            soft=limit * 0.9, hard=limit, lease=limit * 1.1, token=limit * 1.2, visibility=limit * 1.3
+        )
 
 
 class JobKind(enum.StrEnum):
