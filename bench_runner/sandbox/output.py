@@ -1,0 +1,50 @@
+"""Reading what a guest left under /out, on the assumption that it is meant to hurt the reader.
+
+Not in charge of what the bytes mean. Nothing here follows a link, blocks on a FIFO or reads more than asked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+
+from bench_runner.errors import BadOutput
+
+
+def read_outputs(folder: int, names: Sequence[str], max_bytes: int) -> dict[str, bytes]:
+    """The named files in the folder open as descriptor `folder`; `max_bytes` bounds them together.
+
+    Raises:
+        BadOutput: a file is missing, a link, not a regular file, linked twice, or too big.
+    """
+    found: dict[str, bytes] = {}
+    for name in names:
+        if "/" in name or name in ("", ".", ".."):
+            raise ValueError(f"{name!r}: outputs are named by us and lie directly under /out")
+        found[name] = _read_one(folder, name, max_bytes)
+        max_bytes -= len(found[name])
+    return found
+
+
+def _read_one(folder: int, name: str, limit: int) -> bytes:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=folder)
+    except OSError as error:
+        raise BadOutput(_REASONS.get(error.errno or 0, "unreadable"), name) from error
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise BadOutput("not_regular", name)
+        if info.st_nlink != 1:
+            raise BadOutput("hard_link", name)
+        if info.st_size > limit:
+            raise BadOutput("too_big", name)
+        data = b"".join(iter(lambda: file.read(1 << 20), b""))
+    if len(data) > limit:  # it cannot grow: the guest is dead by now
+        raise BadOutput("too_big", name)
+    return data
+
+
+_REASONS = {errno.ENOENT: "missing", errno.ELOOP: "link", errno.ENXIO: "not_regular"}

@@ -1,0 +1,183 @@
+"""The sandbox of one worker slot: starts guests, and clears what a killed worker left.
+
+Not in charge of a guest once it runs (`process.py`), nor of what is run in it (the director).
+
+Theory of operation. A slot is a number held by a file lock, so two workers on one machine never share one. It
+stands for a range of uids (every guest that runs at the same time has its own), a staging folder
+`<run>/slot-<n>/` and the group names `<uid>.<n>-…`. The lock goes with its process, however that ends; whoever
+takes the slot next kills and removes what was left. As root all layers hold. As an ordinary user there is no uid
+to switch to and /out is made by bubblewrap inside and held open from outside through /proc before the program
+starts; groups exist only where they were delegated, and without them no sandbox is opened at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench_runner.errors import SandboxUnavailable
+from bench_runner.sandbox import mounts as host
+from bench_runner.sandbox import seccomp
+from bench_runner.sandbox.cage import Cage
+from bench_runner.sandbox.cgroups import Backend, find_backend
+from bench_runner.sandbox.command import LAUNCHER_ENVIRONMENT, python_mounts
+from bench_runner.sandbox.process import Guest
+from bench_runner.sandbox.records import Limits, Mount
+from bench_runner.sandbox.unsafe import start_unsafe
+
+FIRST_UID = 60700  # 60514-61183 is given to nobody by Debian or systemd
+UIDS_A_SLOT = 8
+SLOTS = 32
+TOOLS = ("bwrap", "setpriv", "prlimit")
+
+
+class Sandbox:
+    """Make one with `open`; it is good for any number of guests, one after another or side by side."""
+
+    def __init__(self, slot: int, lock: int, backend: Backend, *, unsafe: bool) -> None:
+        self.slot = slot
+        self.backend = backend
+        self.root = os.geteuid() == 0
+        self.sandboxed = not unsafe
+        self.folder = run_folder() / f"slot-{slot}"
+        self._lock = lock
+        self._numbers = itertools.count(1)
+        self._uids = [FIRST_UID + slot * UIDS_A_SLOT + i for i in range(UIDS_A_SLOT)]
+        self._filter = -1
+
+    @classmethod
+    def open(cls, slot: int = 0, *, unsafe: bool = False) -> Sandbox:
+        """The first free slot from `slot` on, swept clean.
+
+        Raises:
+            SandboxUnavailable: tools or limits are missing; the text says what to do.
+        """
+        backend = Backend("none") if unsafe else find_backend()
+        if not unsafe:
+            _need_tools()
+            if backend.name == "none":
+                raise SandboxUnavailable(
+                    f"memory and process limits cannot be enforced: {backend.problem}. Run the worker as root, or "
+                    "have control groups delegated to it; `python -m bench_runner doctor` shows how"
+                )
+        number, lock = _take_slot(slot)
+        sandbox = cls(number, lock, backend, unsafe=unsafe)
+        try:
+            sandbox.sweep()
+            if not unsafe:
+                sandbox._filter = _filter_file()
+        except BaseException:
+            os.close(lock)
+            raise
+        return sandbox
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        mounts: Sequence[Mount],
+        limits: Limits,
+        pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Guest:
+        """Start `command` in a fresh cage; it sees `mounts` read-only, /out if it has one, and `pass_fds`.
+
+        In unsafe mode there is no cage: words of `command` and values of `environment` that name a path inside
+        are rewritten to where that is outside, and `TOUCHSTONE_ROOT` says what to put before such a path.
+        """
+        name = f"{os.geteuid()}.{self.slot}-{next(self._numbers)}"
+        place = self.folder / name
+        place.mkdir(mode=0o755)
+        with contextlib.ExitStack() as undo:
+            undo.callback(host.remove_tree, place)
+            if not self.sandboxed:
+                return start_unsafe(place, command, mounts, limits, pass_fds, environment or {}, undo)
+            uid = self._take_uid(undo)
+            shown = self._staged([*python_mounts(), *mounts], place)
+            group = self.backend.create(name, limits)
+            undo.callback(group.remove)
+            cage = Cage(place, limits, uid, group, self._filter)
+            return cage.start(command, shown, pass_fds, environment or {}, undo)
+
+    def sweep(self) -> int:
+        """Kill, unmount and remove what an earlier worker left in this slot; gives the number of groups."""
+        count = self.backend.sweep(f"{os.geteuid()}.{self.slot}-")
+        if self.folder.exists():
+            host.remove_tree(self.folder)
+        self.folder.mkdir(mode=0o755)
+        return count
+
+    def close(self) -> None:
+        """Give the slot back. Guests must have been closed."""
+        if self._lock >= 0:
+            host.remove_tree(self.folder)
+            os.close(self._lock)
+            if self._filter >= 0:
+                os.close(self._filter)
+            self._lock = self._filter = -1
+
+    def _take_uid(self, undo: contextlib.ExitStack) -> int | None:
+        if not self.root:
+            return None
+        if not self._uids:
+            raise SandboxUnavailable(f"{UIDS_A_SLOT} guests run already: close one before the next is started")
+        uid = self._uids.pop(0)
+        undo.callback(self._uids.append, uid)
+        return uid
+
+    def _staged(self, mounts: Sequence[Mount], place: Path) -> list[Mount]:
+        if not self.root:
+            return [replace(mount, source=mount.source.resolve()) for mount in mounts]
+        staged = []
+        for number, mount in enumerate(mounts):
+            host.stage(mount.source, place / f"m{number}")
+            staged.append(Mount(place / f"m{number}", mount.target))
+        return staged
+
+
+def run_folder() -> Path:
+    """Where staging folders and locks live: in /run for root, else in the user's own runtime folder.
+
+    Raises:
+        SandboxUnavailable: somebody else owns it.
+    """
+    if os.geteuid() == 0 and os.access("/run", os.W_OK):
+        folder = Path("/run/touchstone")
+    else:
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        folder = Path(base) / f"touchstone-{os.geteuid()}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid() or folder.is_symlink():
+        raise SandboxUnavailable(f"{folder} belongs to somebody else: remove it, or set XDG_RUNTIME_DIR")
+    return folder
+
+
+def _take_slot(first: int) -> tuple[int, int]:
+    for slot in range(first, SLOTS):
+        lock = os.open(run_folder() / f"slot-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return slot, lock
+    raise SandboxUnavailable(f"all {SLOTS} slots are taken by running workers: stop one of them")
+
+
+def _filter_file() -> int:
+    fd = os.memfd_create("seccomp", os.MFD_CLOEXEC)
+    os.write(fd, seccomp.program())
+    return fd
+
+
+def _need_tools() -> None:
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=LAUNCHER_ENVIRONMENT["PATH"]) is None]
+    if missing:
+        raise SandboxUnavailable(f"{', '.join(missing)} not found: run `apt-get install bubblewrap util-linux`")
