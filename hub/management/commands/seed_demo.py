@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hub import demo
+from hub.demo import people
 
 
 class Command(BaseCommand):
@@ -16,9 +16,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("Demo accounts exist only in demo mode: set DEMO=1.")
-        demo.make_people()
-        pushed = demo.push_examples()
+        people.make_people()
+        pushed = people.push_examples()
         if options["verbosity"]:
-            for person in demo.PEOPLE:
+            for person in people.PEOPLE:
                 self.stdout.write(f"{person.username:<12} {person.password:<24} {person.role}")
             self.stdout.write(f"{pushed} example solution(s) queued for the judge")

@@ -1,4 +1,4 @@
-"""Publish the task folders: a new or changed folder becomes a revision, its repository is made if it is missing."""
+"""Publish the task folders: a new or changed one becomes a revision, with its repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's people and example solutions, as the site, `seed_demo` and `make demo` use them. Only in demo mode.
+"""The demo's people and example solutions, as the site, `seed_demo` and `make demo` use them.
 
 Their passwords are public, so nothing here may run on a hub that strangers reach: `seed_demo` refuses unless
 DEMO=1, and in demo mode every page says so.
