@@ -1,0 +1,26 @@
+"""The reader's theme, kept in a cookie so that the first byte of a page already has it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from hub.web.context import THEME_COOKIE, THEMES
+
+A_YEAR = 365 * 24 * 3600
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    theme = request.POST.get("theme", "auto")
+    response = HttpResponseRedirect(safe_next(request, request.POST.get("next", "/")))
+    response.set_cookie(THEME_COOKIE, theme if theme in THEMES else "auto", max_age=A_YEAR, samesite="Lax")
+    return response
+
+
+def safe_next(request: HttpRequest, url: str | None, default: str = "/") -> str:
+    """`url` if it stays on this site, else `default`."""
+    if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
+        return url
+    return default

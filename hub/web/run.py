@@ -1,0 +1,179 @@
+"""The live run of a patch set as the page shows it: jobs, steps, cases, timing so far, the end of the log.
+
+Not in charge of sending it (`live.py`) nor of what came out (`outcome.py`). The same for every viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from bench_runner.contract import JobKind, Phase
+from hub.bench.models import Attempt, Job, ProgressLine
+from hub.bench.queries import Position, queue_position
+from hub.catalog.queries import spec_of
+from hub.pulls.models import PatchSet
+from hub.web.plain import plain_line, plain_text, tail
+
+LOG_LINES = 40  # of the live log; the whole bounded log stands under the verdict
+QUEUED = "queued"
+
+TITLES: dict[str, Promise] = {
+    JobKind.CHECK: _("Build and check"),
+    JobKind.RANK: _("Timing against the baseline"),
+    JobKind.CONFIRM: _("Confirming the first place with fresh seeds"),
+    JobKind.MERGE: _("Judging the merge commit"),
+}
+STEP_NAMES: dict[str, Promise] = {
+    QUEUED: _("Queued"),
+    Phase.FETCHING: _("Fetching"),
+    Phase.BUILDING: _("Building"),
+    Phase.CHECKING: _("Checking"),
+    Phase.TIMING: _("Timing"),
+    Phase.DONE: _("Done"),
+}
+TIMED = (JobKind.RANK, JobKind.CONFIRM)
+
+
+@dataclass(frozen=True)
+class Step:
+    name: Promise
+    state: str  # done | now | ahead
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One case of the grid."""
+
+    case: str
+    state: str  # ok | failed | ahead
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How far the pairs are, and what they say so far."""
+
+    done: int
+    total: int
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One live job."""
+
+    job: Job
+    title: Promise
+    steps: list[Step]
+    position: Position | None = None  # while it is queued
+    attempt: Attempt | None = None  # while it runs
+    cells: list[Cell] = field(default_factory=list)
+    timing: Timing | None = None
+    log: str = ""
+    log_left_out: int = 0
+    faults: int = 0  # earlier attempts that failed on our side
+
+    @property
+    def since(self) -> datetime:
+        return self.attempt.started_at if self.attempt else self.job.queued_at
+
+    @property
+    def right(self) -> int:
+        return sum(cell.state == "ok" for cell in self.cells)
+
+    @property
+    def wrong(self) -> int:
+        return sum(cell.state == "failed" for cell in self.cells)
+
+
+def live_jobs(patch_set: PatchSet) -> list[Job]:
+    jobs = Job.objects.filter(patch_set=patch_set, state__in=Job.moves.live)
+    return list(jobs.order_by("queued_at").prefetch_related("attempts__worker"))
+
+
+def live_runs(patch_set: PatchSet) -> list[Run]:
+    return [_run(job) for job in live_jobs(patch_set)]
+
+
+def _run(job: Job) -> Run:
+    attempts = list(job.attempts.all())
+    faults = sum(a.state in (Attempt.State.INFRA_ERROR, Attempt.State.LOST) for a in attempts)
+    open_one = next((a for a in attempts if a.state == Attempt.State.OPEN), None)
+    title = TITLES[JobKind(job.kind)]
+    if open_one is None:
+        return Run(job, title, steps(job.kind, QUEUED), position=queue_position(job), faults=faults)
+    lines = list(open_one.progress.order_by("seq"))
+    log, left_out = tail(plain_text("".join(_with_end(line.text) for line in lines)), LOG_LINES)
+    return Run(
+        job,
+        title,
+        steps(job.kind, open_one.phase),
+        attempt=open_one,
+        cells=_cells(job, lines),
+        timing=_timing(job, lines),
+        log=log,
+        log_left_out=left_out,
+        faults=faults,
+    )
+
+
+def steps(kind: str, now: str) -> list[Step]:
+    """The steps of a job of this kind; what lies before `now` is done."""
+    middle = Phase.TIMING if kind in TIMED else Phase.CHECKING
+    order = [QUEUED, Phase.FETCHING, Phase.BUILDING, middle, Phase.DONE]
+    at = order.index(now) if now in order else order.index(middle)
+    return [
+        Step(STEP_NAMES[name], "done" if i < at else "now" if i == at else "ahead")
+        for i, name in enumerate(order)
+    ]
+
+
+def _cells(job: Job, lines: Iterable[ProgressLine]) -> list[Cell]:
+    """Every case of the job in the task's order: what came in so far, the rest ahead."""
+    use = "rank" if job.kind in TIMED else "check"
+    found = {line.case: line for line in lines if line.case and line.ok is not None}
+    if use == "rank" and not found:
+        return []
+    names = [case.id for case in spec_of(job.revision).cases_for(use)]
+    names += [case for case in found if case not in names]
+    return [_cell(plain_line(name), found.get(name)) for name in names]
+
+
+def _cell(name: str, line: ProgressLine | None) -> Cell:
+    if line is None:
+        return Cell(name, "ahead")
+    return Cell(name, "ok" if line.ok else "failed", _number(line.note, "seconds"))
+
+
+def _timing(job: Job, lines: list[ProgressLine]) -> Timing | None:
+    timed = [line for line in lines if line.phase == Phase.TIMING and line.total]
+    if job.kind not in TIMED or not timed:
+        return None
+    last, told = timed[-1], next((line for line in reversed(timed) if "ratio" in line.note), None)
+    note = told.note if told else {}
+    return Timing(
+        min(last.done, last.total),
+        last.total,
+        _number(note, "ratio"),
+        _number(note, "low"),
+        _number(note, "high"),
+        plain_line(last.case),
+    )
+
+
+def _number(note: dict[str, Any], name: str) -> float | None:
+    value = note.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _with_end(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"

@@ -1,0 +1,80 @@
+"""Closed sets in words for people: outcomes, speeds, kinds of job, stages, programming languages.
+
+A word comes with its tone, which is all that the stylesheet knows of it: good, bad, wait, live, warn, gold or quiet.
+Not in charge of why a verdict is as it is (`bench_runner/messages.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from bench_runner.contract import JobKind, Outcome, Phase, Speed
+
+Label = str | Promise
+
+
+@dataclass(frozen=True)
+class Word:
+    label: Label
+    tone: str = "quiet"
+    icon: str = ""
+
+
+OUTCOMES: dict[str, Word] = {
+    Outcome.PASSED: Word(_("passed"), "good", "check"),
+    Outcome.BUILD_FAILED: Word(_("does not build"), "bad", "cross"),
+    Outcome.WRONG_ANSWER: Word(_("wrong answer"), "bad", "cross"),
+    Outcome.RUNTIME_ERROR: Word(_("crashed"), "bad", "cross"),
+    Outcome.TIME_LIMIT: Word(_("over the time limit"), "bad", "cross"),
+    Outcome.MEMORY_LIMIT: Word(_("over the memory limit"), "bad", "cross"),
+    Outcome.REJECTED: Word(_("broke the rules"), "bad", "cross"),
+    Outcome.SUSPICIOUS: Word(_("too good to be true"), "warn", "alert"),
+}
+
+SPEEDS: dict[str, Word] = {
+    Speed.FASTER: Word(_("faster"), "good"),
+    Speed.SLOWER: Word(_("slower"), "bad"),
+    Speed.SAME: Word(pgettext_lazy("speed", "same")),
+    Speed.INCONCLUSIVE: Word(_("inconclusive"), "warn"),
+}
+
+JOB_KINDS: dict[str, Word] = {
+    JobKind.CHECK: Word(pgettext_lazy("kind of job", "check")),
+    JobKind.RANK: Word(pgettext_lazy("kind of job", "timing")),
+    JobKind.CONFIRM: Word(pgettext_lazy("kind of job", "confirmation")),
+    JobKind.MERGE: Word(pgettext_lazy("kind of job", "merge check")),
+}
+
+PHASES: dict[str, Word] = {
+    Phase.FETCHING: Word(_("fetching")),
+    Phase.BUILDING: Word(_("building")),
+    Phase.CHECKING: Word(_("checking")),
+    Phase.TIMING: Word(_("timing")),
+    Phase.DONE: Word(_("done")),
+}
+
+# By name: the stages are counted from facts in `hub.pulls.queries`.
+STAGES: dict[str, Word] = {
+    "draft": Word(pgettext_lazy("stage", "draft")),
+    "checking": Word(_("being judged"), "live", "pulse"),
+    "failing": Word(_("failing"), "bad", "cross"),
+    "needs_review": Word(_("needs review"), "wait", "eye"),
+    "changes_requested": Word(_("changes requested"), "warn", "reply"),
+    "approved": Word(_("approved"), "good", "check"),
+    "merging": Word(_("merging"), "live", "pulse"),
+    "merged": Word(pgettext_lazy("stage", "merged"), "gold", "merge"),
+    "closed": Word(pgettext_lazy("stage", "closed"), "quiet", "cross"),
+    "platform_trouble": Word(_("trouble on our side"), "warn", "alert"),
+}
+
+PROGRAMMING_LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA", "triton": "Triton"}
+
+
+def word(table: dict[str, Word], key: object) -> Word:
+    """The word of `key`; a key that the table does not know yet is shown as it is."""
+    name = str(getattr(key, "value", key))
+    return table.get(name) or Word(name.replace("_", " "))
