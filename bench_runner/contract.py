@@ -47,9 +47,7 @@ class TimeLimits:
 
     @classmethod
     def derive(cls, limit: timedelta) -> Self:
-        return cls(
-            soft=limit * 0.9, hard=limit, lease=limit * 1.1, token=limit * 1.2, visibility=limit * 1.3
-        )
+        return cls(soft=limit * 0.9, hard=limit, lease=limit * 1.1, token=limit * 1.2, visibility=limit * 1.3)
 
 
 class JobKind(enum.StrEnum):

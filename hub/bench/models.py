@@ -59,15 +59,29 @@ class Job(models.Model):
     not_before = models.DateTimeField(null=True)
     woken_at = models.DateTimeField(null=True)  # last wake-up sent
     ended_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)  # when `flow.job_ended` had drawn what follows from the end
 
     class Meta:
         ordering = ("queued_at",)
-        indexes = [models.Index(fields=("state", "hardware_class", "queued_at"), name="bench_job_queue")]
+        indexes = [
+            models.Index(fields=("state", "hardware_class", "queued_at"), name="bench_job_queue"),
+            models.Index(fields=("ended_at",), condition=Q(settled_at=None), name="bench_job_unsettled"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=("patch_set", "revision", "hardware_class", "kind"),
                 condition=Q(state__in=("queued", "running")),
                 name="job_one_live_per_work",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="merge", merge_attempt__isnull=False)
+                | (~Q(kind="merge") & Q(merge_attempt__isnull=True)),
+                name="job_of_a_merge_names_its_attempt",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("queued", "running"), ended_at=None)
+                | Q(state__in=("finished", "abandoned", "cancelled"), ended_at__isnull=False),
+                name="job_has_an_end_when_it_ended",
             ),
         ]
 
@@ -103,7 +117,9 @@ class Attempt(models.Model):
     heard_at = models.DateTimeField()  # last heartbeat
     lease_until = models.DateTimeField()  # reaped after this, heartbeat or not
     ended_at = models.DateTimeField(null=True)
-    phase = models.CharField(max_length=10, choices=[(p.value, p.value) for p in Phase], default=Phase.FETCHING)
+    phase = models.CharField(
+        max_length=10, choices=[(p.value, p.value) for p in Phase], default=Phase.FETCHING
+    )
     fault = models.TextField(blank=True)  # what failed on our side, for operators
 
     class Meta:
@@ -113,6 +129,10 @@ class Attempt(models.Model):
                 fields=("job",), condition=Q(state="open"), name="attempt_one_open_per_job"
             ),
             models.UniqueConstraint(fields=("job", "number"), name="attempt_numbered_once"),
+            models.CheckConstraint(
+                condition=Q(state="open", ended_at=None) | (~Q(state="open") & Q(ended_at__isnull=False)),
+                name="attempt_has_an_end_when_it_ended",
+            ),
         ]
 
 
@@ -156,6 +176,9 @@ class Verdict(models.Model):
     artefact_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     ranked = models.BooleanField(default=True)  # False: made without a sandbox
     at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("job",), name="verdict_one_per_job")]
 
 
 class Measurement(models.Model):

@@ -13,6 +13,11 @@ def branch_of(ref: str) -> tuple[str, str] | None:
     if len(parts) != 4 or parts[:2] != ["refs", "heads"]:
         return None
     username, topic = parts[2:]
-    if not USERNAME.fullmatch(username) or not TOPIC.fullmatch(topic) or ".." in topic or topic.endswith(".lock"):
+    if (
+        not USERNAME.fullmatch(username)
+        or not TOPIC.fullmatch(topic)
+        or ".." in topic
+        or topic.endswith(".lock")
+    ):
         return None
     return username, topic

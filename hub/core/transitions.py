@@ -34,11 +34,21 @@ class Transitions:
     def live(self) -> frozenset[str]:
         return frozenset(self.table) - self.terminal
 
-    def move(self, row: Model, target: str, *, only_from: Iterable[str] | None = None, **changes: Any) -> bool:
+    def move(
+        self,
+        row: Model,
+        target: str,
+        *,
+        only_from: Iterable[str] | None = None,
+        unchanged: Iterable[str] = (),
+        **changes: Any,
+    ) -> bool:
         """Move `row` to `target`, with other columns in the same UPDATE.
 
+        `unchanged` names columns that must still hold what `row` carries.
+
         Returns:
-            False if the row was no longer in a state that allows the move; nothing was written then.
+            False if the row was no longer as the move needs it; nothing was written then.
 
         Raises:
             ValueError: no state at all allows the move: a mistake in the code.
@@ -48,7 +58,8 @@ class Transitions:
             sources &= set(only_from)
         if not sources:
             raise ValueError(f"{type(row).__name__}: nothing moves to {target!r}")
-        rows = type(row)._default_manager.filter(pk=row.pk, state__in=sources)
+        as_read = {name: getattr(row, name) for name in unchanged}
+        rows = type(row)._default_manager.filter(pk=row.pk, state__in=sources, **as_read)
         if rows.update(state=target, **changes) != 1:
             return False
         row.refresh_from_db(fields=["state", *changes])
@@ -56,4 +67,6 @@ class Transitions:
 
 
 def table(states: type[TextChoices], moves: Mapping[str, Iterable[str]]) -> Transitions:
-    return Transitions(states, {str(source): frozenset(map(str, targets)) for source, targets in moves.items()})
+    return Transitions(
+        states, {str(source): frozenset(map(str, targets)) for source, targets in moves.items()}
+    )

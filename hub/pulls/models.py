@@ -54,7 +54,8 @@ class PatchSet(models.Model):
     number = models.PositiveIntegerField()
     head_sha = models.CharField(max_length=40)
     base_sha = models.CharField(max_length=40)
-    revision = models.ForeignKey("catalog.TaskRevision", models.PROTECT, related_name="+")  # judged by this one
+    revision = models.ForeignKey("catalog.TaskRevision", models.PROTECT, related_name="+")  # judges it
+    subject = models.CharField(max_length=200)  # first line of the head commit's message
     pushed_at = models.DateTimeField()
 
     class Meta:
@@ -91,6 +92,7 @@ class Comment(models.Model):
 
     patch_set = models.ForeignKey(PatchSet, models.PROTECT, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    review = models.ForeignKey(Review, models.PROTECT, null=True, related_name="comments")  # it came with
     path = models.CharField(max_length=255, blank=True)
     side = models.CharField(max_length=3, choices=Side, default=Side.NEW)
     line = models.PositiveIntegerField(null=True)
@@ -99,6 +101,11 @@ class Comment(models.Model):
 
     class Meta:
         ordering = ("id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(line__isnull=True) | ~Q(path=""), name="comment_line_needs_a_path"
+            ),
+        ]
 
 
 class MergeAttempt(models.Model):
@@ -106,28 +113,32 @@ class MergeAttempt(models.Model):
 
     class State(models.TextChoices):
         TESTING = "testing", _("being judged")
+        LANDING = "landing", _("landing")  # decided: from here on a new push is too late to stop it
         LANDED = "landed", _("landed")
         REFUSED = "refused", _("refused")
         CONFLICT = "conflict", _("conflict")
         OUTDATED = "outdated", _("outdated")  # main or the branch moved meanwhile
+        ABANDONED = "abandoned", _("abandoned")  # our machines failed, not the contribution
 
     moves = table(
         State,
         {
-            State.TESTING: (State.LANDED, State.REFUSED, State.OUTDATED),
+            State.TESTING: (State.LANDING, State.REFUSED, State.OUTDATED, State.ABANDONED),
+            State.LANDING: (State.LANDED, State.OUTDATED),
             State.LANDED: (),
             State.REFUSED: (),
             State.CONFLICT: (),
             State.OUTDATED: (),
+            State.ABANDONED: (),
         },
     )
 
     patch_set = models.ForeignKey(PatchSet, models.PROTECT, related_name="merge_attempts")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    state = models.CharField(max_length=8, choices=State)
+    state = models.CharField(max_length=9, choices=State)
     main_sha = models.CharField(max_length=40)  # main as it was: moved by compare-and-swap from here
     merge_sha = models.CharField(max_length=40, blank=True)
-    detail = models.TextField(blank=True)  # conflicting paths
+    detail = models.TextField(blank=True)  # conflicting paths, one a line
     at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
@@ -135,6 +146,11 @@ class MergeAttempt(models.Model):
         ordering = ("-id",)
         constraints = [
             models.UniqueConstraint(
-                fields=("patch_set",), condition=Q(state="testing"), name="merge_one_live_per_patch_set"
+                fields=("patch_set",),
+                condition=Q(state__in=("testing", "landing")),
+                name="merge_one_live_per_patch_set",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="conflict") | ~Q(merge_sha=""), name="merge_needs_a_commit"
             ),
         ]
