@@ -1,0 +1,110 @@
+"""The timed cases of a verdict as a Plotly figure: every pair of runs, and the interval that they give.
+
+Not in charge of boards' figures (`hub/boards/plots.py`). Colours are left to the page, light or dark.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hub.bench.models import Measurement
+from hub.web.plain import plain_line
+
+ROW_PIXELS = 52
+
+
+def figure(measurements: Iterable[Measurement], target: float | None = None) -> dict[str, Any]:
+    """Points with error bars over the ratios of single pairs, on a logarithmic axis; the baseline is at 1."""
+    rows = list(measurements)[::-1]  # Plotly draws upwards
+    names = [plain_line(m.case) for m in rows]
+    pairs = [(ratio, name) for m, name in zip(rows, names, strict=True) for ratio in pair_ratios(m)]
+    return {
+        "data": [_pairs(pairs), _intervals(rows, names)],
+        "layout": {
+            "showlegend": True,
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+            "height": 130 + ROW_PIXELS * max(1, len(rows)),
+            "margin": {"l": 10, "r": 20, "t": 40, "b": 50},
+            "xaxis": {
+                "type": "log",
+                "title": {"text": _("times as fast as the baseline")},
+                "automargin": True,
+            },
+            "yaxis": {"automargin": True, "type": "category"},
+            "shapes": list(_marks(target)),
+            "annotations": list(_captions(target)),
+        },
+    }
+
+
+def pair_ratios(measurement: Measurement) -> list[float]:
+    """Baseline over candidate of each pair of processes, by the medians of their samples."""
+    found = []
+    for pair in measurement.pairs:
+        baseline, candidate = pair.get("baseline"), pair.get("candidate")
+        if baseline and candidate and (below := statistics.median(candidate)) > 0:
+            found.append(statistics.median(baseline) / below)
+    return found
+
+
+def _pairs(pairs: list[tuple[float, str]]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _("one pair of runs"),
+        "x": [ratio for ratio, _name in pairs],
+        "y": [name for _ratio, name in pairs],
+        "marker": {"size": 9, "symbol": "line-ns-open"},
+        "opacity": 0.55,
+        "hovertemplate": "%{y}: %{x:.3f}×<extra></extra>",
+    }
+
+
+def _intervals(rows: list[Measurement], names: list[str]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": _("mean with 95 % interval"),
+        "x": [m.ratio for m in rows],
+        "y": names,
+        "marker": {"size": 11},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [m.high - m.ratio for m in rows],
+            "arrayminus": [m.ratio - m.low for m in rows],
+            "thickness": 2,
+            "width": 6,
+        },
+        "hovertemplate": "%{y}: %{x:.3f}×<extra></extra>",
+    }
+
+
+def _lines(target: float | None) -> list[tuple[float, str, str]]:
+    lines = [(1.0, "dot", _("baseline"))]
+    if target is not None and not math.isclose(target, 1.0):
+        lines.append((target, "dash", _("target")))
+    return lines
+
+
+def _marks(target: float | None) -> Iterable[dict[str, Any]]:
+    for x, dash, _text in _lines(target):
+        yield {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": dash}}
+
+
+def _captions(target: float | None) -> Iterable[dict[str, Any]]:
+    for x, _dash, text in _lines(target):
+        # On a logarithmic axis an annotation stands at the logarithm.
+        yield {
+            "x": math.log10(x),
+            "y": 0,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "text": text,
+            "showarrow": False,
+        }
