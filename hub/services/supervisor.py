@@ -63,7 +63,7 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     start_again: float = 0.0  # not before this time
-    pause: float = FIRST_PAUSE
+    pause: float = field(default_factory=lambda: FIRST_PAUSE)
     ends: int = 0
     log_read: int = 0  # bytes of the log already looked at
 

@@ -1,0 +1,1 @@
+"""How the hub is prepared and kept running on one machine."""
