@@ -12,7 +12,6 @@ import nh3
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from latex2mathml.converter import convert
-from latex2mathml.exceptions import LatexParseError
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
@@ -84,7 +83,7 @@ def _maths(source: str, options: dict[str, bool]) -> str:
     display = "block" if options.get("display_mode") else "inline"
     try:
         return convert(source, display=display)
-    except (LatexParseError, IndexError, KeyError, ValueError):  # what latex2mathml raises on broken input
+    except Exception:  # noqa: BLE001 - latex2mathml raises many unrelated classes on broken input
         return f"<code>{escape(source)}</code>"
 
 

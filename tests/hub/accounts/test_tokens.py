@@ -1,0 +1,74 @@
+"""Personal tokens: shown once, stored hashed, refused with the reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hub.accounts import actions, queries
+from hub.accounts.models import ApiToken
+from hub.core import clock
+from hub.core.errors import BadInput
+
+
+def test_a_token_opens_the_door_for_its_owner_and_is_stored_hashed(cast):
+    token, clear = actions.create_token(cast.alice, "laptop")
+    assert queries.user_by_token(clear) == cast.alice
+    assert clear not in str(ApiToken.objects.values().get(pk=token.pk))
+
+
+def test_an_unknown_token_opens_nothing(cast):
+    assert queries.user_by_token("ts_made-up") is None
+    assert queries.token_fault("ts_made-up") == "This token is unknown."
+
+
+def test_an_expired_token_says_since_when(cast, monkeypatch):
+    _, clear = actions.create_token(cast.alice, "laptop", days=1)
+    moment = clock.now() + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    assert queries.user_by_token(clear) is None
+    assert "“laptop” expired on" in queries.token_fault(clear)
+
+
+def test_a_revoked_token_says_so(cast):
+    token, clear = actions.create_token(cast.alice, "laptop")
+    assert actions.revoke_token(cast.alice, token.pk)
+    assert queries.user_by_token(clear) is None
+    assert "was revoked on" in queries.token_fault(clear)
+
+
+def test_nobody_revokes_another_persons_token(cast):
+    token, clear = actions.create_token(cast.alice, "laptop")
+    assert not actions.revoke_token(cast.bob, token.pk)
+    assert queries.user_by_token(clear) == cast.alice
+
+
+def test_a_closed_account_opens_nothing(cast):
+    _, clear = actions.create_token(cast.alice, "laptop")
+    cast.alice.is_active = False
+    cast.alice.save()
+    assert queries.user_by_token(clear) is None
+    assert "is closed" in queries.token_fault(clear)
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "words"),
+    [("", 30, "Give the token a name"), ("x", 0, "0 days"), ("x", 366, "366 days")],
+)
+def test_a_token_without_a_name_or_with_an_odd_lifetime_is_refused(cast, name, days, words):
+    with pytest.raises(BadInput, match=words):
+        actions.create_token(cast.alice, name, days)
+
+
+@pytest.mark.parametrize("name", ["A", "Alice", "a", "-a", "al ice", "main", "爱丽丝", "a" * 33, "../x"])
+def test_a_username_that_cannot_be_a_branch_is_refused(db, name):
+    with pytest.raises(BadInput, match="cannot be used"):
+        actions.sign_up(name, "green-tea-and-granite")
+
+
+def test_a_weak_password_and_a_taken_name_are_refused(cast):
+    with pytest.raises(BadInput, match="password"):
+        actions.sign_up("carol", "12345")
+    with pytest.raises(BadInput, match="is taken"):
+        actions.sign_up("alice", "green-tea-and-granite")

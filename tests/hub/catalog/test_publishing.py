@@ -1,0 +1,83 @@
+"""A folder becomes a task; the same files change nothing; strangers' markup stays text."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.catalog import actions, queries
+from hub.catalog.markup import render_markdown
+from hub.catalog.models import Task, TaskRevision
+from hub.core.errors import NotNow
+from tasks.spec import TaskError, read_folder
+from tests.hub.conftest import TASKS
+
+
+@pytest.fixture
+def folder(db):
+    return read_folder(TASKS / "vector-add")
+
+
+def test_publishing_twice_makes_one_revision(folder):
+    first = actions.publish("vector-add", folder)
+    assert actions.publish("vector-add", folder) == first
+    assert TaskRevision.objects.count() == 1
+    assert queries.files_of(first) == folder
+
+
+def test_a_changed_statement_is_a_new_revision_and_the_old_one_stays(folder):
+    old = actions.publish("vector-add", folder)
+    folder["statement.en.md"] += b"\nOne more hint.\n"
+    new = actions.publish("vector-add", folder)
+    assert new.task.current == new
+    assert set(new.task.revisions.all()) == {old, new}
+
+
+def test_a_malformed_task_is_refused_with_file_key_and_cure(folder):
+    folder["task.toml"] = folder["task.toml"].replace(b"level = 1", b"level = 9")
+    with pytest.raises(TaskError, match=r"task\.toml: level: 9"):
+        actions.publish("vector-add", folder)
+    assert not Task.objects.exists()
+
+
+def test_an_id_belongs_to_one_task(folder):
+    actions.publish("vector-add", folder)
+    with pytest.raises(NotNow, match="belongs to the task vector-add"):
+        actions.publish("vector-sum", folder)
+
+
+def test_filters_and_facets_agree(make_task):
+    for slug in ("vector-add", "row-softmax", "layer-norm-gelu"):
+        make_task(slug)
+    for facet in queries.facets():
+        for value, count in facet.values:
+            wanted = queries.TaskFilter(**{facet.name: value})
+            assert queries.published_tasks(wanted).count() == count, (facet.name, value)
+    assert not queries.published_tasks(queries.TaskFilter(level="many"))
+    assert [t.slug for t in queries.published_tasks(queries.TaskFilter(text="softmax"))] == ["row-softmax"]
+
+
+def test_the_statement_shows_maths_without_javascript(make_task):
+    html = queries.statement_html(make_task().current, "en")
+    assert "<math" in html
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "[click](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        "$\\href{javascript:alert(1)}{x}$",
+        '```"><script>alert(1)</script>\nx\n```',
+        "<math><mtext><img src=x onerror=alert(1)></mtext></math>",
+    ],
+)
+def test_markup_of_strangers_stays_text(text):
+    html = render_markdown(text)
+    for live in ("<script", "<img", 'href="javascript', 'onerror=alert(1)>"'):
+        assert live not in html
+
+
+def test_broken_maths_is_shown_as_code():
+    assert "<code>" in render_markdown("$\\frac{1$") or "<math" in render_markdown("$\\frac{1$")
