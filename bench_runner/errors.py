@@ -6,7 +6,7 @@ Not in charge of verdicts: what is wrong with a contribution is an `Outcome` wit
     ├── InfrastructureFault     the attempt cannot go on; the hub queues the job again, nobody is blamed
     │   ├── SandboxUnavailable  no sandbox could be made; the text carries the cure
     │   └── HubUnreachable      the hub did not answer, after all retries
-    ├── BadOutput               the guest left something that we refuse to read (the director makes it a verdict)
+    ├── BadOutput               the guest left what we refuse to read; the director makes it a verdict
     ├── AttemptLost             the hub took the attempt away, or gave the job to somebody else
     ├── HubRefused              the hub understood and said no (4xx): a wrong token, an unknown job
     └── ConfigError             a setting is missing or wrong; the text says what to do
@@ -36,7 +36,7 @@ class HubUnreachable(InfrastructureFault):
 
 
 class BadOutput(JudgeError):
-    """What the guest left under `/out` breaks a rule; `reason` is one of REASONS, `name` the file asked for."""
+    """What the guest left under `/out` breaks a rule: `reason` is one of REASONS, `name` the file."""
 
     REASONS = ("missing", "link", "not_regular", "hard_link", "too_big", "unreadable")
 
@@ -47,7 +47,7 @@ class BadOutput(JudgeError):
 
 
 class AttemptLost(JudgeError):
-    """Somebody else has the job, or the attempt was ended by the hub; drop it without a word to the contributor."""
+    """Somebody else has the job, or the hub ended the attempt: drop it, the contributor hears nothing."""
 
 
 class HubRefused(JudgeError):

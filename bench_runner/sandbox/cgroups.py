@@ -10,9 +10,9 @@ everything in them. Three kinds of machine are served behind one interface:
   systems mount beside them has no controllers, yet its `cgroup.kill` and `cgroup.freeze` work.
 * v1 alone: the freezer hierarchy stops, and killing is a loop over `cgroup.procs`.
 
-Groups live in a folder `touchstone` of each hierarchy and are named `<slot>-<number>`, so that a later worker
-finds and clears what a killed one left. An ordinary user may use them when root has given that folder away.
-"""
+Groups live in a folder `touchstone` of each hierarchy and are named `<slot>-<number>`, so that a later
+worker finds and clears what a killed one left. An ordinary user may use them when root has given that
+folder away."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ FOLDER = "touchstone"
 NEEDED = ("memory", "pids")
 # bubblewrap's monitor and its pid 1 live in the guest's groups too.
 OWN_PROCESSES = 2
+POLITE_AFTER = 50
 KILL_SECONDS = 10.0  # measured: 0.1-8 ms, 500 ms when 256 MB of inodes must go
 
 
@@ -134,8 +135,9 @@ class Group:
         os.pwrite(self._fd(core / "cgroup.freeze"), b"1", 0)
         events = self._fd(core / "cgroup.events")
         until = time.monotonic() + KILL_SECONDS
+        looks = 0
         while b"frozen 1" not in os.pread(events, 256, 0):
-            _still(until)
+            looks = _look_again(looks, until)
 
     def _thaw_core(self, core: Path) -> None:
         os.pwrite(self._fd(core / "cgroup.freeze"), b"0", 0)
@@ -169,8 +171,9 @@ class GroupV1(Group):
         state = self._fd(self._paths["freezer"] / "freezer.state")
         until = time.monotonic() + KILL_SECONDS
         os.pwrite(state, b"FROZEN", 0)
+        looks = 0
         while os.pread(state, 16, 0).strip() != b"FROZEN":
-            _still(until)
+            looks = _look_again(looks, until)
 
     def thaw(self) -> None:
         if "core" in self._paths:
@@ -194,7 +197,8 @@ class Backend:
         try:
             return self._create_v2(name, limits) if self.name == "v2" else self._create_v1(name, limits)
         except OSError as error:
-            raise SandboxUnavailable(f"control group {name}: {error}: run `python -m bench_runner doctor`") from error
+            cure = "run `python -m bench_runner doctor`"
+            raise SandboxUnavailable(f"control group {name}: {error}: {cure}") from error
 
     def sweep(self, prefix: str) -> int:
         """Kill and remove every group whose name starts with `prefix`; gives how many there were."""
@@ -277,7 +281,7 @@ def _open_v2(root: Path) -> dict[str, Path]:
 
 
 def _delegate(base: Path) -> None:
-    """Give the children of `base` their controllers. v2 allows no process in a group that does: they move aside."""
+    """Give the children of `base` their controllers. A v2 group that does may hold no process: they move."""
     offered = set(_words(base / "cgroup.controllers"))
     orders = " ".join(f"+{c}" for c in (*NEEDED, "cpuset") if c in offered)
     try:
@@ -327,7 +331,7 @@ def remove_group(path: Path) -> None:
             time.sleep(pause)
         else:
             return
-    raise SandboxUnavailable(f"control group {path} stays busy: look for its processes in {path}/cgroup.procs")
+    raise SandboxUnavailable(f"control group {path} stays busy: look who is in its cgroup.procs")
 
 
 def _clear(paths: Mapping[str, Path]) -> None:
@@ -346,9 +350,12 @@ def _pauses(seconds: float) -> Iterator[float]:
         pause = min(pause * 2, 0.05)
 
 
-def _still(until: float) -> None:
+def _look_again(looks: int, until: float) -> int:
+    if looks > POLITE_AFTER:  # the guest may need this very CPU to come to a stop
+        os.sched_yield()
     if time.monotonic() > until:
-        raise SandboxUnavailable("a guest did not freeze in time: the kernel may be overloaded, look at `dmesg`")
+        raise SandboxUnavailable("a guest did not freeze in time: look at `dmesg` for what the kernel does")
+    return looks + 1
 
 
 def _check_writable(folder: Path) -> None:

@@ -1,15 +1,17 @@
 """The command line that walks a program into its cage: groups, rlimits, uid, namespaces, filter, program.
 
-Not in charge of making the groups, mounts and descriptors that it names (`slots.py`), nor of watching (`process.py`).
+Not in charge of making the groups, mounts and descriptors that it names (`slots.py`), nor of watching
+(`process.py`).
 
-Theory of operation. A tiny shell puts itself into the groups (its children inherit them, so there is no moment
-outside) and becomes, by exec all the way: prlimit → setpriv → bubblewrap. No code of ours runs between fork and
-exec, so the worker may have threads. Traps that shaped the flags:
+Theory of operation. A tiny shell puts itself into the groups (its children inherit them, so there is no
+moment outside) and becomes, by exec all the way: prlimit → setpriv → bubblewrap. No code of ours runs
+between fork and exec, so the worker may have threads. Traps that shaped the flags:
 
 * `bwrap --uid` as root stays root on the host: `setpriv` switches first, to a uid that no other guest has.
-* pid 1 inside is bubblewrap itself, its environment and arguments are readable there: both hold nothing secret.
+* pid 1 inside is bubblewrap itself, its environment and arguments are readable there: both hold nothing
+  secret.
 * the root and /dev are writable tmpfs unless remounted, `--size` holds for the next `--tmpfs` only.
-* the status descriptor tells how the program ended; only bubblewrap holds it, so a guest cannot forge that.
+* the status descriptor tells how the program ended; only bubblewrap holds it, a guest cannot forge that.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ TMP_BYTES = 64 * 2**20
 SHM_BYTES = 8 * 2**20
 FILE_BYTES = 64 * 2**20  # rlimit; one file, a second layer below the sized tmpfs
 
-NAMESPACES = (
-    "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup --unshare-net --disable-userns "
-    "--die-with-parent --new-session --hostname sandbox --clearenv"
-).split()
-SET_UID = "--clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs".split()
+NAMESPACES = [
+    "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net",
+    "--disable-userns", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv",
+]  # fmt: skip
+SET_UID = ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def rlimits(limits: Limits) -> list[str]:
     seconds = int(limits.wall_seconds * cpus) + 2
     file_bytes = max(limits.out_bytes, FILE_BYTES)
     return [
-        "--core=0", f"--fsize={file_bytes}", "--nofile=256", "--memlock=0", "--msgqueue=0", "--sigpending=128",
-        f"--stack={64 * 2**20}", f"--cpu={seconds}",
+        "--core=0", f"--fsize={file_bytes}", "--nofile=256", "--memlock=0", "--msgqueue=0",
+        "--sigpending=128", f"--stack={64 * 2**20}", f"--cpu={seconds}",
     ]  # fmt: skip
 
 
@@ -130,7 +132,7 @@ def _numpy_folder() -> Path | None:
 
 
 def python_runtime() -> list[Mount]:
-    """NumPy as the guest sees it: `/runtime/numpy` and the libraries its wheel brings; put /runtime on sys.path."""
+    """NumPy for a guest: `/runtime/numpy` and the libraries its wheel brings; put /runtime on sys.path."""
     folder = _numpy_folder()
     if folder is None:
         raise ModuleNotFoundError("NumPy is not installed beside the worker: run `pip install numpy`")

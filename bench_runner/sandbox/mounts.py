@@ -2,10 +2,9 @@
 
 Not in charge of the mounts inside the sandbox; bubblewrap makes those from here.
 
-Why stage at all: bubblewrap runs as the slot's uid and must reach every source by its path. A clone under /root
-or in a `mktemp -d` folder cannot be reached, so root binds it to a place that can. A source that is itself closed
-to others (a fresh temporary folder has mode 0700) is copied.
-"""
+Why stage at all: bubblewrap runs as the slot's uid and must reach every source by its path. A clone under
+/root or in a `mktemp -d` folder cannot be reached, so root binds it to a place that can. A source that is
+itself closed to others (a fresh temporary folder has mode 0700) is copied."""
 
 from __future__ import annotations
 
@@ -95,7 +94,7 @@ def _open_to_others(source: Path) -> bool:
 
 
 def _copy(source: Path, place: Path, budget: int) -> int:
-    """Copy a closed file or folder with open modes; links are copied as links. Gives what is left of `budget`."""
+    """Copy a closed file or folder with open modes, links as links; gives what is left of `budget`."""
     info = source.lstat()
     if stat.S_ISLNK(info.st_mode):
         place.symlink_to(os.readlink(source))

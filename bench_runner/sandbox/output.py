@@ -1,7 +1,7 @@
 """Reading what a guest left under /out, on the assumption that it is meant to hurt the reader.
 
-Not in charge of what the bytes mean. Nothing here follows a link, blocks on a FIFO or reads more than asked.
-"""
+Not in charge of what the bytes mean. Nothing here follows a link, blocks on a FIFO or reads more than
+asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import stat
 from collections.abc import Sequence
 
 from bench_runner.errors import BadOutput
+
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read_outputs(folder: int, names: Sequence[str], max_bytes: int) -> dict[str, bytes]:
@@ -30,7 +32,7 @@ def read_outputs(folder: int, names: Sequence[str], max_bytes: int) -> dict[str,
 
 def _read_one(folder: int, name: str, limit: int) -> bytes:
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=folder)
+        fd = os.open(name, FLAGS, dir_fd=folder)
     except OSError as error:
         raise BadOutput(_REASONS.get(error.errno or 0, "unreadable"), name) from error
     with os.fdopen(fd, "rb", buffering=0) as file:

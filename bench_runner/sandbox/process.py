@@ -3,13 +3,12 @@
 Not in charge of making its groups, mounts and command line (`slots.py`, `command.py`).
 
 Theory of operation. The worker watches four things without ever blocking on the guest: its main process (by
-bubblewrap, our child), its output pipe (drained, bounded, the excess dropped), the deadline, and the OOM counter
-of its group. The guest has ended when its *main process* has, never at end-of-file: a daemon can hold the pipe.
-At the end everything in the group is killed, and only then is the End made and /out read.
+bubblewrap, our child), its output pipe (drained, bounded, the excess dropped), the deadline, and the OOM
+counter of its group. The guest has ended when its *main process* has, never at end-of-file: a daemon can
+hold the pipe. At the end everything in the group is killed, and only then is the End made and /out read.
 
-How the program ended comes from bubblewrap's status pipe. Nothing there after bubblewrap has gone means that the
-sandbox itself could not be set up: an infrastructure fault with bubblewrap's own words.
-"""
+How the program ended comes from bubblewrap's status pipe. Nothing there after bubblewrap has gone means
+that the sandbox itself could not be set up: an infrastructure fault with bubblewrap's own words."""
 
 from __future__ import annotations
 
@@ -104,20 +103,20 @@ class Guest:
 
     def wait(self) -> End:
         """Until the main process has ended or a limit was hit."""
+        if self._end is not None or self._process.returncode is not None:
+            return self._end_now()
         watch = select.poll()
         watch.register(self._log_fd, select.POLLIN)
-        pidfd = os.pidfd_open(self._process.pid) if self._end is None and self._process.returncode is None else None
+        pidfd = os.pidfd_open(self._process.pid)  # a zombie until poll() below reaps it
+        watch.register(pidfd, select.POLLIN)
         try:
-            if pidfd is not None:
-                watch.register(pidfd, select.POLLIN)
             while (end := self.poll()) is None:
                 left = self._started + self._limits.wall_seconds - time.monotonic()
                 for fd, event in watch.poll(max(0.0, min(left, OOM_LOOK_SECONDS)) * 1000):
                     if fd == self._log_fd and not event & select.POLLIN:
                         watch.unregister(fd)  # closed by the guest; without this the loop would spin
         finally:
-            if pidfd is not None:
-                os.close(pidfd)
+            os.close(pidfd)
         return end
 
     def freeze(self) -> None:
@@ -147,7 +146,7 @@ class Guest:
             BadOutput: a file is missing, a link, not regular, linked twice or too big.
         """
         if self._out_fd is None or self._closed:
-            raise ValueError("this guest has no /out, or was closed: start it with Limits.out_bytes, read before close")
+            raise ValueError("no /out: set Limits.out_bytes, and read before close()")
         self._end_now()
         return read_outputs(self._out_fd, names, max_bytes)
 
@@ -204,9 +203,9 @@ class Guest:
             self._read_status()
             exits = [line for line in self._status_lines() if "exit-code" in line]
             if not exits:
+                words = self.log.decode(errors="replace").strip()[:500]
                 raise SandboxUnavailable(
-                    f"the sandbox could not be set up ({code}): {self.log.decode(errors='replace').strip()[:500]}: "
-                    "run `python -m bench_runner doctor`"
+                    f"the sandbox could not be set up ({code}): {words}: run `python -m bench_runner doctor`"
                 )
             code = exits[0]["exit-code"]
         if code < 0 or code > 128:

@@ -16,14 +16,17 @@ import os
 
 log = logging.getLogger(__name__)
 
-DENIED = """
-unshare setns mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr
-ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd bpf perf_event_open userfaultfd io_uring_setup
-io_uring_enter io_uring_register keyctl add_key request_key kexec_load kexec_file_load init_module finit_module
-delete_module reboot swapon swapoff acct quotactl syslog uselib modify_ldt iopl ioperm settimeofday clock_settime
-adjtimex clock_adjtime sethostname setdomainname move_pages migrate_pages name_to_handle_at open_by_handle_at
-lookup_dcookie nfsservctl vhangup personality fanotify_init memfd_secret vmsplice sched_setscheduler sched_setattr
-""".split()
+DENIED = [
+    "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount", "fsopen",
+    "fsconfig", "fsmount", "fspick", "mount_setattr", "ptrace", "process_vm_readv", "process_vm_writev",
+    "kcmp", "pidfd_getfd", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
+    "io_uring_register", "keyctl", "add_key", "request_key", "kexec_load", "kexec_file_load",
+    "init_module", "finit_module", "delete_module", "reboot", "swapon", "swapoff", "acct", "quotactl",
+    "syslog", "uselib", "modify_ldt", "iopl", "ioperm", "settimeofday", "clock_settime", "adjtimex",
+    "clock_adjtime", "sethostname", "setdomainname", "move_pages", "migrate_pages", "name_to_handle_at",
+    "open_by_handle_at", "lookup_dcookie", "nfsservctl", "vhangup", "personality", "fanotify_init",
+    "memfd_secret", "vmsplice", "sched_setscheduler", "sched_setattr",
+]  # fmt: skip
 
 # clone() may not make namespaces: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 NAMESPACE_FLAGS = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
@@ -38,7 +41,7 @@ def program() -> bytes:
     Raises:
         ImportError, OSError: libseccomp is missing; `doctor` says how to get it.
     """
-    import pyseccomp as seccomp  # late: loads a C library, and `fingerprint` and the client do not need it
+    import pyseccomp as seccomp  # type: ignore[import-untyped]  # late: `client` and `fingerprint` do without
 
     rules = seccomp.SyscallFilter(defaction=seccomp.ALLOW)
     refuse = seccomp.ERRNO(errno.EPERM)
@@ -49,7 +52,8 @@ def program() -> bytes:
             log.info("seccomp: %s is unknown here (%s), left out", name, error)
     for flag in NAMESPACE_FLAGS:
         rules.add_rule(refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
-    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags lie behind a pointer; glibc then uses clone
+    # The flags of clone3 lie behind a pointer; glibc falls back to clone.
+    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     for code in TERMINAL_IOCTLS:
         rules.add_rule(refuse, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, code))
     _allow_families(rules, seccomp, refuse)

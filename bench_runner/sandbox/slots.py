@@ -2,13 +2,13 @@
 
 Not in charge of a guest once it runs (`process.py`), nor of what is run in it (the director).
 
-Theory of operation. A slot is a number held by a file lock, so two workers on one machine never share one. It
-stands for a range of uids (every guest that runs at the same time has its own), a staging folder
-`<run>/slot-<n>/` and the group names `<uid>.<n>-…`. The lock goes with its process, however that ends; whoever
-takes the slot next kills and removes what was left. As root all layers hold. As an ordinary user there is no uid
-to switch to and /out is made by bubblewrap inside and held open from outside through /proc before the program
-starts; groups exist only where they were delegated, and without them no sandbox is opened at all.
-"""
+Theory of operation. A slot is a number held by a file lock, so two workers on one machine never share one.
+It stands for a range of uids (every guest that runs at the same time has its own), a staging folder
+`<run>/slot-<n>/` and the group names `<uid>.<n>-…`. The lock goes with its process, however that ends;
+whoever takes the slot next kills and removes what was left. As root all layers hold. As an ordinary user
+there is no uid to switch to and /out is made by bubblewrap inside and held open from outside through /proc
+before the program starts; groups exist only where they were delegated, and without them no sandbox is
+opened at all."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from bench_runner.sandbox.unsafe import start_unsafe
 FIRST_UID = 60700  # 60514-61183 is given to nobody by Debian or systemd
 UIDS_A_SLOT = 8
 SLOTS = 32
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 TOOLS = ("bwrap", "setpriv", "prlimit")
 
 
@@ -64,8 +65,8 @@ class Sandbox:
             _need_tools()
             if backend.name == "none":
                 raise SandboxUnavailable(
-                    f"memory and process limits cannot be enforced: {backend.problem}. Run the worker as root, or "
-                    "have control groups delegated to it; `python -m bench_runner doctor` shows how"
+                    f"memory and process limits cannot be enforced: {backend.problem}. Run the worker as "
+                    "root or have control groups delegated to it; `python -m bench_runner doctor` shows how"
                 )
         number, lock = _take_slot(slot)
         sandbox = cls(number, lock, backend, unsafe=unsafe)
@@ -89,8 +90,8 @@ class Sandbox:
     ) -> Guest:
         """Start `command` in a fresh cage; it sees `mounts` read-only, /out if it has one, and `pass_fds`.
 
-        In unsafe mode there is no cage: words of `command` and values of `environment` that name a path inside
-        are rewritten to where that is outside, and `TOUCHSTONE_ROOT` says what to put before such a path.
+        In unsafe mode there is no cage: words of `command` and values of `environment` that name a path
+        inside are rewritten to where that is outside; `TOUCHSTONE_ROOT` says what to put before such a path.
         """
         name = f"{os.geteuid()}.{self.slot}-{next(self._numbers)}"
         place = self.folder / name
@@ -102,6 +103,8 @@ class Sandbox:
             uid = self._take_uid(undo)
             shown = self._staged([*python_mounts(), *mounts], place)
             group = self.backend.create(name, limits)
+            if group is None:
+                raise SandboxUnavailable(self.backend.problem)
             undo.callback(group.remove)
             cage = Cage(place, limits, uid, group, self._filter)
             return cage.start(command, shown, pass_fds, environment or {}, undo)
@@ -127,7 +130,7 @@ class Sandbox:
         if not self.root:
             return None
         if not self._uids:
-            raise SandboxUnavailable(f"{UIDS_A_SLOT} guests run already: close one before the next is started")
+            raise SandboxUnavailable(f"{UIDS_A_SLOT} guests run already: close one before the next")
         uid = self._uids.pop(0)
         undo.callback(self._uids.append, uid)
         return uid
@@ -161,7 +164,7 @@ def run_folder() -> Path:
 
 def _take_slot(first: int) -> tuple[int, int]:
     for slot in range(first, SLOTS):
-        lock = os.open(run_folder() / f"slot-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        lock = os.open(run_folder() / f"slot-{slot}.lock", LOCK_FLAGS, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -180,4 +183,5 @@ def _filter_file() -> int:
 def _need_tools() -> None:
     missing = [tool for tool in TOOLS if shutil.which(tool, path=LAUNCHER_ENVIRONMENT["PATH"]) is None]
     if missing:
-        raise SandboxUnavailable(f"{', '.join(missing)} not found: run `apt-get install bubblewrap util-linux`")
+        names = ", ".join(missing)
+        raise SandboxUnavailable(f"{names} not found: run `apt-get install bubblewrap util-linux`")

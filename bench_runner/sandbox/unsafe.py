@@ -1,8 +1,7 @@
 """Running a guest with no cage at all: `--unsafe-no-sandbox`, for code that one trusts on one's own laptop.
 
-Not a sandbox: rlimits only. What runs here can read, write and kill whatever the worker can; every verdict that
-comes of it says `sandboxed: false` and is not ranked.
-"""
+Not a sandbox: rlimits only. What runs here can read, write and kill whatever the worker can; every verdict
+that comes of it says `sandboxed: false` and is not ranked."""
 
 from __future__ import annotations
 
