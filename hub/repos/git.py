@@ -1,0 +1,423 @@
+"""The one module of the hub that runs git: everything about the bare repository of a task.
+
+Not in charge of who may do what (`access.py`), of the smart HTTP protocol (`door.py`), nor of what a push may
+contain (`hooks/pre_receive.py`, a program of its own that git starts).
+
+Theory of operation
+-------------------
+A repository holds the work of strangers, so nothing in it may become an option, a path or a configuration.
+
+1. Reading goes through GitPython's objects: commits, trees, blobs and diffs of bare repositories that we
+   made. Its dynamic `repo.git.…` is unguarded (what begins with a hyphen becomes an option): it is not used.
+2. Changing is a subprocess with a fixed argument list. What varies is a full hexadecimal id or a ref name
+   checked here, after `--end-of-options`; contents and file names go through standard input.
+3. Every git process gets an environment made from nothing: no system or user configuration, no hooks, no
+   prompt. Settings of one request are GIT_CONFIG_* variables; nothing that is pushed can touch them.
+4. Names and contents are bytes. What is not UTF-8 is shown with U+FFFD; `bundle` refuses such names.
+
+Objects that lose their branch by a forced push stay: `keep` pins them under `refs/keep/`, which nobody sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from git import GitCommandError, Repo
+from git.objects import Blob, Commit, Submodule, Tree
+from gitdb.exc import BadName, BadObject  # type: ignore[import-untyped]
+
+from bench_runner.contract import Bundle
+from hub.accounts.models import User
+from hub.core.ids import SHA, SLUG
+from hub.core.refs import MAIN, branch_of
+from hub.repos.diffs import FileDiff, file_diff, shown
+
+ZERO = "0" * 40
+KEEP = "refs/keep/"
+TIMEOUT_SECONDS = 30
+BUNDLE_FILES_MOST = 1_000
+BUNDLE_BYTES_MOST = 16 * 1024 * 1024
+COMMITS_MOST = 250
+REGULAR = (0o100644, 0o100755)
+
+# Limits of one process behind the git door: against packs that inflate to more than they look.
+BACKEND_CPU_SECONDS = 60
+BACKEND_MEMORY_BYTES = 1536 * 1024 * 1024
+BACKEND_FILE_FACTOR = 8  # times GIT_MAX_PACK_BYTES: the largest file it may write
+
+
+class GitFailed(Exception):
+    """git did not do what the hub asked for: our failure, or a damaged repository."""
+
+
+class UnknownCommit(GitFailed):
+    """The repository has no such commit."""
+
+
+class UnfitTree(GitFailed):
+    """The files of a commit cannot be taken as a bundle; the text names the file and the limit."""
+
+
+@dataclass(frozen=True)
+class CommitLine:
+    sha: str
+    author: str
+    at: datetime
+    subject: str
+
+
+@dataclass(frozen=True)
+class MergeTree:
+    """A merge that was tried without moving anything. With conflicts, `tree` is not fit to be committed."""
+
+    tree: str
+    conflicts: tuple[str, ...]
+
+
+# --- Repositories ------------------------------------------------------------------------------------------
+
+
+def path_of(slug: str) -> Path:
+    if not SLUG.fullmatch(slug):
+        raise ValueError(f"{slug!r} is not the name of a task: {SLUG.pattern}")
+    return Path(settings.GIT_ROOT) / f"{slug}.git"
+
+
+def exists(slug: str) -> bool:
+    return path_of(slug).is_dir()
+
+
+def create(slug: str, files: Mapping[str, bytes], message: str) -> str:
+    """Make the repository with one commit on `main`; returns its sha. One that exists is left as it is."""
+    path = path_of(slug)
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+            fresh = Path(folder) / "bare.git"
+            _run(fresh, "init", "--quiet", "--bare", "--initial-branch=main", "--template=")
+            _commit_into(fresh, MAIN, files, None, message, None)
+            # Complete before anybody sees it; of two who create it at once, the second one finds it there.
+            try:
+                fresh.rename(path)
+            except OSError:
+                if not path.is_dir():
+                    raise
+    return main_sha(slug)
+
+
+def branches(slug: str) -> dict[str, str]:
+    """Every branch: full ref name to sha, `main` included."""
+    listed = _run(path_of(slug), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+    return {ref: sha for sha, ref in (line.split(" ", 1) for line in listed.splitlines())}
+
+
+def main_sha(slug: str) -> str:
+    sha = _sha_of(path_of(slug), MAIN)
+    if sha is None:
+        raise GitFailed(f"{slug}: the repository has no main")
+    return sha
+
+
+def keep(slug: str, sha: str) -> None:
+    """Pin a commit, so that it stays readable when its branch is moved elsewhere by force."""
+    _run(path_of(slug), "update-ref", "--end-of-options", f"{KEEP}{_full(sha)}", sha)
+
+
+# --- Reading -----------------------------------------------------------------------------------------------
+
+
+def commits(slug: str, base: str, head: str) -> list[CommitLine]:
+    """Commits of `head` that `base` does not have, newest first, at most COMMITS_MOST."""
+    with _reading(slug) as repo:
+        found = repo.iter_commits(f"{_full(base)}..{_full(head)}", max_count=COMMITS_MOST)
+        return [_line_of(commit) for commit in found]
+
+
+def diff(slug: str, base: str, head: str) -> list[FileDiff]:
+    """What changed from `base` to `head`, file by file in the order of their names."""
+    with _reading(slug) as repo:
+        changes = _commit(repo, base).diff(_commit(repo, head), create_patch=True)
+        return sorted((file_diff(change) for change in changes), key=lambda file: file.path)
+
+
+def bundle(slug: str, sha: str, prefix: str) -> Bundle:
+    """The regular files under the folder `prefix` of a commit, named relative to it; empty if there are none.
+
+    Raises:
+        UnfitTree: a link, a submodule, a name that is not UTF-8, or more than the limits allow.
+    """
+    with _reading(slug) as repo:
+        folder: Tree = _commit(repo, sha).tree
+        for part in Path(prefix).parts:
+            inner = next((entry for entry in folder.trees if entry.name == part), None)
+            if inner is None:
+                return {}
+            folder = inner
+        return _read_files(folder, len(str(folder.path)) + 1 if folder.path else 0)
+
+
+def merge_base(slug: str, a: str, b: str) -> str | None:
+    """The best common ancestor; None if the histories are unrelated."""
+    done = _try(path_of(slug), "merge-base", "--end-of-options", _full(a), _full(b))
+    if done.returncode not in (0, 1):
+        raise _failure("merge-base", done)
+    return done.stdout.decode().strip() or None
+
+
+# --- Changing ----------------------------------------------------------------------------------------------
+
+
+def commit_files(
+    slug: str,
+    ref: str,
+    files: Mapping[str, bytes | None],
+    author: User | None,
+    message: str,
+    parent: str | None,
+) -> str:
+    """Commit `files` on top of `parent` and set `ref` (main or a contributor's branch) to it.
+
+    A file given as None is removed; files not named stay. Nothing is committed if `ref` has just these files
+    already. `author` None means the hub itself.
+    """
+    return _commit_into(path_of(slug), ref, files, author, message, parent)
+
+
+def test_merge(slug: str, main: str, head: str) -> MergeTree:
+    """Merge two commits into a tree, in no working copy and moving nothing."""
+    done = _try(
+        path_of(slug),
+        *("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z"),
+        *("--end-of-options", _full(main), _full(head)),
+    )
+    if done.returncode not in (0, 1):  # 1: there are conflicts
+        raise _failure("merge-tree", done)
+    tree, *names = done.stdout.split(b"\0")
+    return MergeTree(tree.decode(), tuple(dict.fromkeys(shown(name) for name in names if name)))
+
+
+def commit_merge(slug: str, tree: str, parents: Sequence[str], message: str, author: User | None) -> str:
+    """Make the merge commit and pin it; no branch moves."""
+    sha = _commit_tree(path_of(slug), _full(tree), parents, message, author)
+    keep(slug, sha)
+    return sha
+
+
+def move_main(slug: str, new: str, old: str) -> bool:
+    """Move `main` from `old` to `new`; False if it is no longer at `old` (compare-and-swap)."""
+    path = path_of(slug)
+    done = _try(path, "update-ref", "--end-of-options", MAIN, _full(new), _full(old))
+    if done.returncode == 0:
+        return True
+    if _sha_of(path, MAIN) != old:
+        return False
+    raise _failure("update-ref", done)
+
+
+# --- Behind the git door -----------------------------------------------------------------------------------
+
+
+async def start_backend(
+    slug: str, request: Mapping[str, str], config: Sequence[tuple[str, str]]
+) -> asyncio.subprocess.Process:
+    """`git http-backend` for one request (CGI variables), in its own session, so that all of it can end."""
+    limits = (
+        f"--cpu={BACKEND_CPU_SECONDS}",
+        f"--as={BACKEND_MEMORY_BYTES}",
+        f"--fsize={BACKEND_FILE_FACTOR * settings.GIT_MAX_PACK_BYTES}",
+        "--core=0",
+    )
+    cgi = {
+        "GIT_PROJECT_ROOT": str(settings.GIT_ROOT),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_HTTP_MAX_REQUEST_BUFFER": "10M",
+    }
+    return await asyncio.create_subprocess_exec(
+        *("prlimit", *limits, "--", "git", "http-backend"),
+        env=_environment(path_of(slug), config) | cgi | dict(request),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+# --- Running git -------------------------------------------------------------------------------------------
+
+
+def _environment(path: Path, config: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
+    """All that a git process of ours inherits. These settings win over the repository's own."""
+    fixed = [
+        ("safe.directory", str(path)),
+        ("core.hooksPath", os.devnull),
+        ("core.fsmonitor", "false"),
+        ("core.bigFileThreshold", "1m"),  # larger blobs are streamed, not held in memory
+        ("gc.auto", "0"),  # nothing that a page may still show is ever collected
+        ("pack.threads", "1"),
+    ]
+    settings_of_git = [*fixed, *config]
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_CONFIG_COUNT": str(len(settings_of_git)),
+    }
+    for number, (key, value) in enumerate(settings_of_git):
+        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return environment
+
+
+def _try(
+    path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", f"--git-dir={path}", *arguments],
+        input=stdin,
+        env=_environment(path) | dict(more or {}),
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def _run(path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> str:
+    done = _try(path, *arguments, stdin=stdin, more=more)
+    if done.returncode != 0:
+        raise _failure(arguments[0], done)
+    return done.stdout.decode().strip()
+
+
+def _failure(command: str, done: subprocess.CompletedProcess[bytes]) -> GitFailed:
+    said = shown(done.stderr).strip()[-500:]
+    return GitFailed(f"git {command} ended with {done.returncode}: {said or 'it said nothing'}")
+
+
+def _full(sha: str) -> str:
+    if not SHA.fullmatch(sha):
+        raise ValueError(f"{sha!r} is not a full commit id: 40 hexadecimal digits")
+    return sha
+
+
+def _sha_of(path: Path, ref: str) -> str | None:
+    done = _try(path, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    return done.stdout.decode().strip() or None
+
+
+def _commit_into(
+    path: Path,
+    ref: str,
+    files: Mapping[str, bytes | None],
+    author: User | None,
+    message: str,
+    parent: str | None,
+) -> str:
+    if ref != MAIN and branch_of(ref) is None:
+        raise ValueError(f"{ref!r} is neither main nor a contributor's branch: refs/heads/<username>/<topic>")
+    now = _sha_of(path, ref)
+    tree = _tree_with(path, files, parent)
+    if now is not None and _run(path, "rev-parse", "--end-of-options", f"{now}^{{tree}}") == tree:
+        return now
+    sha = _commit_tree(path, tree, [parent] if parent else [], message, author)
+    _run(path, "update-ref", "--end-of-options", ref, sha, now or ZERO)
+    return sha
+
+
+def _tree_with(path: Path, files: Mapping[str, bytes | None], parent: str | None) -> str:
+    """The tree of `parent` with `files` set, built in an index of its own."""
+    with tempfile.TemporaryDirectory(prefix="touchstone-index-") as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        if parent is not None:
+            _run(path, "read-tree", "--end-of-options", _full(parent), more=index)
+        rows = []
+        for name, content in files.items():
+            if content is None:
+                rows.append(f"0 {ZERO}\t{name}")
+            else:
+                rows.append(f"100644 {_run(path, 'hash-object', '-w', '--stdin', stdin=content)}\t{name}")
+        _run(path, "update-index", "-z", "--index-info", stdin="\0".join([*rows, ""]).encode(), more=index)
+        return _run(path, "write-tree", more=index)
+
+
+def _commit_tree(path: Path, tree: str, parents: Sequence[str], message: str, author: User | None) -> str:
+    fixed = [argument for parent in parents for argument in ("-p", _full(parent))]
+    return _run(path, "commit-tree", tree, *fixed, "-F", "-", stdin=message.encode(), more=_signature(author))
+
+
+def _signature(author: User | None) -> dict[str, str]:
+    """The person wrote it, the hub made the commit."""
+    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    hub = ("Touchstone", f"hub@users.noreply.{host}")
+    person = (author.shown_name, f"{author.username}@users.noreply.{host}") if author is not None else hub
+    return {
+        "GIT_AUTHOR_NAME": person[0],
+        "GIT_AUTHOR_EMAIL": person[1],
+        "GIT_COMMITTER_NAME": hub[0],
+        "GIT_COMMITTER_EMAIL": hub[1],
+    }
+
+
+# --- Objects of GitPython ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading(slug: str) -> Iterator[Repo]:
+    path = path_of(slug)
+    with Repo(path, expand_vars=False) as repo:
+        repo.git.update_environment(**_environment(path))
+        try:
+            yield repo
+        except GitCommandError as error:
+            raise GitFailed(f"{slug}: {error}") from error
+
+
+def _commit(repo: Repo, sha: str) -> Commit:
+    try:
+        return repo.commit(_full(sha))
+    except (BadName, BadObject, ValueError) as error:
+        raise UnknownCommit(f"{Path(repo.git_dir).stem}: there is no commit {sha}") from error
+
+
+def _line_of(commit: Commit) -> CommitLine:
+    message = commit.message if isinstance(commit.message, str) else shown(commit.message)
+    subject = message.strip().split("\n", 1)[0]
+    return CommitLine(commit.hexsha, commit.author.name or "", commit.authored_datetime, subject)
+
+
+def _read_files(folder: Tree, skip: int) -> Bundle:
+    files: Bundle = {}
+    total = 0
+    for entry in _leaves(folder):
+        name = str(entry.path)[skip:]
+        if not isinstance(entry, Blob) or entry.mode not in REGULAR:
+            raise UnfitTree(f"{entry.path!r} is a link or a submodule: only regular files are taken")
+        if not name.isprintable():  # a surrogate stands for a byte that is not UTF-8
+            raise UnfitTree(f"{entry.path!r} is not a plain UTF-8 name")
+        total += entry.size
+        if len(files) >= BUNDLE_FILES_MOST or total > BUNDLE_BYTES_MOST:
+            raise UnfitTree(
+                f"{folder.path!r} holds more than {BUNDLE_FILES_MOST} files or {BUNDLE_BYTES_MOST} bytes"
+            )
+        files[name] = entry.data_stream.read()
+    return files
+
+
+def _leaves(folder: Tree) -> Iterator[Blob | Submodule]:
+    for entry in folder:
+        if isinstance(entry, Tree):
+            yield from _leaves(entry)
+        else:
+            yield entry
