@@ -1,0 +1,25 @@
+"""The settings that tests run under: data in a folder of their own, no broker, quick password hashes.
+
+Not in charge of programs that a test starts: those read `hub.settings` under the environment that the test
+gives them. `DATABASE_URL` is taken from the environment, so that `tests/on_postgres.py` can run the same
+tests on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_DATA = tempfile.mkdtemp(prefix="touchstone-tests-")
+atexit.register(shutil.rmtree, _DATA, ignore_errors=True)
+for _name in ("SITE_URL", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "TASKS_DIR", "DEMO"):
+    os.environ.pop(_name, None)
+os.environ["DATA_DIR"] = _DATA
+# Nobody listens there: a test that needs a broker starts one, all others must do without.
+os.environ["REDIS_URL"] = f"unix://{_DATA}/no-broker.sock"
+
+from hub.settings import *  # noqa: E402, F403  # the environment had to be set first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick log-ins
