@@ -1,0 +1,331 @@
+"""Call a guest's function with our buffers and by our clock: the parent's side of the shared memory.
+
+Not in charge of starting guests (`guests.py`), of what inputs hold (`pool.py`), of comparing outputs (`check.py`).
+
+Theory of operation. Everything that decides a verdict stays on this side: answers, seeds, comparison, clock. The
+guest sees two arenas (inputs, which it cannot write, and outputs), a request page it cannot write, and a reply
+page. One call goes:
+
+    1. The guest is frozen. The request page tells the addresses of the next call; thaw; the guest binds its
+       arguments and answers "armed"; freeze. Nothing of the input is there yet.
+    2. While it is frozen the inputs are written, at other addresses than last time, and the outputs poisoned.
+    3. Clock. "Go". Thaw. The guest runs the function once and answers "done". Clock. Freeze.
+    4. The reply page must hold exactly what an honest guest leaves there. The outputs are now read where they
+       lie, while the guest stays frozen.
+
+The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when "done" is
+seen, and whatever has not been written by then is still poison: a "done" without work is a wrong answer. A guest
+that forges its own "done" therefore gains nothing; one that writes anything else breaks the protocol and ends
+its attempt. Poison is a NaN whose payload changes with every call, so "never written" can be told from a NaN
+that was computed.
+
+Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because being woken up costs more than a
+short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked at for
+signs of its death only now and then, because that look takes longer than an empty call.
+
+Stores of one thread are seen in order on x86-64; elsewhere the freeze orders them, as a signal does.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bench_runner.endings import Facts, of_end, of_state
+from bench_runner.errors import InfrastructureFault
+from bench_runner.failure import Failed, fault
+from bench_runner.guest import records as r
+from bench_runner.memory import Shared
+from bench_runner.sandbox import End
+from tasks.spec import Tensor
+
+Array = npt.NDArray[np.generic]
+
+ALIGN = 64  # bytes; a cache line, and what NumPy and malloc give at least half of
+SPIN_SECONDS = 0.05
+NAP_SECONDS = 50e-6
+LOOK_SECONDS = 0.02  # between looks at whether the guest still lives
+SPINS = 2000  # looks at the reply word, about 0.1 ms, between looks at the clock
+STARTED_SECONDS = 20.0  # for our own code to come up; measured 25 ms, more only on a machine in trouble
+
+
+class Process(Protocol):
+    """What the channel needs of `sandbox.Guest`."""
+
+    def poll(self) -> End | None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a call may take, and what is said when it takes longer."""
+
+    seconds: float
+    reason: str
+    args: dict[str, Any]
+
+
+class Channel:
+    """The memory of one side (baseline or candidate), used by one process after another."""
+
+    def __init__(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int, facts: Facts) -> None:
+        """`input_bytes` and `output_bytes` are the needs of the largest call; the arenas are larger."""
+        self._tensors = tensors
+        self._facts = facts
+        self._requests = Shared("requests", r.PAGE_BYTES, guest_writes=False)
+        self._replies = Shared("replies", r.PAGE_BYTES, guest_writes=True)
+        self._arenas = {
+            "input": Shared("inputs", _roomy(input_bytes, tensors), guest_writes=False),
+            "output": Shared("outputs", _roomy(output_bytes, tensors), guest_writes=True),
+        }
+        self._request, self._reply = self._requests.words(), self._replies.words()
+        self._nonce = 0
+        self._number = 0
+        self._guest: Process | None = None
+        self._word = 0
+        self.where = ""  # for messages: "case odd, call 3"
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return tuple(shared.fd for shared in self._shared())
+
+    def renew(self) -> None:
+        """Make ready for a new process: whatever an earlier one left or was shown is gone."""
+        for shared in self._shared():
+            shared.wipe()
+        self._nonce = secrets.randbits(63) | 1
+        self._number, self._word, self._guest = 0, 0, None
+
+    def arguments(self, language: str, folder: str, symbol: str, dims: int) -> list[str]:
+        """The guest's command line. The same in every phase, so that it tells a submission nothing."""
+        numbers = [
+            self._requests.fd, self._replies.fd,
+            self._arenas["input"].fd, self._arenas["input"].size,
+            self._arenas["output"].fd, self._arenas["output"].size,
+            self._nonce, dims,
+        ]  # fmt: skip
+        tensors = [f"{tensor.role}:{tensor.dtype}" for tensor in self._tensors]
+        return [*map(str, numbers), language, folder, symbol, *tensors]
+
+    def load(self, guest: Process, seconds: float) -> None:
+        """Wait until the guest has come up, let it load the submission, freeze it.
+
+        Raises:
+            Failed: the submission did not load.
+            InfrastructureFault: our own code did not come up.
+        """
+        self._guest = guest
+        self.where = "while loading"
+        self._wait(STARTED_SECONDS, _not_started(STARTED_SECONDS))
+        if self._reply[r.STATE] != r.reply(0, r.STARTED):
+            fault("guest_failed", detail=f"its first word was {self._reply[r.STATE]:#x}")
+        self._number = 1
+        self._word = self._reply[r.STATE]
+        self._request[r.ARM] = 1
+        self._wait(seconds, Failed("load_time_limit", seconds=seconds))
+        guest.freeze()
+        self._expect(0, r.READY)
+
+    def call(
+        self, dims: Sequence[int], inputs: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], limit: Limit
+    ) -> tuple[float, dict[str, Array]]:
+        """One call: its seconds and its outputs, to be read before the next thaw.
+
+        Raises:
+            Failed: it crashed, raised, took longer than the limit or broke the protocol.
+        """
+        late = Failed(limit.reason, **limit.args)
+        guest = self._arm(r.CALL, dims, shapes)
+        outputs = self._fill(inputs, shapes)
+        request, number = self._request, self._number
+        begin = time.perf_counter_ns()
+        request[r.GO] = number
+        guest.thaw()
+        self._wait(limit.seconds, late)
+        end = time.perf_counter_ns()
+        guest.freeze()
+        self._expect(number, r.DONE)
+        return (end - begin) * 1e-9, outputs
+
+    def empty_call(self) -> float:
+        """The seconds of a call that does nothing: what the channel itself adds to every call."""
+        guest = self._arm(r.EMPTY, (), {})
+        begin = time.perf_counter_ns()
+        self._request[r.GO] = self._number
+        guest.thaw()
+        self._wait(STARTED_SECONDS, _not_started(STARTED_SECONDS))
+        end = time.perf_counter_ns()
+        guest.freeze()
+        self._expect(self._number, r.DONE)
+        return (end - begin) * 1e-9
+
+    def leave(self) -> None:
+        """Ask the guest to leave in good order, so that what it has buffered for stdout is seen. Never waits."""
+        if self._guest is not None:
+            self._request[r.KIND] = r.LEAVE
+            self._request[r.ARM] = self._number + 1
+            self._guest.thaw()
+
+    def close(self) -> None:
+        for shared in self._shared():
+            shared.close()
+
+    def _shared(self) -> tuple[Shared, ...]:
+        return (self._requests, self._replies, self._arenas["input"], self._arenas["output"])
+
+    def _arm(self, kind: int, dims: Sequence[int], shapes: Mapping[str, tuple[int, ...]]) -> Process:
+        """Step 1: the guest, frozen and ready for the next call."""
+        if self._guest is None:
+            raise RuntimeError("a call before load()")
+        self._number += 1
+        self._offsets = self._place(shapes)
+        request = self._request
+        request[r.KIND] = kind
+        for index, size in enumerate(dims):
+            request[r.DIMS + index] = size
+        for index, tensor in enumerate(self._tensors if shapes else ()):
+            shape, at = shapes[tensor.name], r.TENSORS + index * r.TENSOR_WORDS
+            for word, value in enumerate((self._offsets[tensor.name], len(shape), *shape)):
+                request[at + word] = value
+        self._expect_untouched()
+        request[r.ARM] = self._number
+        self._guest.thaw()
+        self._wait(STARTED_SECONDS, _stuck(self.where))
+        self._guest.freeze()
+        self._expect(self._number, r.ARMED)
+        return self._guest
+
+    def _place(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        """Offsets of the tensors in their arenas: in order, the free room spread at random between them."""
+        offsets: dict[str, int] = {}
+        for role, arena in self._arenas.items():
+            tensors = [tensor for tensor in self._tensors if tensor.role == role and shapes]
+            sizes = [_aligned(_bytes(tensor, shapes)) for tensor in tensors]
+            free = (arena.size - sum(sizes)) // ALIGN
+            at = 0
+            for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
+                offsets[tensor.name] = at + gap * ALIGN
+                at = offsets[tensor.name] + size
+        return offsets
+
+    def _fill(self, inputs: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+        """Step 2: write the inputs, poison the outputs; gives the views of the outputs."""
+        outputs: dict[str, Array] = {}
+        self._payload = random.getrandbits(16) | 1
+        for tensor in self._tensors:
+            start, size = self._offsets[tensor.name], _bytes(tensor, shapes)
+            raw = self._arenas[tensor.role].bytes[start : start + size]
+            view = raw.view(tensor.dtype).reshape(shapes[tensor.name])
+            if tensor.role == "input":
+                np.copyto(view, inputs[tensor.name])
+            else:
+                poison(view, self._payload)
+                outputs[tensor.name] = view
+        return outputs
+
+    def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
+        """Which elements of an output of the last call still hold its poison, bit for bit."""
+        bits = _bits(output)
+        return np.asarray(bits == poison_bits(output.dtype, self._payload))
+
+    def _wait(self, seconds: float, late: Exception) -> None:
+        """Until the reply word changes. Nothing in the inner loop but the look itself."""
+        reply, before = self._reply, self._word
+        start = time.perf_counter()
+        look = start + LOOK_SECONDS
+        while True:
+            for _ in range(SPINS):
+                if reply[r.STATE] != before:
+                    return
+            now = time.perf_counter()
+            if now > look or now > start + seconds:
+                if self._answered_or_alive():
+                    return
+                if now > start + seconds:
+                    raise late
+                look = time.perf_counter() + LOOK_SECONDS
+            if now > start + SPIN_SECONDS:
+                time.sleep(NAP_SECONDS)
+
+    def _answered_or_alive(self) -> bool:
+        """True if the guest has answered after all, False if it is still at it.
+
+        Raises:
+            Failed: it is gone.
+        """
+        assert self._guest is not None  # noqa: S101 - for the type checker; load() sets it first
+        end = self._guest.poll()
+        if self._reply[r.STATE] != self._word:
+            return True
+        if end is None:
+            return False
+        if not self._word:
+            fault("guest_failed", detail=f"it {end.how} with {end.code}")
+        raise of_end(end, self.where, self._facts)
+
+    def _expect(self, number: int, state: int) -> None:
+        """The reply page holds what an honest guest leaves there, or the attempt ends here."""
+        word = self._reply[r.STATE]
+        if word in (r.reply(number, r.RAISED), r.reply(0, r.NO_ENTRY), r.reply(0, r.LOAD_RAISED)):
+            raise of_state(r.state_of(word), self.where, self._facts)
+        self._word = r.reply(number, state)
+        self._expect_untouched()
+
+    def _expect_untouched(self) -> None:
+        page = bytes(self._replies.bytes)
+        if page[16:] != _REST or self._reply[r.STATE] != self._word or self._reply[r.NONCE] != self._nonce:
+            raise Failed("broken_protocol", where=self.where)
+
+
+_REST = bytes(r.PAGE_BYTES - 16)
+
+
+def _not_started(seconds: float) -> Exception:
+    return InfrastructureFault(f"Our process in the sandbox said nothing for {seconds:.0f} s; the machine is overloaded.")
+
+
+def _stuck(where: str) -> Exception:
+    """It said "ready" and then nothing: a thread of the submission keeps our loop from running."""
+    return Failed("call_time_limit", where=where, seconds=STARTED_SECONDS)
+
+
+def poison_bits(dtype: np.dtype[np.generic], payload: int) -> np.unsignedinteger[npt.NBitBase]:
+    """A quiet NaN of a floating dtype with this payload, as an integer of the same size."""
+    if dtype == np.float32:
+        return np.uint32(0x7FC00000 | payload)
+    return np.uint64(0x7FF8000000000000 | payload)
+
+
+def poison(output: Array, payload: int) -> None:
+    _bits(output).fill(poison_bits(output.dtype, payload))
+
+
+def _bits(output: Array) -> npt.NDArray[np.unsignedinteger[npt.NBitBase]]:
+    return output.view(np.uint32 if output.dtype == np.float32 else np.uint64)
+
+
+def _bytes(tensor: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    return int(np.prod(shapes[tensor.name], dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN
+
+
+def _roomy(needed: int, tensors: Sequence[Tensor]) -> int:
+    """An arena in which addresses can differ from call to call by more than a few pages."""
+    return needed + max(needed // 2, 1 << 18) + ALIGN * (len(tensors) + 1)
+
+
+def _gaps(free: int, count: int) -> list[int]:
+    """`count` random steps that use up at most `free`."""
+    cuts = sorted(random.randint(0, free) for _ in range(count))  # noqa: S311 - scatter, not a secret
+    return [cut - before for before, cut in zip([0, *cuts], cuts, strict=False)]

@@ -1,0 +1,172 @@
+"""Judge one job: build → check → time, each in fresh sandboxes, and say what came out.
+
+Not in charge of claiming, heartbeats or sending (`worker`), nor of any step's own work (`build.py`, `check.py`,
+`timing.py`).
+
+Theory of operation. `judge` returns a Result whatever the contribution does, and raises only when our side failed
+(InfrastructureFault) or nobody wants the result any more (Cancelled). A step ends early by `Failed`, which carries
+a reason; this is the one place where it becomes an outcome. Between the steps only the artefact's bytes are
+carried over. While the compiler runs, a thread makes the inputs of the timing; it has ended before timing starts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench_runner import build, check
+from bench_runner.build import Artefact, BuildFailed
+from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, Result
+from bench_runner.failure import Failed
+from bench_runner.fingerprint import Machine, conditions
+from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
+from bench_runner.pool import Oracle, Pool, growing
+from bench_runner.progress import Progress, Report
+from bench_runner.sandbox import Sandbox
+from bench_runner.timing import WARM_UPS, Timed, Timing, calls_for, inputs_needed
+from bench_runner.workspace import Revision, Workspace
+from tasks.spec import Case, Task
+
+WITHHELD = "(output of timed runs is not shown)"
+PARTS = ("timed_calls", "start_guests", "handing_over", "inputs", "checking")
+
+
+def judge(
+    spec: JobSpec, revision: Revision, sandbox: Sandbox, machine: Machine, report: Report,
+    cancelled: Callable[[], bool],
+) -> Result:  # fmt: skip
+    """The verdict on a job's files.
+
+    Raises:
+        InfrastructureFault: our side failed; the contribution is not to blame.
+        Cancelled: `cancelled()` said so between two steps.
+    """
+    return _Job(spec, revision, sandbox, machine, Progress(report, cancelled)).run()
+
+
+class _Job:
+    def __init__(
+        self, spec: JobSpec, revision: Revision, sandbox: Sandbox, machine: Machine, progress: Progress
+    ) -> None:
+        self.spec, self.revision, self.sandbox, self.machine = spec, revision, sandbox, machine
+        self.task, self.progress = revision.task, progress
+        self.workspace = Workspace(sandbox)
+        self.clocks = Clocks()
+        self.steps: dict[str, float] = {}
+        self.log = ""
+        self.cases: list[CaseResult] = []
+        self.timed: Timed | None = None
+        self.artefact_sha256 = ""
+
+    def run(self) -> Result:
+        begin = time.perf_counter()
+        try:
+            with self.workspace.job() as place:
+                outcome, reason, args = self._steps(place)
+        except Failed as failure:
+            outcome, reason, args = failure.outcome, failure.reason, failure.reason_args
+            if isinstance(failure, BuildFailed):
+                self._append(failure.log)
+        total = time.perf_counter() - begin
+        self.progress.say(Phase.DONE, text=reason, ok=outcome is Outcome.PASSED)
+        return Result(
+            outcome=outcome,
+            reason=reason,
+            reason_args=args,
+            cases=self.cases,
+            measurements=self.timed.measurements if self.timed else [],
+            summary=self.timed.summary if self.timed else None,
+            environment=self._environment(),
+            log=self.log,
+            seconds=self._seconds(total),
+            artefact_sha256=self.artefact_sha256,
+            sandboxed=self.sandbox.sandboxed,
+        )
+
+    def _steps(self, place: Path) -> tuple[Outcome, str, dict[str, Any]]:
+        oracle = Oracle(self.revision)
+        if self.spec.kind in (JobKind.CHECK, JobKind.MERGE):
+            self._check(self._build(place), oracle)
+            return Outcome.PASSED, "all_cases_right", {"cases": len(self.cases)}
+        timed = self._time(place, oracle)
+        return Outcome.PASSED, "measured", {"pairs": timed.environment["pairs"]}
+
+    def _build(self, place: Path) -> Artefact:
+        self.progress.say(Phase.BUILDING)
+        begin = time.perf_counter()
+        try:
+            built = build.submission(self.sandbox, self.workspace, self.task, dict(self.spec.files), place)
+        finally:
+            self.steps["build"] = time.perf_counter() - begin
+        self._append(built.log)
+        self.artefact_sha256 = built.artefact.sha256
+        return built.artefact
+
+    def _baseline(self, place: Path) -> Artefact:
+        begin = time.perf_counter()
+        artefact = build.baseline(self.sandbox, self.workspace, self.revision, place)
+        self.steps["build"] += time.perf_counter() - begin
+        return artefact
+
+    def _check(self, artefact: Artefact, oracle: Oracle) -> None:
+        self.progress.say(Phase.CHECKING, total=len(self.task.cases_for("check")))
+        begin = time.perf_counter()
+        with Side(self._rig(), artefact, self.clocks) as side:
+            checked = check.run(side, oracle, self.progress)
+        self.clocks.add("inputs", oracle.seconds)
+        self.steps["check"] = time.perf_counter() - begin
+        self.cases = checked.cases
+        self._append(checked.log.decode("utf-8", errors="replace"))
+        if checked.failure is not None:
+            raise checked.failure
+
+    def _time(self, place: Path, oracle: Oracle) -> Timed:
+        pools = [Pool(oracle, case) for case in self.task.cases_for("rank")]
+        known = self.workspace.paces(self.revision.digest)
+        with growing({pool: _expected_need(self.task, pool.case, known) for pool in pools}) as wait:
+            artefact = self._build(place)
+            baseline = self._baseline(place)
+            self.progress.say(Phase.TIMING)
+            begin = time.perf_counter()
+            wait()
+            self.clocks.add("inputs", time.perf_counter() - begin)
+        rig = self._rig()
+        with Side(rig, baseline, self.clocks) as base, Side(rig, artefact, self.clocks) as candidate:
+            sides = {"baseline": base, "candidate": candidate}
+            cpus = len(rig.cpus) if rig.cpus else 1
+            timing = Timing(self.task, sides, pools, self.machine, self.progress, self.clocks, cpus)
+            try:
+                self.timed = timing.run()
+            finally:
+                self.steps["time"] = time.perf_counter() - begin
+                self._append(WITHHELD)
+        self.workspace.keep_paces(self.revision.digest, timing.paces())
+        return self.timed
+
+    def _rig(self) -> Rig:
+        return Rig(self.sandbox, self.task, self.workspace.guest_kit(), measuring_cpus()[0])
+
+    def _append(self, text: str) -> None:
+        """Bounded as a whole: a log is for reading."""
+        limit = self.task.limits.log_kb * 1024
+        joined = f"{self.log}\n{text}" if self.log and text else self.log + text
+        self.log = joined if len(joined) <= limit else joined[:limit] + "\n(cut)"
+
+    def _environment(self) -> dict[str, Any]:
+        found = {**self.machine.environment, **conditions(), "measuring_cpus": list(measuring_cpus()[0] or ())}
+        return {**found, **(self.timed.environment if self.timed else {})}
+
+    def _seconds(self, total: float) -> dict[str, float]:
+        parts = {part: self.clocks.seconds.get(part, 0.0) for part in PARTS}
+        other = total - self.steps.get("build", 0.0) - sum(parts.values())
+        figures = {**self.steps, **parts, "other": max(other, 0.0), "total": total}
+        return {name: round(seconds, 4) for name, seconds in figures.items()}
+
+
+def _expected_need(task: Task, case: Case, paces: dict[str, float]) -> int:
+    """How many inputs the timing of a case will want, by what the baseline needed last time on this worker."""
+    if case.id not in paces:
+        return WARM_UPS
+    return inputs_needed(calls_for(task, case, paces[case.id]))

@@ -1,0 +1,152 @@
+"""Our two sides, baseline and candidate: a channel each, and fresh guests on it, one after another.
+
+Not in charge of what is called when (`check.py`, `timing.py`). The same command line, mounts, limits and arena
+sizes in every phase and for both sides: nothing tells a submission which phase or which side it is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench_runner.build import Artefact
+from bench_runner.channel import Array, Channel, Limit
+from bench_runner.endings import Facts
+from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
+from tasks.languages import LANGUAGES
+from tasks.spec import Case, Task, Tensor
+
+LOAD_SECONDS = 20.0  # to load a submission: imports and initialisers
+LEAVE_SECONDS = 0.2  # to flush and leave in good order
+WALL_SECONDS = 3600.0  # a backstop; the phases watch their own time
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What every guest of a job has in common."""
+
+    sandbox: Sandbox
+    task: Task
+    kit: Path  # our guest's code
+    cpus: tuple[int, ...] | None  # where guests run; None: anywhere
+
+
+class Clocks:
+    """Where the judge's own seconds go, by part."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, part: str, seconds: float) -> None:
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+
+
+class Side:
+    """One side of a job. `start` makes a fresh guest, `load` waits for it, `call` uses it, `stop` ends it."""
+
+    def __init__(self, rig: Rig, artefact: Artefact, clocks: Clocks) -> None:
+        task = rig.task
+        self._rig, self._artefact, self._clocks = rig, artefact, clocks
+        facts = Facts(task.entry.symbol, LANGUAGES[artefact.language].entry, task.limits.memory_mb, WALL_SECONDS)
+        largest = {role: _largest(task, role) for role in ("input", "output")}
+        self.channel = Channel(task.tensors, largest["input"], largest["output"], facts)
+        self._guest: Guest | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._guest is not None:
+            self._guest.close()
+        self.channel.close()
+
+    @property
+    def guest(self) -> Guest:
+        if self._guest is None:
+            raise RuntimeError("no guest: call start() first")
+        return self._guest
+
+    def start(self) -> None:
+        """A new process in a new sandbox, on wiped memory. Returns before it is up."""
+        begin = time.perf_counter()
+        task, language = self._rig.task, self._artefact.language
+        self.channel.renew()
+        arguments = self.channel.arguments(language, "/submission", task.entry.symbol, len(task.dims_order))
+        mounts = [Mount(self._rig.kit, "/guest"), Mount(self._artefact.folder, "/submission")]
+        limits = Limits(
+            memory_bytes=task.limits.memory_mb * 2**20,
+            processes=task.limits.processes,
+            wall_seconds=WALL_SECONDS,
+            log_bytes=task.limits.log_kb * 1024,
+            cpus=self._rig.cpus,
+        )
+        self._guest = self._rig.sandbox.start(
+            [python_executable(), "-I", "-S", "/guest/main.py", *arguments],
+            mounts=[*mounts, *(python_runtime() if language == "python" else ())],
+            limits=limits,
+            pass_fds=self.channel.fds,
+        )
+        self._clocks.add("start_guests", time.perf_counter() - begin)
+
+    def load(self) -> None:
+        """Wait until the submission is loaded; the guest is frozen afterwards.
+
+        Raises:
+            Failed: it did not load.
+        """
+        begin = time.perf_counter()
+        self.channel.load(self.guest, LOAD_SECONDS)
+        self._clocks.add("start_guests", time.perf_counter() - begin)
+
+    def call(self, case: Case, inputs: dict[str, Array], limit: Limit) -> tuple[float, dict[str, Array]]:
+        task = self._rig.task
+        begin = time.perf_counter()
+        dims = [case.dims[name] for name in task.dims_order]
+        seconds, outputs = self.channel.call(dims, inputs, shapes(task.tensors, case), limit)
+        self._clocks.add("timed_calls", seconds)
+        self._clocks.add("handing_over", time.perf_counter() - begin - seconds)
+        return seconds, outputs
+
+    def stop(self, *, politely: bool = False) -> bytes:
+        """End the guest, if there is one, and everything it started; gives what it printed."""
+        begin = time.perf_counter()
+        guest, self._guest = self._guest, None
+        if guest is None:
+            return b""
+        if politely and guest.poll() is None:
+            self.channel.leave()
+            _give_time(guest)
+        guest.close()
+        self._clocks.add("start_guests", time.perf_counter() - begin)
+        return guest.log
+
+
+def shapes(tensors: Sequence[Tensor], case: Case) -> dict[str, tuple[int, ...]]:
+    return {tensor.name: tensor.shape_of(case.dims) for tensor in tensors}
+
+
+def measuring_cpus() -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+    """(for guests, for us): the last CPU we may use is the guests' alone, when there is more than one."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        return None, tuple(usable)
+    return (usable[-1],), tuple(usable[:-1])
+
+
+def _give_time(guest: Guest) -> None:
+    until = time.monotonic() + LEAVE_SECONDS
+    while guest.poll() is None and time.monotonic() < until:
+        time.sleep(0.0005)
+
+
+def _largest(task: Task, role: str) -> int:
+    """Bytes of the tensors of one role in the largest case; each may start at a new cache line."""
+    tensors = [tensor for tensor in task.tensors if tensor.role == role]
+    return max(sum(tensor.bytes_of(case.dims) + 64 for tensor in tensors) for case in task.cases)

@@ -1,0 +1,114 @@
+"""Where the judge keeps files on the worker: our guest's code, built baselines, one folder per job.
+
+Not in charge of fetching revisions (`worker`), nor of what guests may see of this (`sandbox`).
+
+All of it lies in the folder of the sandbox's slot, which the slot clears when a worker takes or leaves it.
+Nothing of a job outlives the job; a built baseline serves all jobs of its revision.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import py_compile
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bench_runner.guest
+import tasks.abi
+from bench_runner.sandbox import Sandbox
+from tasks.spec import Task
+
+GUEST_FILES = ("main.py", "records.py", "syntax.py")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """An immutable revision of a task: what was read from it, and the folder with exactly its files."""
+
+    task: Task
+    folder: Path
+
+    @property
+    def digest(self) -> str:
+        return self.task.digest
+
+
+class Workspace:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._root = sandbox.folder / "judge"
+        self._root.mkdir(exist_ok=True)
+
+    def guest_kit(self) -> Path:
+        """A folder with our guest's code and the calling convention, compiled: what is mounted as /guest."""
+        kit = self._root / "guest"
+        if not kit.exists():
+            with self._filling(kit) as folder:
+                here = Path(bench_runner.guest.__file__).parent
+                for source in (*(here / name for name in GUEST_FILES), Path(tasks.abi.__file__)):
+                    shutil.copyfile(source, folder / source.name)
+                    # Not checked against the source: the folder is read-only inside and made in one go.
+                    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                    py_compile.compile(str(folder / source.name), invalidation_mode=mode, doraise=True)
+                _open(folder)
+        return kit
+
+    def cached(self, key: str) -> Path:
+        """Where a built baseline is kept; it is there or it is not. Fill it through `keep`."""
+        return self._root / f"baseline-{key}"
+
+    def keep(self, key: str, files: dict[str, bytes]) -> Path:
+        with self._filling(self.cached(key)) as folder:
+            write(files, folder)
+        return self.cached(key)
+
+    def paces(self, digest: str) -> dict[str, float]:
+        """Seconds a call that the baseline of a revision needed here last time, by case; empty at first."""
+        path = self._root / f"pace-{digest[:32]}.json"
+        found: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        return found
+
+    def keep_paces(self, digest: str, paces: dict[str, float]) -> None:
+        part = self._root / f"pace-{digest[:32]}.part"
+        part.write_text(json.dumps(paces))
+        part.rename(part.with_suffix(".json"))
+
+    @contextlib.contextmanager
+    def job(self) -> Iterator[Path]:
+        """A folder for one job, gone afterwards."""
+        folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._root))
+        folder.chmod(0o755)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+    @contextlib.contextmanager
+    def _filling(self, target: Path) -> Iterator[Path]:
+        """A new folder that becomes `target` only when it is complete."""
+        folder = Path(tempfile.mkdtemp(prefix="new-", dir=self._root))
+        folder.chmod(0o755)
+        try:
+            yield folder
+            folder.rename(target)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+
+
+def write(files: dict[str, bytes], folder: Path) -> None:
+    """Write files with checked names below a folder of ours, readable for every user."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    _open(folder)
+
+
+def _open(folder: Path) -> None:
+    """Readable for the slot's users whatever our umask is, so that the sandbox need not copy it."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
