@@ -1,0 +1,264 @@
+"""Reads about jobs and workers: queues, positions, quotas, verdicts, and the work that is due.
+
+Not in charge of deciding what to do about it (`hub/flow.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bench_runner.contract import JobKind, Outcome
+from hub.accounts.models import User
+from hub.bench.models import Job, Verdict, Worker
+from hub.catalog.models import Task
+from hub.catalog.queries import spec_of
+from hub.core import clock
+from hub.core.ids import token_digest
+from hub.pulls.models import PatchSet, PullRequest
+from hub.pulls.queries import current_patch_sets
+
+DAY = timedelta(days=1)
+LIVE = (Job.State.QUEUED, Job.State.RUNNING)
+
+# Workers and hardware classes
+
+
+def workers() -> QuerySet[Worker]:
+    """Registered workers that are not retired."""
+    return Worker.objects.filter(retired_at=None)
+
+
+def worker_by_token(token: str) -> Worker | None:
+    """The worker a registration token belongs to, retired ones included."""
+    return Worker.objects.filter(token_digest=token_digest(token)).first()
+
+
+def is_online(worker: Worker) -> bool:
+    return worker.last_seen_at is not None and worker.last_seen_at > _online_since()
+
+
+def workers_online(hardware_class: str) -> int:
+    return workers().filter(hardware_class=hardware_class, last_seen_at__gt=_online_since()).count()
+
+
+def hardware_classes() -> list[str]:
+    """Classes that some worker has earned."""
+    earned = workers().exclude(hardware_class="").order_by().values_list("hardware_class", flat=True)
+    return sorted(set(earned))
+
+
+def classes_for(task: Task) -> list[str]:
+    """Earned classes that the task asks for. It names prefixes: `cpu` fits `cpu` and `cpu-x86-avx2`."""
+    if task.current is None:
+        return []
+    return [name for name in hardware_classes() if spec_of(task.current).runs_on(name)]
+
+
+def check_class(task: Task) -> str | None:
+    """Where a check is run; one class is enough: an online one, of those the one with the shortest queue."""
+    classes = classes_for(task)
+    waiting = dict(
+        Job.objects.filter(state__in=LIVE, hardware_class__in=classes)
+        .order_by()
+        .values_list("hardware_class")
+        .annotate(Count("pk"))
+    )
+    return min(classes, key=lambda name: (not workers_online(name), waiting.get(name, 0), name), default=None)
+
+
+# What the pages show of jobs
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a queued job stands: `number` of `of` in the queue of its hardware class."""
+
+    number: int
+    of: int
+    workers_online: int
+    sentence: str
+
+
+def live_job(patch_set: PatchSet) -> Job | None:
+    """The job that is under way: the running one, else the one that waits longest."""
+    jobs = Job.objects.filter(patch_set=patch_set, state__in=LIVE)
+    return jobs.order_by(Q(state=Job.State.QUEUED), "queued_at").first()
+
+
+def queue_position(job: Job) -> Position:
+    queue = Job.objects.filter(state=Job.State.QUEUED, hardware_class=job.hardware_class)
+    number, of = queue.filter(queued_at__lt=job.queued_at).count() + 1, queue.count()
+    online = workers_online(job.hardware_class)
+    where = {"number": number, "of": max(number, of), "name": job.hardware_class}
+    if online:
+        text = ngettext(
+            "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s worker is online.",
+            "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s workers are online.",
+            online,
+        )
+        return Position(number, max(number, of), online, text % (where | {"online": online}))
+    seen = workers().filter(hardware_class=job.hardware_class).aggregate(last=Max("last_seen_at"))["last"]
+    if seen is None:
+        text = _("No worker for %(name)s has reported yet; number %(number)s of %(of)s waits for one.")
+    else:
+        text = _("No worker for %(name)s since %(time)s; number %(number)s of %(of)s waits for one.")
+        where["time"] = _shown(seen)
+    return Position(number, max(number, of), 0, text % where)
+
+
+def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
+    """Verdicts of a patch set, oldest first, with their measurements."""
+    rows = Verdict.objects.filter(job__patch_set=patch_set).select_related("job", "attempt__worker")
+    return rows.prefetch_related("measurements").order_by("at")
+
+
+def why_waiting(patch_set: PatchSet) -> str | None:
+    """Why a job that should be there is not, as a sentence; None if none is missing."""
+    pull = patch_set.pull
+    if pull.state != PullRequest.State.OPEN:
+        return None
+    kind = JobKind.RANK if passed_check(patch_set) else JobKind.CHECK
+    if _runs(patch_set, kind).exists():
+        return None
+    if not classes_for(pull.task):
+        return _("No worker for %(classes)s has reported yet; the judge begins when one does.") % {
+            "classes": ", ".join(pull.task.hardware)
+        }
+    if kind == JobKind.RANK and not spec_of(patch_set.revision).cases_for("rank"):
+        return None
+    limit = min((quota(pull, kind, name) for name in classes_for(pull.task)), key=lambda found: found.left)
+    if limit.next_at is None:
+        return None
+    text = (
+        _("You used your %(limit)s checks a day on this task; the next begins at %(time)s.")
+        if kind == JobKind.CHECK
+        else _("You used your %(limit)s timings a day on this task; the next begins at %(time)s.")
+    )
+    return text % {"limit": limit.limit, "time": _shown(limit.next_at)}
+
+
+# Quotas
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many jobs of a sliding day are used, of how many. `next_at` is set when none is left."""
+
+    used: int
+    limit: int
+    next_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+def quota(pull: PullRequest, kind: str, hardware_class: str) -> Quota:
+    """What the author of `pull` has left on its task. Timing is counted for each hardware class by itself.
+
+    Not counted: what our machines failed at, and what was cancelled before it started. The house, and jobs of
+    other kinds, are free.
+    """
+    limits = {JobKind.CHECK: settings.CHECK_JOBS_A_DAY, JobKind.RANK: settings.RANK_JOBS_A_DAY}
+    limit = limits.get(JobKind(kind), 0)
+    if not limit or pull.author.is_house:
+        return Quota(0, 1, None)
+    jobs = Job.objects.filter(
+        patch_set__pull__author=pull.author_id,
+        patch_set__pull__task=pull.task_id,
+        kind=kind,
+        queued_at__gt=clock.now() - DAY,
+    ).exclude(state=Job.State.ABANDONED)
+    if kind == JobKind.RANK:
+        jobs = jobs.filter(hardware_class=hardware_class)
+    never_started = Q(state=Job.State.CANCELLED, attempts=None)
+    times = list(jobs.exclude(never_started).order_by("queued_at").values_list("queued_at", flat=True))
+    used = len(times)
+    return Quota(used, limit, times[used - limit] + DAY if used >= limit else None)
+
+
+# Work that is due
+
+
+def has_run(patch_set: PatchSet, kind: str, hardware_class: str | None = None) -> bool:
+    """Whether there is a job of this kind, in any state but cancelled."""
+    runs = _runs(patch_set, kind)
+    return (runs.filter(hardware_class=hardware_class) if hardware_class else runs).exists()
+
+
+def passed_check(patch_set: PatchSet) -> bool:
+    last = _runs(patch_set, JobKind.CHECK).order_by("-queued_at").values_list("verdict__outcome", flat=True)
+    return last.first() == Outcome.PASSED
+
+
+def waiting_jobs(worker: Worker, most: int = 20) -> list[Job]:
+    """Jobs that this worker could claim now, the longest waiting first."""
+    if worker.retired_at is not None or not worker.hardware_class:
+        return []
+    return list(queued_now().filter(hardware_class=worker.hardware_class)[:most])
+
+
+def queued_now() -> QuerySet[Job]:
+    """Queued jobs whose back-off is over, the longest waiting first."""
+    due = Q(not_before=None) | Q(not_before__lte=clock.now())
+    return Job.objects.filter(due, state=Job.State.QUEUED).order_by("queued_at")
+
+
+def unsettled_jobs() -> QuerySet[Job]:
+    """Jobs that ended and whose consequences nobody has drawn yet."""
+    return Job.objects.filter(settled_at=None, ended_at__isnull=False).order_by("ended_at")
+
+
+def superseded_jobs() -> QuerySet[Job]:
+    """Live jobs that nobody waits for: of an older patch set, or of a closed pull request."""
+    later = PatchSet.objects.filter(
+        pull=OuterRef("patch_set__pull"), number__gt=OuterRef("patch_set__number")
+    )
+    idle = Q(Exists(later)) | Q(patch_set__pull__state=PullRequest.State.CLOSED)
+    return Job.objects.filter(idle, state__in=LIVE).exclude(merge_attempt__state="landing")
+
+
+def unjudged_patch_sets() -> Iterable[PatchSet]:
+    """Current patch sets that lack a check, or passed it and lack a timing on a class that is there now."""
+    current = current_patch_sets().select_related("pull__task", "pull__author", "revision")
+    checks = Job.objects.filter(patch_set=OuterRef("pk"), kind=JobKind.CHECK).exclude(
+        state=Job.State.CANCELLED
+    )
+    yield from current.filter(~Exists(checks), pull__state=PullRequest.State.OPEN)
+    passed = checks.filter(verdict__outcome=Outcome.PASSED)
+    not_closed = ~Q(pull__state=PullRequest.State.CLOSED)
+    for name in hardware_classes():
+        ranks = Job.objects.filter(patch_set=OuterRef("pk"), kind=JobKind.RANK, hardware_class=name)
+        rows = current.filter(
+            not_closed,
+            Exists(passed),
+            ~Exists(ranks.exclude(state=Job.State.CANCELLED)),
+            revision=F("pull__task__current"),
+        )
+        yield from (row for row in rows if _is_timed(row, name))
+
+
+def _runs(patch_set: PatchSet, kind: str) -> QuerySet[Job]:
+    return Job.objects.filter(patch_set=patch_set, kind=kind).exclude(state=Job.State.CANCELLED)
+
+
+def _is_timed(patch_set: PatchSet, hardware_class: str) -> bool:
+    spec = spec_of(patch_set.revision)
+    return spec.runs_on(hardware_class) and bool(spec.cases_for("rank"))
+
+
+def _online_since() -> datetime:
+    return clock.now() - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
+
+
+def _shown(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")

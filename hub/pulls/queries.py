@@ -1,0 +1,231 @@
+"""Reads about pull requests: who may do what, what was said, what waits on a mentor's desk.
+
+Not in charge of stage and turn (`stages.py`, whose names are offered here as well) nor of jobs (`hub/bench`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from hub.accounts.models import User
+from hub.audit.queries import events_about
+from hub.catalog.models import Task
+from hub.claims.models import Claim
+from hub.claims.queries import open_proposals
+from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
+from hub.pulls.stages import (
+    Facts,
+    Stage,
+    Turn,
+    Who,
+    current_patch_sets,
+    facts,
+    facts_of,
+    stage,
+    stage_of,
+    turn_of,
+    whose_turn,
+)
+
+__all__ = [
+    "DeskRow", "Facts", "ItemKind", "Stage", "TimelineItem", "Turn", "Who", "approval", "current_patch_set",
+    "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of", "may_change", "open_pulls_of",
+    "pulls", "pulls_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge",
+    "why_not_review",
+]  # fmt: skip
+
+
+def pulls() -> QuerySet[PullRequest]:
+    """All pull requests, newest first, with what a list shows of each."""
+    return PullRequest.objects.select_related("task", "author")
+
+
+def pulls_of(user: User) -> QuerySet[PullRequest]:
+    return pulls().filter(author=user)
+
+
+def open_pulls_of(task: Task, user: User) -> QuerySet[PullRequest]:
+    return pulls().filter(task=task, author=user, state=PullRequest.State.OPEN)
+
+
+def current_patch_set(pull: PullRequest) -> PatchSet | None:
+    """The newest patch set; None only in the instant in which the pull request is being opened."""
+    return pull.patch_sets.order_by("-number").first()
+
+
+def heads(task: Task) -> dict[tuple[str, str], PatchSet]:
+    """The current patch set of each branch of a task, by username and topic."""
+    rows = current_patch_sets().filter(pull__task=task).select_related("pull__author")
+    return {(row.pull.author.username, row.pull.topic): row for row in rows}
+
+
+def approval(pull: PullRequest) -> Review | None:
+    """The approval that counts: of the current patch set, and nobody's last word there asks for changes."""
+    return facts(pull).approval
+
+
+# Who may do what
+
+
+def is_mentor_of(task: Task, user: User) -> bool:
+    """Mentor of the task, or maintainer: may merge."""
+    return user.is_maintainer or task.mentors.filter(pk=user.pk).exists()
+
+
+def may_change(pull: PullRequest, user: User) -> bool:
+    """May close, reopen and run again: the author, and whoever may merge."""
+    return user.pk == pull.author_id or is_mentor_of(pull.task, user)
+
+
+def why_not_review(pull: PullRequest, user: User) -> str | None:
+    """Why this person may not approve or ask for changes, as a sentence; None if they may."""
+    if user.pk == pull.author_id:
+        return _("This is your own work: somebody else reviews it.")
+    if not (user.is_mentor or is_mentor_of(pull.task, user)):
+        return _("Only mentors and maintainers review. You are welcome to comment.")
+    if pull.state != PullRequest.State.OPEN:
+        return _("This pull request is %(state)s: there is nothing to review.") % {
+            "state": pull.get_state_display()
+        }
+    return None
+
+
+def why_not_merge(pull: PullRequest, user: User, known: Facts | None = None) -> str | None:
+    """Why this person cannot merge it now, as a sentence; None if they can."""
+    if not is_mentor_of(pull.task, user):
+        return _("Only a mentor of the task or a maintainer merges.")
+    if pull.author.is_house:
+        return _("This is an example of the house: it is judged and shown, never merged.")
+    found = known or facts(pull)
+    now = stage_of(found)
+    if now in (Stage.MERGED, Stage.CLOSED, Stage.MERGING):
+        return str(turn_of(found).sentence)
+    if found.check is None or found.check.ended_at is None or found.check.abandoned or found.wrong:
+        return _("The current patch set has not passed: main takes only what the judge has passed.")
+    if found.changes:
+        return _("%(name)s asks for changes of this patch set.") % {"name": found.changes.reviewer.username}
+    if found.approval is None:
+        return _("The current patch set is not approved. An approval of an older one does not count.")
+    return None
+
+
+# What was said and done
+
+
+class ItemKind(enum.StrEnum):
+    OPENED = "opened"
+    PATCH_SET = "patch_set"
+    VERDICT = "verdict"
+    REVIEW = "review"
+    COMMENT = "comment"
+    MERGE = "merge"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True)
+class TimelineItem:
+    """One line of the conversation. `subject` is the row it is about; for a verdict a dict of its columns."""
+
+    kind: ItemKind
+    at: datetime
+    actor: User | None
+    patch_set: int | None  # its number
+    subject: Any
+
+
+VERDICT_COLUMNS = {
+    "job": "jobs__pk",
+    "kind": "jobs__kind",
+    "hardware_class": "jobs__hardware_class",
+    "outcome": "jobs__verdict__outcome",
+    "reason": "jobs__verdict__reason",
+    "reason_args": "jobs__verdict__reason_args",
+    "ratio": "jobs__verdict__ratio",
+    "low": "jobs__verdict__low",
+    "high": "jobs__verdict__high",
+    "speed": "jobs__verdict__speed",
+    "at": "jobs__verdict__at",
+}
+
+
+def timeline(pull: PullRequest) -> list[TimelineItem]:
+    """Everything that happened to a pull request, oldest first."""
+    patch_sets = list(pull.patch_sets.all())
+    number = {row.pk: row.number for row in patch_sets}
+    author = pull.author
+    items = [TimelineItem(ItemKind.OPENED, pull.opened_at, author, None, pull)]
+    items += [TimelineItem(ItemKind.PATCH_SET, row.pushed_at, author, row.number, row) for row in patch_sets]
+    items += _verdicts(pull)
+    for review in Review.objects.filter(patch_set__pull=pull).select_related("reviewer"):
+        items.append(
+            TimelineItem(ItemKind.REVIEW, review.at, review.reviewer, number[review.patch_set_id], review)
+        )
+    for row in patch_sets:
+        loose = row.comments.filter(review=None).select_related("author")
+        items += [TimelineItem(ItemKind.COMMENT, said.at, said.author, row.number, said) for said in loose]
+    for merge in MergeAttempt.objects.filter(patch_set__pull=pull).select_related("by"):
+        items.append(TimelineItem(ItemKind.MERGE, merge.at, merge.by, number[merge.patch_set_id], merge))
+    items += _ends(pull)
+    return sorted(items, key=lambda item: item.at)
+
+
+def _verdicts(pull: PullRequest) -> Iterable[TimelineItem]:
+    rows = pull.patch_sets.filter(jobs__verdict__isnull=False)
+    for row in rows.order_by("jobs__verdict__at").values("number", *VERDICT_COLUMNS.values()):
+        columns = {name: row[path] for name, path in VERDICT_COLUMNS.items()}
+        yield TimelineItem(ItemKind.VERDICT, columns["at"], None, row["number"], columns)
+
+
+def _ends(pull: PullRequest) -> Iterable[TimelineItem]:
+    verbs = {f"pull.{kind}": kind for kind in (ItemKind.CLOSED, ItemKind.REOPENED, ItemKind.MERGED)}
+    for event in events_about(pull).filter(verb__in=verbs):
+        yield TimelineItem(verbs[event.verb], event.at, event.actor, None, pull)
+
+
+# The mentor's desk
+
+
+@dataclass(frozen=True)
+class DeskRow:
+    """One thing that is under way, who is to move, since when. Either `pull` or `claim` is set."""
+
+    kind: str  # review | merge | proposal
+    whose: Who
+    since: datetime
+    sentence: str | Promise
+    pull: PullRequest | None = None
+    stage: Stage | None = None
+    claim: Claim | None = None
+
+
+def desk(mentor: User) -> list[DeskRow]:
+    """What this mentor may answer: first what waits for a mentor, in it the longest waiting first."""
+    rows = [*_pull_rows(mentor), *_proposal_rows(mentor)]
+    return sorted(rows, key=lambda row: (row.whose is not Who.MENTOR, row.since))
+
+
+def _pull_rows(mentor: User) -> Iterable[DeskRow]:
+    waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
+    if not (mentor.is_mentor or mentor.is_maintainer):
+        waiting = waiting.filter(Q(task__mentors=mentor))
+    for found in facts_of(waiting).values():
+        turn, now = turn_of(found), stage_of(found)
+        kind = "merge" if now in (Stage.APPROVED, Stage.MERGING) else "review"
+        yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=found.pull, stage=now)
+
+
+def _proposal_rows(mentor: User) -> Iterable[DeskRow]:
+    for claim in open_proposals(mentor):
+        yield DeskRow(
+            "proposal", Who.MENTOR, claim.requested_at, _("A proposal waits for an answer."), claim=claim
+        )

@@ -1,0 +1,264 @@
+"""Where a pull request stands and whose turn it is: computed from facts, never stored.
+
+Not in charge of the facts themselves. Runs (jobs and their verdicts) are read through the reverse relation of
+PatchSet, because the app that owns them, bench, lies above this one.
+
+Theory of operation. Only the current patch set counts: a new push leaves reviews, verdicts and merge attempts
+behind. The stage of an open pull request is the first line that fits:
+
+    stage              when                                                                whose turn
+    merging            a merge attempt is being judged or landing                          judge
+    checking           the check has not ended (or could not be queued yet)                judge
+    platform_trouble   the last check was abandoned: our machines failed three times       judge
+    failing            the last check, a last timing or the last merge attempt went wrong  contributor
+    changes_requested  somebody's last word is "changes"                                   contributor
+    approved           somebody's last word is "approve"                                   mentor (merge)
+    draft              the head commit says that it is unfinished ("WIP: …")               contributor
+    needs_review       none of these                                                       mentor
+
+Timing does not hold up the review: it may wait long for rare hardware. But one that went wrong does.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from bench_runner.contract import JobKind, Outcome
+from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
+
+UNFINISHED = re.compile(r"\s*[\[(]?(wip|draft)\b", re.IGNORECASE)
+ABANDONED = "abandoned"  # state of a job; the model is bench's
+CANCELLED = "cancelled"
+
+
+class Stage(enum.StrEnum):
+    DRAFT = "draft"
+    CHECKING = "checking"
+    FAILING = "failing"
+    NEEDS_REVIEW = "needs_review"
+    CHANGES_REQUESTED = "changes_requested"
+    APPROVED = "approved"
+    MERGING = "merging"
+    MERGED = "merged"
+    CLOSED = "closed"
+    PLATFORM_TROUBLE = "platform_trouble"
+
+
+class Who(enum.StrEnum):
+    CONTRIBUTOR = "contributor"
+    MENTOR = "mentor"
+    JUDGE = "judge"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Turn:
+    who: Who
+    since: datetime
+    sentence: str | Promise
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job as far as the stage depends on it."""
+
+    kind: str
+    hardware_class: str
+    queued_at: datetime
+    ended_at: datetime | None
+    abandoned: bool
+    outcome: str | None
+
+    @property
+    def went_wrong(self) -> bool:
+        return self.outcome is not None and self.outcome != Outcome.PASSED
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that stage and turn are computed from."""
+
+    pull: PullRequest
+    patch_set: PatchSet | None
+    runs: tuple[Run, ...] = ()  # the last of each kind and hardware class, cancelled ones left out
+    reviews: tuple[Review, ...] = ()  # the last word of each reviewer that approves or asks for changes
+    merge: MergeAttempt | None = None  # the last one
+
+    @property
+    def check(self) -> Run | None:
+        checks = [run for run in self.runs if run.kind == JobKind.CHECK]
+        return max(checks, key=lambda run: run.queued_at, default=None)
+
+    @property
+    def wrong(self) -> Run | None:
+        """A run that did not pass, of those that say something about the contribution as it was pushed."""
+        runs = [run for run in self.runs if run.kind in (JobKind.RANK, JobKind.CONFIRM)]
+        return next((run for run in (self.check, *runs) if run and run.went_wrong), None)
+
+    @property
+    def changes(self) -> Review | None:
+        return next((said for said in self.reviews if said.kind == Review.Kind.CHANGES), None)
+
+    @property
+    def approval(self) -> Review | None:
+        """The newest approval, unless somebody asks for changes."""
+        given = [said for said in self.reviews if said.kind == Review.Kind.APPROVE]
+        return given[-1] if given and self.changes is None else None
+
+
+def current_patch_sets() -> QuerySet[PatchSet]:
+    """The newest patch set of each pull request."""
+    later = PatchSet.objects.filter(pull=OuterRef("pull"), number__gt=OuterRef("number"))
+    return PatchSet.objects.filter(~Exists(later))
+
+
+def stage(pull: PullRequest) -> Stage:
+    return stage_of(facts(pull))
+
+
+def whose_turn(pull: PullRequest) -> Turn:
+    return turn_of(facts(pull))
+
+
+def facts(pull: PullRequest) -> Facts:
+    return facts_of([pull])[pull.pk]
+
+
+def stage_of(facts: Facts) -> Stage:
+    """The table above, line by line."""
+    check, merge = facts.check, facts.merge
+    if facts.pull.state != PullRequest.State.OPEN:
+        return Stage(facts.pull.state)
+    if merge and merge.state in MergeAttempt.moves.live:
+        return Stage.MERGING
+    if check is None or check.ended_at is None:
+        return Stage.CHECKING
+    if check.abandoned:
+        return Stage.PLATFORM_TROUBLE
+    if facts.wrong or (merge and merge.state in (MergeAttempt.State.REFUSED, MergeAttempt.State.CONFLICT)):
+        return Stage.FAILING
+    if facts.changes:
+        return Stage.CHANGES_REQUESTED
+    if facts.approval:
+        return Stage.APPROVED
+    if facts.patch_set and UNFINISHED.match(facts.patch_set.subject):
+        return Stage.DRAFT
+    return Stage.NEEDS_REVIEW
+
+
+TURNS: dict[Stage, tuple[Who, Promise]] = {
+    Stage.MERGING: (Who.JUDGE, _("The merge commit is being judged; main moves when it passes.")),
+    Stage.CHECKING: (Who.JUDGE, _("The judge has this patch set.")),
+    Stage.PLATFORM_TROUBLE: (
+        Who.JUDGE,
+        _("Our machines failed, not your work. It can be run again at no cost to you."),
+    ),
+    Stage.FAILING: (Who.CONTRIBUTOR, _("Something did not pass: read the verdict, then push again.")),
+    Stage.CHANGES_REQUESTED: (Who.CONTRIBUTOR, _("A mentor asks for changes: answer with a push.")),
+    Stage.APPROVED: (Who.MENTOR, _("Approved: a mentor of the task or a maintainer merges it.")),
+    Stage.DRAFT: (
+        Who.CONTRIBUTOR,
+        _("Marked as unfinished; push a commit without “WIP” when it may be reviewed."),
+    ),
+    Stage.NEEDS_REVIEW: (Who.MENTOR, _("It passed its check and waits for a mentor's review.")),
+    Stage.MERGED: (Who.NOBODY, _("Merged.")),
+    Stage.CLOSED: (Who.NOBODY, _("Closed; it can be reopened.")),
+}
+AFTER_MERGE: dict[tuple[Stage, str], Promise] = {
+    (Stage.FAILING, MergeAttempt.State.CONFLICT): _(
+        "It conflicts with main: rebase your branch on main and push again."
+    ),
+    (Stage.FAILING, MergeAttempt.State.REFUSED): _(
+        "Merged with main it does not pass: read the verdict on the merge commit, then push again."
+    ),
+    (Stage.APPROVED, MergeAttempt.State.OUTDATED): _(
+        "Approved. Main moved while the merge was judged: merge again."
+    ),
+    (Stage.APPROVED, MergeAttempt.State.ABANDONED): _(
+        "Approved. Our machines failed while the merge was judged: merge again."
+    ),
+}
+
+
+def turn_of(facts: Facts) -> Turn:
+    """Who is to move, since when, and what they are to do."""
+    now = stage_of(facts)
+    who, sentence = TURNS[now]
+    if facts.merge and facts.wrong is None:
+        sentence = AFTER_MERGE.get((now, facts.merge.state), sentence)
+    if facts.pull.author.is_house and who is not Who.JUDGE:
+        who, sentence = Who.NOBODY, _("An example of the house: it is judged and shown, never merged.")
+    return Turn(who, _since(now, facts), sentence)
+
+
+def _since(now: Stage, facts: Facts) -> datetime:
+    """When the stage began."""
+    check, merge = facts.check, facts.merge
+    pushed = facts.patch_set.pushed_at if facts.patch_set else facts.pull.opened_at
+    begins: list[datetime | None] = [pushed]
+    if now in (Stage.MERGED, Stage.CLOSED):
+        begins.append(facts.pull.ended_at)
+    if now is Stage.CHECKING:
+        begins.append(check.queued_at if check else None)
+    else:
+        begins.append(check.ended_at if check else None)
+    if now is Stage.MERGING and merge:
+        begins.append(merge.at)
+    if now in (Stage.FAILING, Stage.APPROVED) and merge:
+        begins.append(merge.ended_at)
+    if now is Stage.FAILING and facts.wrong:
+        begins.append(facts.wrong.ended_at)
+    if now is Stage.CHANGES_REQUESTED and facts.changes:
+        begins.append(facts.changes.at)
+    if now is Stage.APPROVED and facts.approval:
+        begins.append(facts.approval.at)
+    return max(begin for begin in begins if begin is not None)
+
+
+def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
+    """The facts about many pull requests, in four queries however many they are."""
+    pulls = list(pulls)
+    current = {row.pull_id: row for row in current_patch_sets().filter(pull__in=pulls)}
+    rows = list(current.values())
+    runs, reviews = _last_runs(rows), _last_words(rows)
+    merges = {row.patch_set_id: row for row in MergeAttempt.objects.filter(patch_set__in=rows).order_by("id")}
+    found = {}
+    for pull in pulls:
+        patch_set = current.get(pull.pk)
+        key = patch_set.pk if patch_set else 0
+        found[pull.pk] = Facts(pull, patch_set, runs[key], reviews[key], merges.get(key))
+    return found
+
+
+def _last_runs(patch_sets: list[PatchSet]) -> dict[int, tuple[Run, ...]]:
+    columns = ("kind", "hardware_class", "queued_at", "ended_at", "state", "verdict__outcome")
+    rows = (
+        PatchSet.objects.filter(pk__in=[row.pk for row in patch_sets], jobs__isnull=False)
+        .order_by("jobs__queued_at")
+        .values_list("pk", *(f"jobs__{column}" for column in columns))
+    )
+    last: dict[int, dict[tuple[str, str], Run]] = defaultdict(dict)
+    for key, kind, hardware, queued_at, ended_at, state, outcome in rows:
+        if state != CANCELLED:
+            last[key][kind, hardware] = Run(kind, hardware, queued_at, ended_at, state == ABANDONED, outcome)
+    return defaultdict(tuple, {key: tuple(runs.values()) for key, runs in last.items()})
+
+
+def _last_words(patch_sets: list[PatchSet]) -> dict[int, tuple[Review, ...]]:
+    last: dict[int, dict[int, Review]] = defaultdict(dict)
+    decisive = Review.objects.filter(patch_set__in=patch_sets).exclude(kind=Review.Kind.COMMENT)
+    for said in decisive.select_related("reviewer").order_by("id"):
+        last[said.patch_set_id].pop(
+            said.reviewer_id, None
+        )  # so that the dictionary is in order of the last words
+        last[said.patch_set_id][said.reviewer_id] = said
+    return defaultdict(tuple, {key: tuple(words.values()) for key, words in last.items()})
