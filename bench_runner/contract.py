@@ -23,6 +23,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 VERSION = 1
+JOB_TIME_LIMIT = timedelta(minutes=10)  # every other time of a job follows from it: see TimeLimits
 
 Bundle = dict[str, bytes]
 

@@ -31,7 +31,7 @@ class Machine:
     def roofline_seconds(self, bytes_moved: float, flops: float, cpus: int = 1) -> float:
         """The least time for this work with the bytes where they fit: 100 % of the roofline.
 
-        Several CPUs count as so many times one, which memory never quite gives: the share is then low.
+        Several CPUs count as so many times one, which memory never gives: the share is low.
         """
         rate = self.calibration.copy_rate(int(bytes_moved))
         return max(bytes_moved / rate, flops / self.calibration.flops) / cpus
