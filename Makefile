@@ -43,7 +43,7 @@ doctor: prepare  ## Say what is missing on this machine and the command that cur
 
 lock: prepare-dev  ## Recreate requirements.lock and requirements-dev.lock from pyproject.toml
 	@$(PY) -m pip install --quiet uv
-	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --extra postgres --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --extra dev --extra postgres --constraint requirements.lock --output-file requirements-dev.lock
 
 prepare:
