@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -174,8 +175,17 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("plotly", Path(str(find_spec("plotly").origin)).parent / "package_data"),  # type: ignore[union-attr]
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "hub.web.static.VersionedFiles"},
+}
 WHITENOISE_USE_FINDERS = True  # served from the packages; no collectstatic step to forget
+WHITENOISE_MAX_AGE = 365 * 24 * 3600  # addresses carry the version of the file
+CSRF_FAILURE_VIEW = "hub.web.errors.csrf"
 
 # One limit from which soft and hard limit, lease, token life and visibility timeout follow.
 JOB_TIME_LIMIT_SECONDS = 600

@@ -9,3 +9,8 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "hub.web.errors.bad_request"
+handler403 = "hub.web.errors.forbidden"
+handler404 = "hub.web.errors.not_found"
+handler500 = "hub.web.errors.broken"

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from hub.demo.people import PEOPLE
+
 THEME_COOKIE = "theme"
 THEMES = ("auto", "light", "dark")
 
@@ -18,7 +20,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "site": {
             "url": settings.SITE_URL,
-            "demo": settings.DEMO,
+            "demo_people": PEOPLE if settings.DEMO else (),
             "theme": theme if theme in THEMES else "auto",
             "here": request.get_full_path(),
             "section": _section(request.path),

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from hub.core import clock
 from hub.web import icons, words
@@ -129,3 +130,11 @@ def person(user: Any, link: bool = True) -> dict[str, Any]:
 def command(text: str, label: str = "") -> dict[str, str]:
     """Lines for a terminal, with a button that copies them."""
     return {"text": text.strip("\n"), "label": label}
+
+
+@register.simple_tag
+def rank(entry: Any) -> str:
+    """The place on a board; a shared one is marked: "1=" or 并列 1."""
+    if not entry.tied:
+        return str(entry.rank)
+    return pgettext("shared rank", "%(rank)s=") % {"rank": entry.rank}

@@ -1,0 +1,47 @@
+"""What every POST of a page has in common: who may send it, how a refusal is said, where the reader lands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from hub.core.errors import NotAllowed, Refusal
+from hub.web.preferences import safe_next
+
+
+def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only POST and only signed in. A stranger logs in first and comes back to the page of the form."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        back = safe_next(request, request.headers.get("referer"))
+        return HttpResponseRedirect(f"{reverse('web:login')}?{urlencode({'next': back})}")
+
+    return require_POST(checked)
+
+
+def act(request: HttpRequest, action: Callable[[], Any], *, done: str, back: str) -> HttpResponse:
+    """Carry `action` out and go `back` with a sentence: `done`, or why it was refused.
+
+    Raises:
+        PermissionDenied: the person may not do this; answered with 403 and the sentence.
+    """
+    try:
+        action()
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, done)
+    return HttpResponseRedirect(back)

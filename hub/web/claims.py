@@ -1,0 +1,93 @@
+"""Claiming a task, giving it up, answering a proposal."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from hub.catalog.models import Task
+from hub.claims import actions, rules
+from hub.claims.models import Claim
+from hub.core.errors import BadInput, NotNow
+from hub.web import tasks
+from hub.web.acting import act, member_post
+from hub.web.preferences import safe_next
+
+
+@member_post
+def make(request: HttpRequest, slug: str) -> HttpResponse:
+    task = get_object_or_404(Task, slug=slug)
+    proposal = request.POST.get("proposal", "")
+    try:
+        made = actions.claim(task, request.user, proposal)
+    except BadInput as refusal:  # the page once more, so that the written proposal is not lost
+        return tasks.show(request, task, proposal=proposal, problem=str(refusal), status=422)
+    except NotNow as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _said(made))
+    return HttpResponseRedirect(_task_page(task))
+
+
+@member_post
+def withdraw(request: HttpRequest, claim_id: int) -> HttpResponse:
+    claim = _claim(claim_id)
+    return act(
+        request,
+        lambda: actions.withdraw(claim, request.user),
+        done=_("Your proposal is withdrawn."),
+        back=_task_page(claim.task),
+    )
+
+
+@member_post
+def release(request: HttpRequest, claim_id: int) -> HttpResponse:
+    claim = _claim(claim_id)
+    return act(
+        request,
+        lambda: actions.release(claim, request.user, request.POST.get("hand_over", "")),
+        done=_("You have released the task. Thank you for making room."),
+        back=_task_page(claim.task),
+    )
+
+
+@member_post
+def extend(request: HttpRequest, claim_id: int) -> HttpResponse:
+    claim = _claim(claim_id)
+    return act(
+        request,
+        lambda: actions.extend(claim, request.user),
+        done=_("Your claim is extended by %(days)s days.") % {"days": rules.EXTENSION.days},
+        back=_task_page(claim.task),
+    )
+
+
+@member_post
+def answer(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """A mentor accepts (`accept=1`) or refuses a proposal; `next` says which page they came from."""
+    claim = _claim(claim_id)
+    accept = request.POST.get("accept") == "1"
+    done = _("The proposal is accepted.") if accept else _("The proposal is refused, with your reason.")
+    return act(
+        request,
+        lambda: actions.answer(claim, request.user, accept=accept, text=request.POST.get("text", "")),
+        done=done,
+        back=safe_next(request, request.POST.get("next"), _task_page(claim.task)),
+    )
+
+
+def _claim(claim_id: int) -> Claim:
+    return get_object_or_404(Claim.objects.select_related("task", "user"), pk=claim_id)
+
+
+def _task_page(task: Task) -> str:
+    return reverse("web:task", args=[task.slug])
+
+
+def _said(claim: Claim) -> str:
+    if claim.state == Claim.State.REQUESTED:
+        return _("Your proposal is sent. A mentor answers within three working days.")
+    return _("The task is yours. The commands to begin with are below.")

@@ -1,0 +1,110 @@
+"""The first page: what this is, its pulse, and for members what waits for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from hub.accounts.models import User
+from hub.bench.models import Verdict
+from hub.boards.queries import leaders
+from hub.catalog.queries import published_tasks
+from hub.claims import queries as claims
+from hub.claims.models import Claim
+from hub.pulls.models import PullRequest
+from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of
+from hub.rewards.queries import points_of
+from hub.web.stone import draw
+
+NEWEST_VERDICTS = 6
+TOP_BOARDS = 5
+OWN_PULLS = 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """The one thing to do next."""
+
+    text: str
+    action: str
+    href: str
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    tasks = list(published_tasks())
+    firsts = sorted(leaders(tasks), key=lambda entry: -entry.ratio)
+    shown: dict[str, Any] = {
+        "open_tasks": len(tasks),
+        "stone": draw(firsts[:TOP_BOARDS]) if firsts else None,
+        "verdicts": _newest_verdicts(),
+        "first_task": tasks[0] if tasks else None,
+    }
+    if request.user.is_authenticated:
+        shown |= _own(request.user)
+    return render(request, "home/index.html", shown)
+
+
+def _newest_verdicts() -> list[Verdict]:
+    rows = Verdict.objects.select_related("job__patch_set__pull__author", "job__patch_set__pull__task")
+    return list(rows.defer("log", "cases", "environment").order_by("-at")[:NEWEST_VERDICTS])
+
+
+def _own(user: User) -> dict[str, Any]:
+    held = [(claim, claims.clock(claim)) for claim in claims.claims_of(user).filter(state__in=claims.LIVE)]
+    pulls = pull_rows(pulls_of(user).filter(state=PullRequest.State.OPEN)[:OWN_PULLS])
+    return {
+        "claims": held,
+        "pulls": pulls,
+        "points": points_of(user),
+        "step": _next_step(user, [claim for claim, _clock in held], pulls),
+    }
+
+
+def pull_rows(pulls: Any) -> list[dict[str, Any]]:
+    """Pull requests with stage and turn, in a fixed number of queries."""
+    found = list(pulls)
+    facts = facts_of(found)
+    return [
+        {"pull": pull, "stage": stage_of(facts[pull.pk]), "turn": turn_of(facts[pull.pk])} for pull in found
+    ]
+
+
+def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]]) -> Step:
+    for row in pulls:
+        turn: Turn = row["turn"]
+        if turn.who is Who.CONTRIBUTOR:
+            pull = row["pull"]
+            return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
+    pushed = {row["pull"].task_id for row in pulls}
+    for claim in held:
+        if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:
+            return _begin(user, claim)
+    if user.is_mentor or user.is_maintainer:
+        return Step(
+            _("Contributors may be waiting for your eyes."), _("To the mentor desk"), reverse("web:desk")
+        )
+    if pulls or held:
+        text = _("The next move is not yours. Time for another task?")
+        return Step(text, _("Browse the tasks"), reverse("web:tasks"))
+    text = _("Pick a task. The easiest takes about ten minutes from clone to verdict.")
+    return Step(text, _("Browse the tasks"), reverse("web:tasks"))
+
+
+def _begin(user: User, claim: Claim) -> Step:
+    page = reverse("web:task", args=[claim.task.slug])
+    if not user.tokens.filter(revoked_at=None).exists():
+        text = _("You have claimed “%(task)s”. To push, git needs a token.") % {"task": claim.task.title}
+        return Step(text, _("Make a token"), reverse("web:tokens"))
+    text = _("You have claimed “%(task)s”. Clone it and push a first try.") % {"task": claim.task.title}
+    return Step(text, _("Show the commands"), f"{page}#start")
+
+
+def _pull_page(pull: PullRequest) -> str:
+    return reverse("web:pull", args=[pull.pk])

@@ -1,0 +1,37 @@
+"""A person's page: points with their ledger, claims, pull requests."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from hub.accounts.models import User
+from hub.claims import queries as claims
+from hub.pulls.models import PullRequest
+from hub.pulls.queries import pulls_of
+from hub.rewards.queries import ledger_of, points_of
+from hub.web.home import pull_rows
+
+LEDGER_LINES = 50
+PULLS = 30
+CLAIMS = 20
+
+
+@require_safe
+def person(request: HttpRequest, username: str) -> HttpResponse:
+    who = get_object_or_404(User, username=username)
+    own = request.user == who
+    held = claims.claims_of(who)
+    shown = {
+        "who": who,
+        "own": own,
+        "points": points_of(who),
+        "ledger": ledger_of(who)[:LEDGER_LINES],
+        "pulls": pull_rows(pulls_of(who)[:PULLS]),
+        "merged": pulls_of(who).filter(state=PullRequest.State.MERGED).count(),
+        # A refused or withdrawn proposal is the person's own business.
+        "claims": (held if own else held.exclude(state__in=("refused", "withdrawn", "requested")))[:CLAIMS],
+        "mentored": who.mentored_tasks.filter(state="published"),
+    }
+    return render(request, "people/page.html", shown)

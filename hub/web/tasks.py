@@ -1,0 +1,180 @@
+"""The list of tasks with its filters, and the page of one task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from hub.boards.queries import boards_of
+from hub.catalog.models import Task
+from hub.catalog.queries import TaskFilter, facets, published_tasks, spec_of, statement_html
+from hub.claims import queries as claims
+from hub.claims import rules
+from hub.claims.models import Claim
+from hub.pulls.models import PullRequest
+from hub.web.stone import stone
+from hub.web.words import PROGRAMMING_LANGUAGES
+from tasks.spec import Case
+from tasks.spec import Task as Spec
+
+TASKS_A_PAGE = 24
+BOARD_EXCERPT = 5
+HAND_OVERS = 3
+LEVELS = {
+    "1": _("1 · first steps"),
+    "2": _("2 · easy"),
+    "3": _("3 · medium"),
+    "4": _("4 · hard"),
+    "5": _("5 · expert"),
+}
+FACETS: dict[str, tuple[str | Promise, dict[str, Any]]] = {
+    "kind": (_("Kind"), dict(Task.Kind.choices)),
+    "level": (_("Level"), LEVELS),
+    "language": (_("Language"), PROGRAMMING_LANGUAGES),
+    "policy": (_("Claiming"), dict(Task.Policy.choices)),
+    "sig": (_("Interest group"), {}),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a filter, as the form shows it."""
+
+    value: str
+    label: Any
+    count: int
+    chosen: bool
+
+
+@require_safe
+def task_list(request: HttpRequest) -> HttpResponse:
+    """All published tasks, or those that fit. A change of the form by htmx gets the results alone."""
+    wanted = TaskFilter(**{field.name: request.GET.get(field.name, "") for field in fields(TaskFilter)})
+    page = Paginator(published_tasks(wanted), TASKS_A_PAGE).get_page(request.GET.get("page"))
+    asked = request.GET.copy()
+    asked.pop("page", None)
+    shown = {
+        "wanted": wanted,
+        "page": page,
+        "query": f"{asked.urlencode()}&" if asked else "",
+        "filtered": wanted != TaskFilter(),
+        "mine": _live_claims(request),
+    }
+    if request.htmx:
+        return render(request, "tasks/_results.html", shown)
+    return render(request, "tasks/list.html", {**shown, "facets": _shown_facets(wanted)})
+
+
+@require_safe
+def task_page(request: HttpRequest, slug: str) -> HttpResponse:
+    return show(request, get_object_or_404(Task.objects.select_related("current"), slug=slug))
+
+
+def show(
+    request: HttpRequest, task: Task, *, proposal: str = "", problem: str = "", status: int = 200
+) -> HttpResponse:
+    """The task's page; with a problem, the proposal form as it was sent."""
+    spec = spec_of(task.current)
+    shown = {
+        "task": task,
+        "spec": spec,
+        "statement": statement_html(task.current, get_language() or "en"),
+        "cases": [_case_row(spec, case) for case in spec.cases],
+        "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
+        "working": claims.working_on(task),
+        "slots_left": claims.slots_left(task),
+        "hand_overs": _hand_overs(task),
+        "commands": commands(task, spec, request.user.username or "<username>"),
+        "rules": rules,
+        "proposal": proposal,
+        "problem": problem,
+        **_own(request, task),
+    }
+    return render(request, "tasks/page.html", shown, status=status)
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The lines of "how to start", for one person."""
+
+    clone: str
+    copy: str
+    push: str
+
+
+def commands(task: Task, spec: Spec, username: str) -> Commands:
+    own = f"solutions/{username}"
+    first, *others = spec.entry.languages
+    instead = f"   # {' · '.join(f'starter/{name}' for name in others)}" if others else ""
+    return Commands(
+        clone=f"git clone {settings.SITE_URL}/git/{task.slug}.git\ncd {task.slug}",
+        copy=f"mkdir -p {own}\ncp starter/{first}/* {own}/{instead}",
+        push=f'git add {own}\ngit commit -m "First try"\ngit push origin HEAD:{username}/first-try',
+    )
+
+
+def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
+    """What the page says to this reader alone."""
+    user = request.user
+    if not user.is_authenticated:
+        return {"claim": None}
+    claim = claims.live_claim(task, user)
+    return {
+        "claim": claim,
+        "clock": claims.clock(claim) if claim else None,
+        "why_not": claims.why_not_claim(task, user),
+        "own_pulls": PullRequest.objects.filter(task=task, author=user),
+        "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
+        if user.is_mentor or user.is_maintainer
+        else [],
+        "refused": _last_refusal(task, user.pk),
+    }
+
+
+def _last_refusal(task: Task, user_id: int) -> Claim | None:
+    """The answer to the last proposal, when it was a refusal: the author needs its reason."""
+    last = Claim.objects.filter(task=task, user_id=user_id).select_related("answered_by").first()
+    return last if last is not None and last.state == Claim.State.REFUSED else None
+
+
+def _hand_overs(task: Task) -> list[Claim]:
+    """What earlier claimants left for whoever comes next."""
+    ended = Claim.objects.filter(task=task, state=Claim.State.RELEASED).exclude(hand_over="")
+    return list(ended.select_related("user")[:HAND_OVERS])
+
+
+def _case_row(spec: Spec, case: Case) -> dict[str, Any]:
+    return {
+        "case": case,
+        "dims": [case.dims[name] for name in spec.dims_order],
+        "bytes": sum(tensor.bytes_of(case.dims) for tensor in spec.tensors),
+    }
+
+
+def _live_claims(request: HttpRequest) -> set[int]:
+    if not request.user.is_authenticated:
+        return set()
+    live = claims.claims_of(request.user).filter(state__in=claims.LIVE)
+    return set(live.values_list("task_id", flat=True))
+
+
+def _shown_facets(wanted: TaskFilter) -> list[dict[str, Any]]:
+    shown = []
+    for facet in facets():
+        title, labels = FACETS[facet.name]
+        chosen = getattr(wanted, facet.name)
+        choices = [
+            Choice(value, labels.get(value, value), count, value == chosen) for value, count in facet.values
+        ]
+        if len(choices) > 1 or chosen:
+            shown.append({"name": facet.name, "title": title, "choices": choices, "any": not chosen})
+    return shown

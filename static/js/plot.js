@@ -1,0 +1,42 @@
+// Draws every Plotly figure of the page from its JSON block, in the colours of the current theme.
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// The server leaves colours out of a figure; they are the stylesheet's.
+function themed(figure) {
+  const ink = colour("--ink-2");
+  const line = colour("--line");
+  const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line };
+  const layout = {
+    ...figure.layout,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 14, color: ink },
+    colorway: [colour("--gold"), colour("--wait"), colour("--good"), colour("--bad"), colour("--ink-3")],
+    hoverlabel: { bgcolor: colour("--slab"), font: { color: colour("--slab-ink") } },
+    autosize: true,
+  };
+  for (const name of Object.keys(layout)) {
+    if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...axis, ...layout[name] };
+  }
+  layout.shapes = (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));
+  return { data: figure.data, layout };
+}
+
+function draw(target) {
+  const figure = themed(JSON.parse(document.getElementById(target.dataset.plot).textContent));
+  Plotly.react(target, figure.data, figure.layout, { displayModeBar: false, responsive: true });
+}
+
+function drawAll() {
+  for (const target of document.querySelectorAll("[data-plot]")) draw(target);
+}
+
+drawAll();
+document.addEventListener("touchstone:theme", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+document.addEventListener("htmx:load", (event) => {
+  for (const target of event.detail.elt.querySelectorAll?.("[data-plot]") ?? []) draw(target);
+});
