@@ -1,0 +1,129 @@
+"""docker-compose.yml and the Dockerfile, read and compared with the code: no container engine is needed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.architecture.tree import ROOT, parsed
+
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text()
+
+
+def stages(dockerfile: str) -> set[str]:
+    return set(re.findall(r"(?m)^FROM \S+ AS (\S+)$", dockerfile))
+
+
+def variables_read(module: Path) -> set[str]:
+    """Environment variables that a module reads: named to `os.environ` or to a reader function of its own."""
+    names = set()
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Call):
+            about_environment = "environ" in ast.unparse(node.func) or isinstance(node.func, ast.Name)
+            names |= {a.value for a in node.args[:2] if about_environment and isinstance(a, ast.Constant)}
+        elif isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
+            names |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
+    return {name for name in names if isinstance(name, str) and VARIABLE.fullmatch(name)}
+
+
+def test_every_part_of_an_outgrown_hub_has_its_service(compose) -> None:
+    assert {"site", "jobs", "worker", "redis", "postgres"} <= set(compose["services"])
+
+
+def test_every_build_target_is_a_stage_of_the_dockerfile(compose, dockerfile) -> None:
+    targets = {service["build"]["target"] for service in compose["services"].values() if "build" in service}
+    assert targets == {"site", "worker"}
+    assert targets <= stages(dockerfile)
+
+
+def test_every_stage_is_copied_from_one_that_exists(dockerfile) -> None:
+    assert set(re.findall(r"--from=(\S+)", dockerfile)) <= stages(dockerfile)
+
+
+def test_everything_the_images_copy_is_in_the_repository(dockerfile) -> None:
+    copied = re.findall(r"(?m)^COPY (?!--from)(\S+) ", dockerfile)
+    assert copied
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_redis_keeps_what_it_is_given(compose) -> None:
+    command = compose["services"]["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--save"] == ""
+    assert "redis:/data" in compose["services"]["redis"]["volumes"]
+
+
+@pytest.mark.parametrize("name", ["prepare", "site", "jobs"])
+def test_every_variable_of_the_site_is_one_that_settings_reads(compose, name) -> None:
+    assert set(compose["services"][name]["environment"]) <= variables_read(ROOT / "hub" / "settings.py")
+
+
+def test_every_variable_of_the_worker_is_one_that_it_reads(compose) -> None:
+    assert set(compose["services"]["worker"]["environment"]) <= variables_read(
+        ROOT / "bench_runner" / "config.py"
+    )
+
+
+def test_the_worker_holds_no_key_to_the_database_or_the_site(compose) -> None:
+    assert not {"DATABASE_URL", "SECRET_KEY", "POSTGRES_PASSWORD"} & set(
+        compose["services"]["worker"]["environment"]
+    )
+
+
+def test_the_worker_image_holds_no_code_of_the_site(dockerfile) -> None:
+    stage = dockerfile.split(" AS worker")[1]
+    assert "COPY hub" not in stage
+    assert "COPY bench_runner" in stage
+
+
+def test_only_the_worker_is_privileged(compose) -> None:
+    assert [name for name, service in compose["services"].items() if service.get("privileged")] == ["worker"]
+
+
+def test_only_one_service_holds_the_clock(compose) -> None:
+    assert [
+        name for name, service in compose["services"].items() if "--beat" in service.get("command", [])
+    ] == ["jobs"]
+
+
+def test_every_volume_that_is_used_is_declared(compose) -> None:
+    used = {
+        mount.split(":")[0]
+        for service in compose["services"].values()
+        for mount in service.get("volumes", [])
+    }
+    assert used == set(compose["volumes"])
+
+
+def test_every_service_waits_for_services_that_exist(compose) -> None:
+    services = compose["services"]
+    waits = {(name, other) for name, service in services.items() for other in service.get("depends_on", {})}
+    assert all(other in services for _, other in waits)
+    healthy = {
+        other
+        for service in services.values()
+        for other, how in service.get("depends_on", {}).items()
+        if how["condition"] == "service_healthy"
+    }
+    assert all("healthcheck" in services[name] for name in healthy)
+
+
+def test_the_images_install_from_the_lock_by_hash(dockerfile) -> None:
+    assert "--require-hashes -r requirements.lock" in dockerfile
