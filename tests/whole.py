@@ -9,28 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hub.demo.visitor import answers
 from hub.services import embedded_redis, programs
+from hub.services.instance import free_port
 from hub.services.supervisor import Program
 
 READY_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -63,7 +56,7 @@ class WholeHub:
 
     def start_site(self) -> None:
         self.run(programs.site(self.place))
-        self.wait(self.answers, "the site's first page")
+        self.wait(lambda: answers(self.url), "the site's first page")
 
     def start_jobs(self) -> None:
         self.run(programs.jobs(self.place))
@@ -143,13 +136,6 @@ class WholeHub:
 
     def workers_heard(self) -> int:
         return self.count("SELECT count(*) FROM bench_worker WHERE last_seen_at IS NOT NULL")
-
-    def answers(self) -> bool:
-        try:
-            urllib.request.urlopen(self.url + "/", timeout=5).close()
-        except (OSError, urllib.error.URLError):
-            return False
-        return True
 
     def wait(self, holds: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
         deadline = time.monotonic() + seconds

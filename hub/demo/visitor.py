@@ -21,6 +21,15 @@ class PageRefused(Exception):
     """The site answered a form with an error page."""
 
 
+def answers(site: str) -> bool:
+    """Whether a site gives its first page."""
+    try:
+        urllib.request.urlopen(f"{site}/", timeout=PAGE_SECONDS).close()  # noqa: S310 - our own address
+    except OSError:  # refused, timed out, an error page
+        return False
+    return True
+
+
 @dataclass
 class Visitor:
     """One signed-in person."""

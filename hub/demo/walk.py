@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from django.conf import settings
-
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict
@@ -44,8 +42,9 @@ class WalkFailed(Exception):
 
 @dataclass
 class Walk:
-    """One walk. `say` prints a line."""
+    """One walk over the hub at `site`. `say` prints a line."""
 
+    site: str
     say: Callable[[str], None]
     stamp: str = field(default_factory=lambda: time.strftime("%m%d-%H%M%S"))
     unexpected: list[str] = field(default_factory=list)
@@ -70,11 +69,11 @@ class Walk:
 
     def _visitor(self, username: str) -> Visitor:
         person = next(person for person in PEOPLE if person.username == username)
-        visitor = Visitor(settings.SITE_URL, username, person.password)
+        visitor = Visitor(self.site, username, person.password)
         visitor.log_in()
         if not person.rights:
             visitor.make_token(f"demo {self.stamp}")
-        self.say(f"✓ {username} ({person.role}) logged in at {settings.SITE_URL}")
+        self.say(f"✓ {username} ({person.role}) logged in at {self.site}")
         return visitor
 
     @staticmethod
@@ -109,7 +108,7 @@ class Walk:
 
     def _push(self, task: Task, who: Visitor, example: Example, branch: str, work: Path) -> None:
         work.mkdir()
-        clone = who.git("clone", "-q", f"{settings.SITE_URL}/git/{task.slug}.git", "work", folder=work)
+        clone = who.git("clone", "-q", f"{self.site}/git/{task.slug}.git", "work", folder=work)
         if clone.returncode:
             raise WalkFailed(f"git clone failed:\n{clone.stderr}")
         own = work / "work" / "solutions" / who.username
@@ -136,7 +135,7 @@ class Walk:
         started = time.monotonic()
         job = self._wait(
             lambda: Job.objects.filter(patch_set__pull=pull, kind=kind).order_by("-queued_at").first(),
-            f"a {kind} job for {pull}; is the day's quota used up? See {settings.SITE_URL}/pulls/{pull.pk}/",
+            f"a {kind} job for {pull}; is the day's quota used up? See {self.site}/pulls/{pull.pk}/",
         )
         seen = ""
         while job.state not in SETTLED:
@@ -149,7 +148,7 @@ class Walk:
             time.sleep(POLL_SECONDS)
             job.refresh_from_db()
         if job.state != Job.State.FINISHED:
-            raise WalkFailed(f"{kind} of {pull} was {job.state}: see {settings.SITE_URL}/pulls/{pull.pk}/")
+            raise WalkFailed(f"{kind} of {pull} was {job.state}: see {self.site}/pulls/{pull.pk}/")
         verdict = job.verdict
         figures = ""
         if verdict.ratio is not None:
@@ -206,7 +205,7 @@ class Walk:
                 )
             if board.baseline_after == len(board.entries):
                 self._show_baseline()
-            self.say(f"{settings.SITE_URL}/boards/{task.slug}/{board.hardware_class}/")
+            self.say(f"{self.site}/boards/{task.slug}/{board.hardware_class}/")
 
     def _show_baseline(self) -> None:
         self.say(f"{'–':>4}  {'baseline':<14} {1:8.2f}×")

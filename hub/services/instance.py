@@ -103,3 +103,10 @@ def require_free_port(host: str, port: int) -> None:
             raise StartRefused(
                 f"Port {port} on {host} cannot be used ({error.strerror}). Try: {cure}"
             ) from error
+
+
+def free_port() -> int:
+    """A port on this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
