@@ -38,8 +38,7 @@ bench: prepare  ## Time the judge itself: from git push to verdict, and where th
 	@$(PY) manage.py bench
 
 doctor: prepare  ## Say what is missing on this machine and the command that cures it
-	@$(PY) manage.py doctor
-	@$(PY) -m bench_runner doctor
+	@$(PY) manage.py doctor; hub=$$?; $(PY) -m bench_runner doctor && exit $$hub
 
 lock: prepare-dev  ## Recreate requirements.lock and requirements-dev.lock from pyproject.toml
 	@$(PY) -m pip install --quiet uv

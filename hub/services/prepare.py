@@ -130,11 +130,9 @@ def _make_virtualenv(progress: Progress, python: Path) -> None:
 
 
 def _locked_packages(progress: Progress, inside: Path, *, dev: bool) -> None:
-    stamp = _read_stamp()
-    lock = DEV_LOCK if dev else RUNTIME_LOCK
-    digests = {path.name: _digest(path) for path in ((RUNTIME_LOCK, DEV_LOCK) if dev else (RUNTIME_LOCK,))}
-    if digests.items() <= stamp.items():
+    if installed(dev=dev):
         return
+    lock = DEV_LOCK if dev else RUNTIME_LOCK
     count = sum(
         1 for line in lock.read_text().splitlines() if "==" in line and not line.startswith(("#", " "))
     )
@@ -142,7 +140,17 @@ def _locked_packages(progress: Progress, inside: Path, *, dev: bool) -> None:
         # Not compiled now: modules are when first imported, and a third of them never is.
         command = [str(inside), "-m", "pip", "install", *PIP_OPTIONS, "--no-compile", "-r", str(lock)]
         progress.run(command)
-    STAMP.write_text(json.dumps(digests))  # the dev lock holds everything of the runtime lock
+    STAMP.write_text(json.dumps(_digests(dev=dev)))
+
+
+def installed(*, dev: bool) -> bool:
+    """Whether `.venv` was made from the locks as they are now."""
+    return _digests(dev=dev).items() <= _read_stamp().items()
+
+
+def _digests(*, dev: bool) -> dict[str, str]:
+    locks = (RUNTIME_LOCK, DEV_LOCK) if dev else (RUNTIME_LOCK,)  # the dev lock holds all of the runtime lock
+    return {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
 
 
 def _read_stamp() -> dict[str, str]:
@@ -151,10 +159,6 @@ def _read_stamp() -> dict[str, str]:
         if isinstance(found, dict):
             return found
     return {}
-
-
-def _digest(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
 def _venv_package(python: Path) -> str:
