@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from hub.boards.queries import Board
 
 ROW_PIXELS = 44
+TICKS = (0.1, 0.2, 0.5, 0.8, 1, 1.25, 1.5, 2, 3, 5, 8, 12, 20, 50, 100)  # ratios that are labelled
 
 
 def figure(board: Board) -> dict[str, Any]:
@@ -37,13 +38,22 @@ def figure(board: Board) -> dict[str, Any]:
             hovertemplate="%{y}: %{x:.3f}×<extra></extra>",
         )
     )
-    plot.add_vline(x=1, line_dash="dot", annotation_text=_("baseline"), annotation_position="top")
+    plot.add_vline(x=1, line_dash="dot")
+    # On a logarithmic axis an annotation stands at the logarithm: 0 is the ratio 1.
+    plot.add_annotation(x=0, y=1, yref="paper", yanchor="bottom", text=_("baseline"), showarrow=False)
     plot.update_layout(
         template=None,
         showlegend=False,
         height=110 + ROW_PIXELS * max(1, len(entries)),
         margin={"l": 10, "r": 20, "t": 30, "b": 50},
-        xaxis={"type": "log", "title": {"text": _("times as fast as the baseline")}, "automargin": True},
+        xaxis={
+            "type": "log",
+            "title": {"text": _("times as fast as the baseline")},
+            "automargin": True,
+            "tickmode": "array",
+            "tickvals": TICKS,
+            "ticktext": [f"{tick:g}×" for tick in TICKS],
+        },
         yaxis={"automargin": True},
     )
     return json.loads(plot.to_json())  # type: ignore[no-any-return]
