@@ -1,4 +1,4 @@
-"""Filters for what strangers wrote: names, code, remarks. Whatever leaves here is safe to look at and to print."""
+"""Filters for what strangers wrote: names, remarks. Whatever leaves here is safe to look at and to print."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -36,7 +36,9 @@ def _distance(moment: datetime) -> str:
     if abs((moment - now).total_seconds()) < 60:
         return _("just now")
     if moment > now:
-        return _("in %(time)s") % {"time": timeuntil(moment, now, depth=1)}
+        # Seven days from a moment ago are "in 7 days", not "in 6": half of the unit that is shown is added.
+        half = timedelta(hours=12) if moment - now > timedelta(days=2) else timedelta(minutes=30)
+        return _("in %(time)s") % {"time": timeuntil(moment + half, now, depth=1)}
     return _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
 
 
