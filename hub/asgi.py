@@ -10,7 +10,12 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from hub.repos.door import git_door  # needs the app registry
+# These need the app registry.
+from hub import flow
+from hub.pulls.pushing import push_policy
+from hub.repos.door import Door
+
+git_door = Door(policy_of=push_policy, on_push=flow.branches_moved)
 
 
 async def application(scope, receive, send):  # type: ignore[no-untyped-def]

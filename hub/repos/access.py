@@ -21,7 +21,7 @@ from hub.repos import git
 
 BRANCHES_MOST = 20  # of one contributor on one task, merged and closed ones not counted
 POLICY_BYTES_MOST = 100_000  # Linux takes 128 KiB in one environment variable
-TOKEN_PREFIX = "ts_"
+PERSONAL = "ts_"  # how a personal token begins
 
 
 class Unidentified(Exception):
@@ -42,7 +42,6 @@ class Policy:
     max_files: int
     max_bytes: int
     refusal: str = ""  # why this person may push nothing at all, such as a missing claim
-    refusal_zh: str = ""
     ended: Mapping[str, str] = field(default_factory=dict)  # topic -> "closed" | "merged <sha>"
     branches_most: int = BRANCHES_MOST
     hidden: bool = False  # others' branches are not shown
@@ -51,8 +50,8 @@ class Policy:
         text = json.dumps({**asdict(self), "site": settings.SITE_URL, "main": MAIN})
         if len(text) > POLICY_BYTES_MOST:
             raise PolicyTooLong(
-                f"You have {len(self.ended)} finished pull requests on {self.task}, more than can be pushed beside. "
-                "Write to the maintainers."
+                f"You have {len(self.ended)} finished pull requests on {self.task}, "
+                "too many for the check of a push. Write to the maintainers."
             )
         return text
 
@@ -80,7 +79,7 @@ def identify(authorization: str) -> User:
 
 
 def hidden_refs(hidden: bool, username: str | None) -> list[tuple[str, str]]:
-    """git's configuration of what one request sees: never our own refs; in a contest, no branches of others."""
+    """git's configuration of what a request sees: never our own refs; in a contest, no others' branches."""
     rules = [("transfer.hideRefs", git.KEEP.rstrip("/"))]
     if hidden:
         seen = [MAIN] if username is None else [MAIN, f"refs/heads/{username}"]
@@ -97,13 +96,13 @@ def _credentials(authorization: str) -> tuple[str, str]:
     username, colon, password = decoded.partition(":")
     if scheme.lower() != "basic" or not colon:
         raise Unidentified(f"git must log in with a username and a personal token (HTTP Basic). {_where()}")
-    if username.startswith(TOKEN_PREFIX):
+    if username.startswith(PERSONAL):
         return "", username
     return username.lower(), password
 
 
 def _fault(token: str) -> str:
-    if token.startswith(TOKEN_PREFIX):
+    if token.startswith(PERSONAL):
         return token_fault(token)
     return "That is not a personal token. git does not take the password of the site, only a personal token."
 

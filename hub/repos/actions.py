@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import transaction
 
 from hub.accounts.models import User
 from hub.audit import actions as audit
+from hub.catalog.models import Task
 from hub.core import clock
-from hub.core.refs import branch_of
+from hub.core.refs import MAIN, branch_of
 from hub.repos import git
 from hub.repos.models import Push, Repository
 
 
-def open_repository(task: Any, files: Mapping[str, bytes], message: str) -> Repository:
-    """The repository of a `catalog.Task`, made with `files` on `main` if there is none yet.
+def open_repository(task: Task, files: Mapping[str, bytes], message: str) -> Repository:
+    """The repository of a task, made with `files` on `main` if there is none yet.
 
-    Of one that exists, only the files that differ are committed to `main`: a new revision brings new starters.
-    (`repos` lies beside `catalog` and does not import it.)
+    In one that exists, files that differ are committed to `main`: a new revision brings new starters.
     """
     if git.exists(task.slug):
         main = git.main_sha(task.slug)
-        git.commit_files(task.slug, git.MAIN, files, None, message, main)
+        git.commit_files(task.slug, MAIN, files, None, message, main)
     else:
         git.create(task.slug, files, message)
     repository, new = Repository.objects.get_or_create(task=task, defaults={"created_at": clock.now()})
@@ -33,7 +32,7 @@ def open_repository(task: Any, files: Mapping[str, bytes], message: str) -> Repo
 
 
 def note_pushes(repository: Repository) -> list[Push]:
-    """Write down every contributor's branch that stands elsewhere than its last push says; returns the new rows.
+    """Write down every contributor's branch that stands elsewhere than its last push says: the new rows.
 
     Idempotent: it compares what git has with what is written, so a push whose end nobody saw is noted later.
     """

@@ -10,7 +10,7 @@ from hub.repos.models import Push, Repository
 
 def repository_of(slug: str) -> Repository | None:
     """The repository of a task, with the task; None if there is no such task or it has none yet."""
-    return Repository.objects.select_related("task").filter(task__slug=slug).first()
+    return Repository.objects.select_related("task__current").filter(task__slug=slug).first()
 
 
 def clone_url(slug: str) -> str:
