@@ -82,7 +82,7 @@ class _Reading:
         parts = urlsplit(url)
         if parts.scheme not in REDIS_SCHEMES or not (parts.hostname or parts.path):
             self.mistakes.append(
-                f"REDIS_URL={_without_password(url)!r}: redis://host:6379/0, rediss://… or unix:///path/redis.sock "
+                f"REDIS_URL={_without_password(url)!r}: redis://host:6379/0, rediss://… or unix:///path/sock "
                 "is needed; it is the address that the hub uses too"
             )
         return broker_url(url)

@@ -37,7 +37,7 @@ class Machine:
         return max(bytes_moved / rate, flops / self.calibration.flops) / cpus
 
     def floor_seconds(self, bytes_moved: float, flops: float, cpus: int = 1) -> float:
-        """Below this the work cannot have been done: one cache level nearer, and twice the best speed seen."""
+        """Below this the work cannot have been done: one cache level nearer, twice the best speed seen."""
         rate = self.calibration.optimistic_rate(int(bytes_moved))
         best = max(bytes_moved / rate, flops / self.calibration.flops)
         return best / (cpus * FLOOR_MARGIN)

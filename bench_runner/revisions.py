@@ -1,62 +1,65 @@
-"""Task revisions on this worker: fetched once, verified by digest, kept as files.
+"""Task revisions on this worker: fetched once, verified by digest, kept as folders.
 
-Not in charge of reading them (`tasks.spec`).
+Not in charge of what is in them (`tasks.spec`).
 """
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from bench_runner.client import HubClient
-from bench_runner.contract import Bundle, ContractError, decode_bundle, encode_bundle
 from bench_runner.errors import InfrastructureFault
-from tasks.spec import digest as digest_of
+from bench_runner.workspace import Revision
+from tasks.spec import TaskError, digest, load_files, read_folder, write_files
 
 KEEP = 64  # revisions; a task has a few hundred kilobytes
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Revisions:
+    """`<folder>/<digest>/<slug>/…`; the files are read and their digest is computed before every use."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, digest: str, client: HubClient) -> Bundle:
-        """The files of the revision, from here or from the hub.
+    def get(self, slug: str, wanted: str, client: HubClient) -> Revision:
+        """The revision, from here or from the hub.
 
         Raises:
-            InfrastructureFault: what the hub sent does not have that digest.
+            InfrastructureFault: what the hub sent does not have that digest, or is no task.
         """
-        if not DIGEST.fullmatch(digest):
-            raise InfrastructureFault(f"revision {digest[:80]!r}: 64 hexadecimal digits are needed")
-        file = self._folder / f"{digest}.json"
-        files = _read(file, digest)
-        if files is None:
-            files = client.revision(digest)
-            if digest_of(files) != digest:
-                raise InfrastructureFault(
-                    f"revision {digest}: the hub sent files of digest {digest_of(files)}; "
-                    "run `manage.py sync_tasks` on the hub"
-                )
-            self._store(file, files)
-        return files
+        if not DIGEST.fullmatch(wanted):
+            raise InfrastructureFault(f"revision {wanted[:80]!r}: 64 hexadecimal digits are needed")
+        folder = self._folder / wanted / slug
+        try:
+            if not folder.is_dir() or digest(read_folder(folder)) != wanted:
+                self._fetch(folder, wanted, client)
+            return Revision(load_files(slug, read_folder(folder)), folder)
+        except (TaskError, ValueError) as error:
+            raise InfrastructureFault(f"revision {wanted} of {slug} is no task: {error}") from error
 
-    def _store(self, file: Path, files: Bundle) -> None:
+    def _fetch(self, folder: Path, wanted: str, client: HubClient) -> None:
+        files = client.revision(wanted)
+        if digest(files) != wanted:
+            raise InfrastructureFault(
+                f"revision {wanted}: the hub sent files of digest {digest(files)}: "
+                "run `manage.py sync_tasks` on the hub"
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(encode_bundle(files)))
-        part.replace(file)
-        by_age = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="new-") as fresh:
+            write_files(files, fresh)
+            shutil.rmtree(folder, ignore_errors=True)  # damaged, or not there
+            folder.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # another worker has put it there meanwhile: the same files
+                Path(fresh).rename(folder)
+                Path(fresh).mkdir()  # for the context's own cleaning up
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        by_age = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
         for old in by_age[KEEP:]:
-            old.unlink(missing_ok=True)
-
-
-def _read(file: Path, digest: str) -> Bundle | None:
-    """What is stored, unless it is missing or damaged: then it is fetched again."""
-    try:
-        files = decode_bundle(json.loads(file.read_text()))
-    except (OSError, ValueError, ContractError):
-        return None
-    return files if digest_of(files) == digest else None
+            shutil.rmtree(old, ignore_errors=True)

@@ -27,6 +27,7 @@ from pathlib import Path
 from bench_runner.sandbox.records import Limits, Mount
 
 ENTER = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"'
+TOOLS = ("bwrap", "setpriv", "prlimit")
 LAUNCHER_ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 GUEST_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",

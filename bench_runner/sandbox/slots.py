@@ -27,7 +27,7 @@ from bench_runner.sandbox import mounts as host
 from bench_runner.sandbox import seccomp
 from bench_runner.sandbox.cage import Cage
 from bench_runner.sandbox.cgroups import Backend, find_backend
-from bench_runner.sandbox.command import LAUNCHER_ENVIRONMENT, python_mounts
+from bench_runner.sandbox.command import LAUNCHER_ENVIRONMENT, TOOLS, python_mounts
 from bench_runner.sandbox.process import Guest
 from bench_runner.sandbox.records import Limits, Mount
 from bench_runner.sandbox.unsafe import start_unsafe
@@ -36,7 +36,6 @@ FIRST_UID = 60700  # 60514-61183 is given to nobody by Debian or systemd
 UIDS_A_SLOT = 8
 SLOTS = 32
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-TOOLS = ("bwrap", "setpriv", "prlimit")
 
 
 class Sandbox:

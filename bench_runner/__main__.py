@@ -1,0 +1,55 @@
+"""`python -m bench_runner worker | doctor | fingerprint`.
+
+Not in charge of what the commands do; each imports only what it needs, so that they start quickly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bench_runner.errors import JudgeError
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return _run(arguments)
+    except JudgeError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "worker":
+        from bench_runner import worker
+
+        return worker.main(unsafe=arguments.unsafe_no_sandbox)
+    if arguments.command == "doctor":
+        from bench_runner import doctor
+
+        return doctor.main()
+    from bench_runner import config, fingerprint
+
+    found = fingerprint.machine(config.data_dir())
+    print(json.dumps({"hardware_class": found.hardware_class, **found.fingerprint()}, indent=2))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench_runner", description="The judge of Touchstone.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    worker = commands.add_parser("worker", help="take jobs from the hub; settings come from the environment")
+    worker.add_argument(
+        "--unsafe-no-sandbox",
+        action="store_true",
+        help="run code without a sandbox: only code that you trust, on your own machine; nothing is ranked",
+    )
+    commands.add_parser("doctor", help="test what this machine needs to run strangers' code, name every cure")
+    commands.add_parser("fingerprint", help="show the hardware class and what this machine can do at best")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""One attempt from claim to delivery, in the process that judges.
+
+Not in charge of judging (`director.py`), of transport (`client.py`) or of when to start (`jobs.py`).
+
+Theory of operation. Whatever happens after a claim ends in exactly one message to the hub: a result, or the
+fault of our machine, or nothing because the hub has ended the attempt itself. So there is one boundary,
+`_judge`, that catches everything; an exception that we did not foresee is our failure too, never the
+contributor's. A message that the hub cannot take goes into the spool. If even this process dies, the hub's
+reaper closes the silent attempt."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
+
+from bench_runner.client import HubClient
+from bench_runner.config import Config
+from bench_runner.contract import VERSION, JobSpec, Result
+from bench_runner.errors import AttemptLost, HubRefused, HubUnreachable, InfrastructureFault
+from bench_runner.failure import Cancelled
+from bench_runner.fingerprint import Machine
+from bench_runner.progress import Report
+from bench_runner.reporter import Reporter
+from bench_runner.revisions import Revisions
+from bench_runner.sandbox import Sandbox
+from bench_runner.spool import Spool
+from bench_runner.workspace import Revision
+
+log = logging.getLogger(__name__)
+
+Judge = Callable[[JobSpec, Revision, Sandbox, Machine, Report, Callable[[], bool]], Result]
+
+
+class WorkerStopped(InfrastructureFault):
+    """Raised into a running attempt by SIGTERM."""
+
+    def __init__(self) -> None:
+        super().__init__("the worker was stopped")
+
+
+class Attempts:
+    """Runs attempts one after another, on one slot of this machine."""
+
+    def __init__(self, config: Config, sandbox: Sandbox, machine: Machine, judge: Judge) -> None:
+        self._config, self._sandbox, self._machine, self._judge_job = config, sandbox, machine, judge
+        self._client = HubClient(config.hub_url, config.token)
+        self._revisions = Revisions(config.data_dir / "revisions")
+        self._spool = Spool(config.data_dir / "spool")
+        self._stop = _Stop()
+
+    def run(self, job: str) -> None:
+        """Claim the job, judge it, deliver. Losing the race for a job is the usual case and no error."""
+        try:
+            spec = self._client.claim(job)
+        except AttemptLost as lost:
+            log.info("job %s: not ours: %s", job, lost)
+            return
+        except (HubUnreachable, HubRefused) as error:
+            # The job stays queued on the hub; its sweeper sends the wake-up again.
+            log.error("job %s: cannot be claimed: %s", job, error)
+            return
+        log.info("job %s: %s of %s, attempt %s", job, spec.kind.value, spec.task, spec.attempt)
+        outcome = self._judge(spec)
+        if isinstance(outcome, Result):
+            log.info("job %s: %s (%s)", job, outcome.outcome.value, outcome.reason)
+            self._deliver(spec, "result", outcome.to_json())
+        elif outcome is not None:
+            log.error("job %s: infrastructure fault: %s", job, outcome)
+            self._deliver(spec, "fault", {"what": outcome[:2000]})
+
+    def _judge(self, spec: JobSpec) -> Result | str | None:
+        """The result, or what went wrong on our side, or None when nobody wants either."""
+        try:
+            client = HubClient(self._config.hub_url, self._config.token)
+            with Reporter(spec, client) as reporter, self._stop.raising():
+                return self._judged(spec, reporter)
+        except (Cancelled, AttemptLost):
+            log.info("attempt %s: ended by the hub", spec.attempt)
+            return None
+        except InfrastructureFault as fault:
+            return fault.what
+        except SoftTimeLimitExceeded:
+            return f"the attempt took longer than {spec.time_limit_seconds * 0.9:.0f} s and gave up"
+        except Exception as error:  # the one boundary: what nobody foresaw is our fault, and is said
+            log.exception("attempt %s: unforeseen", spec.attempt)
+            return f"{type(error).__name__}: {error}"
+
+    def _judged(self, spec: JobSpec, reporter: Reporter) -> Result:
+        if spec.version != VERSION:
+            raise InfrastructureFault(
+                f"the hub speaks version {spec.version} of the contract, this worker {VERSION}: update one"
+            )
+        revision = self._revisions.get(spec.task, spec.revision, self._client)
+        return self._judge_job(
+            spec, revision, self._sandbox, self._machine, reporter.report, reporter.cancelled
+        )
+
+    def _deliver(self, spec: JobSpec, kind: str, body: dict[str, object]) -> None:
+        path = f"/api/worker/attempts/{spec.attempt}/{kind}"
+        try:
+            self._client.deliver(path, spec.token, body, patience=3.0 if self._stop.asked else 20.0)
+        except AttemptLost as lost:
+            log.info("attempt %s: too late: %s", spec.attempt, lost)
+        except HubUnreachable as error:
+            log.warning("attempt %s: %s kept for later: %s", spec.attempt, kind, error)
+            self._spool.put(path, spec.token, body)
+        except HubRefused as refusal:
+            log.error("attempt %s: %s refused: %s", spec.attempt, kind, refusal)
+            if kind == "result":
+                self._deliver(spec, "fault", {"what": f"the hub refused the result: {refusal}"})
+
+
+class _Stop:
+    """SIGTERM while an attempt runs becomes WorkerStopped inside it, so that the hub hears at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._inside = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_signal)
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        if self.asked:
+            raise WorkerStopped
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        if self._inside:
+            self._inside = False  # once: a second signal must not interrupt the cleaning up
+            raise WorkerStopped

@@ -1,0 +1,212 @@
+"""Whether strangers' code may run here: every layer is tested by running something against it.
+
+Not in charge of the layers (`sandbox/`). Nothing is concluded from settings: a limit counts when a guest
+that broke it was stopped. `quick` is what each worker looks at when it starts (about 0.2 s); `main` prints
+everything."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_runner.errors import JudgeError
+from bench_runner.sandbox import (
+    End,
+    Limits,
+    Mount,
+    Sandbox,
+    python_executable,
+    python_runtime,
+)
+from bench_runner.sandbox.command import TOOLS
+
+MIB = 2**20
+LIMITS = Limits(512 * MIB, 64, 20.0, 64 * 1024, out_bytes=32 * MIB)
+PYTHON = [python_executable(), "-I", "-S", "-c"]
+APT = "run `apt-get install bubblewrap util-linux libseccomp2`"
+NAMESPACES = (
+    "allow user namespaces: `sysctl -w user.max_user_namespaces=10000`; on Ubuntu also "
+    "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; in a container run it with `--privileged`"
+)
+GROUPS = (
+    "run the worker as root, in a container with `--privileged --cgroupns=private`; as a user "
+    "`systemd-run --user --scope -p Delegate=yes python -m bench_runner worker` (cgroup v2), or have root give "
+    "you the folder `touchstone` in the memory, pids, cpuset and unified hierarchies (v1)"
+)
+
+LOOK_AROUND = """
+import socket, sys
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print("seccomp", status["Seccomp"].strip())
+print("uid", status["Uid"].split()[0])
+print("caps", int(status["CapEff"], 16))
+print("interfaces", *[line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]])
+try:
+    socket.socket(40, socket.SOCK_STREAM)
+    print("vsock open")
+except PermissionError:
+    print("vsock refused")
+"""
+USE_NUMPY = "import sys; sys.path.insert(0, '/runtime'); import numpy; print(numpy.ones(3).sum())"
+EAT_MEMORY = "x = bytearray(300 << 20); print('survived')"
+FORK_BOMB = """
+import os, time
+made = 0
+while made < 5000:
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    except OSError:
+        break
+    made += 1
+print("made", made, flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried. `needed`: without it strangers' code is refused."""
+
+    name: str
+    ok: bool
+    words: str
+    cure: str
+    needed: bool = True
+
+
+def main() -> int:
+    """Print every finding; exit status 1 when strangers' code would be refused."""
+    findings = []
+    for finding in examine(thorough=True):
+        findings.append(finding)
+        mark = "ok   " if finding.ok else "FAULT" if finding.needed else "note "
+        print(f"{mark} {finding.name}: {finding.words}", flush=True)
+        if not finding.ok:
+            print(f"      cure: {finding.cure}")
+    if faults(findings):
+        print("\nStrangers' code would be refused here; --unsafe-no-sandbox runs only code that you trust.")
+        return 1
+    print("\nThis machine may run strangers' code.")
+    return 0
+
+
+def quick() -> list[Finding]:
+    return list(examine(thorough=False))
+
+
+def faults(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.needed and not finding.ok]
+
+
+def examine(*, thorough: bool) -> Iterator[Finding]:
+    """One finding after the other; those that need a sandbox only when one could be opened."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    yield Finding("tools", not missing, ", ".join(missing) + " missing" if missing else ", ".join(TOOLS), APT)
+    try:
+        sandbox = Sandbox.open()
+    except (JudgeError, OSError, ImportError) as error:
+        yield Finding("sandbox", False, str(error), APT if isinstance(error, ImportError) else GROUPS)
+        return
+    with contextlib.closing(sandbox):
+        yield from _inside(sandbox)
+        yield _numpy(sandbox)
+        yield from _compilers(sandbox)
+        if thorough:
+            yield _memory(sandbox)
+            yield _processes(sandbox)
+            yield _start_up(sandbox)
+    if thorough:
+        yield _free_cpu()
+
+
+def _inside(sandbox: Sandbox) -> Iterator[Finding]:
+    """What a guest finds when it looks around."""
+    end, log = _run(sandbox, [*PYTHON, LOOK_AROUND])
+    if end is None or end.code != 0:
+        yield Finding("bubblewrap", False, log or str(end), NAMESPACES)
+        return
+    seen = dict(line.partition(" ")[::2] for line in log.splitlines())
+    groups = f"cgroup {sandbox.backend.name}, " + ("own uid" if sandbox.root else "no uid of its own")
+    yield Finding("bubblewrap", True, f"guests start, user namespaces work ({groups})", NAMESPACES)
+    own = seen["uid"] != "0" and (not sandbox.root or seen["uid"] != str(os.getuid()))
+    yield Finding("uid", own, f"guests run as uid {seen['uid']}", "start the worker outside user namespaces")
+    yield Finding("capabilities", seen["caps"] == "0", f"effective set {seen['caps']}", APT)
+    filtered = seen["seccomp"] == "2" and seen["vsock"] == "refused"
+    words = "loaded" if filtered else f"mode {seen['seccomp']}, vsock {seen['vsock']}"
+    yield Finding("seccomp", filtered, words, f"{APT} and use a kernel with CONFIG_SECCOMP_FILTER")
+    alone = seen["interfaces"] in ("lo", "")
+    yield Finding("network", alone, "none" if alone else seen["interfaces"], NAMESPACES)
+
+
+def _numpy(sandbox: Sandbox) -> Finding:
+    cure = "run `chmod -R go+rX` on the virtual environment; make it from /usr/bin/python3"
+    end, log = _run(sandbox, [*PYTHON, USE_NUMPY], python_runtime())
+    ok = end is not None and log.strip() == "3.0"
+    return Finding("numpy", ok, "guests can import it" if ok else log[-300:], cure)
+
+
+def _compilers(sandbox: Sandbox) -> Iterator[Finding]:
+    for tool, language in (("gcc", "c"), ("g++", "c++")):
+        program = f"echo 'int main(void){{return 0;}}' | {tool} -O1 -x {language} - -o /out/a && echo built"
+        end, log = _run(sandbox, ["/bin/sh", "-c", program])
+        ok = end is not None and log.strip() == "built"
+        cure = "run `apt-get install gcc g++ libc6-dev`"
+        yield Finding(tool, ok, "builds inside the sandbox" if ok else log[-300:] or "failed", cure)
+
+
+def _memory(sandbox: Sandbox) -> Finding:
+    limits = Limits(100 * MIB, 64, 20.0, 64 * 1024)
+    end, log = _run(sandbox, [*PYTHON, EAT_MEMORY], limits=limits)
+    ok = end is not None and end.how == "memory_limit"
+    words = "a 300 MB guest in a 100 MB group was killed" if ok else f"it was not killed: {log or end}"
+    return Finding("memory limit", ok, words, GROUPS)
+
+
+def _processes(sandbox: Sandbox) -> Finding:
+    end, log = _run(sandbox, [*PYTHON, FORK_BOMB])
+    words = log.split()
+    made = int(words[1]) if len(words) == 2 and words[0] == "made" else None
+    ok = end is not None and made is not None and made <= LIMITS.processes
+    return Finding("process limit", ok, f"a fork bomb made {made} processes, all gone", GROUPS)
+
+
+def _start_up(sandbox: Sandbox) -> Finding:
+    begin = time.perf_counter()
+    for _ in range(5):
+        _run(sandbox, ["/bin/true"])
+    took = (time.perf_counter() - begin) / 5
+    cure = "free the machine of other work: every job starts dozens of sandboxes"
+    return Finding("start-up", took < 0.05, f"{took * 1000:.0f} ms a sandbox", cure, needed=False)
+
+
+def _free_cpu(seconds: float = 0.5) -> Finding:
+    def busy() -> tuple[float, float]:
+        values = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return float(sum(values)), float(values[3] + values[4])
+
+    total, idle = busy()
+    time.sleep(seconds)
+    total_after, idle_after = busy()
+    share = 1 - (idle_after - idle) / max(total_after - total, 1.0)
+    used = share * (os.cpu_count() or 1)
+    words = f"others use {used:.1f} of {os.cpu_count()} CPUs"
+    cure = "let nothing else run beside a worker that measures, or its intervals grow wide"
+    return Finding("free CPU", used < 0.3, words, cure, needed=False)
+
+
+def _run(
+    sandbox: Sandbox, command: list[str], mounts: list[Mount] | None = None, limits: Limits = LIMITS
+) -> tuple[End | None, str]:
+    """The end of a guest and what it printed; no end but the reason when it could not be started."""
+    try:
+        with sandbox.start(command, mounts=mounts or [], limits=limits) as guest:
+            end = guest.wait()
+            return end, guest.log.decode(errors="replace")
+    except (JudgeError, OSError) as error:
+        return None, str(error)

@@ -1,0 +1,95 @@
+"""Tells the hub that this worker lives, hears which jobs wait, and delivers what lies in the spool.
+
+Not in charge of judging: this is a thread of the worker's main process, the judge is its child.
+
+Theory of operation. Every ten seconds one Hello, whatever else happens: the broker may be away, an attempt
+may run. The hub may answer with jobs that wait for our class; when we are idle they become wake-ups sent to
+our own queue, so that a message lost by a restart of Redis costs seconds. A worker can stop hearing its
+queue after a reconnect without noticing; one that sent itself wake-ups for a minute and received none is
+deaf, and starts itself anew."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bench_runner.client import HubClient, Welcome
+from bench_runner.contract import ContractError, Hello
+from bench_runner.errors import HubRefused, HubUnreachable
+from bench_runner.spool import Spool
+
+log = logging.getLogger(__name__)
+
+HELLO_SECONDS = 10.0
+WAKE_AT_ONCE = 8  # jobs; the rest comes with the next hello
+DEAF_AFTER = 6  # hellos with waiting jobs and wake-ups of which none arrived
+
+
+class Queue(Protocol):
+    """The worker's own queue, as far as presence needs it."""
+
+    def wake(self, jobs: Sequence[str]) -> bool:
+        """Send wake-ups; False when the broker is away."""
+
+    def busy(self) -> bool:
+        """Whether an attempt runs or a wake-up is at hand."""
+
+    def received(self) -> int:
+        """Wake-ups received so far."""
+
+
+class Presence:
+    def __init__(
+        self, client: HubClient, hello: Hello, spool: Spool, queue: Queue, restart: Callable[[], None]
+    ) -> None:
+        self._client, self._hello, self._spool = client, hello, spool
+        self._queue, self._restart = queue, restart
+        self._leaving = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._unheard, self._received = 0, 0
+        self._known: bool | None = None  # whether the hub answered last time; only changes are logged
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._leaving.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def say_hello(self) -> None:
+        """One round: hello, spool, wake-ups."""
+        try:
+            welcome = self._client.hello(self._hello)
+            self._say(True, f"the hub knows us as {welcome.worker}")
+            self._spool.deliver(self._client)
+        except HubUnreachable as error:
+            self._say(False, str(error))
+        except (HubRefused, ContractError) as error:
+            self._say(False, f"the hub refuses this worker: {error}: check WORKER_TOKEN")
+        else:
+            self._wake(welcome)
+
+    def _run(self) -> None:
+        while not self._leaving.is_set():
+            self.say_hello()
+            self._leaving.wait(HELLO_SECONDS)
+
+    def _wake(self, welcome: Welcome) -> None:
+        received, self._received = self._received, self._queue.received()
+        if not welcome.jobs or self._queue.busy() or received != self._received:
+            self._unheard = 0
+        if not welcome.jobs or self._queue.busy():
+            return
+        if self._queue.wake(welcome.jobs[:WAKE_AT_ONCE]):
+            self._unheard += 1
+        if self._unheard > DEAF_AFTER:
+            log.error("this worker does not hear its queue any more: starting anew")
+            self._restart()
+
+    def _say(self, known: bool, words: str) -> None:
+        if known is not self._known:
+            log.log(logging.INFO if known else logging.WARNING, words)
+        self._known = known

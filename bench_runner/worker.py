@@ -1,0 +1,135 @@
+"""Starts a worker: settings, a look at the machine, then Celery with one process that judges.
+
+Not in charge of what is done with a job (`jobs.py`, `attempt.py`), nor of being kept alive: whoever started
+us (`make up`, compose, systemd) does that.
+
+    python -m bench_runner worker
+      main process: Celery's consumer · presence (hello, spool)
+      └── child: judges, one attempt at a time; holds a sandbox slot
+          └── guests
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import kombu  # type: ignore[import-untyped]
+from celery import bootsteps
+from celery.apps.worker import Worker  # type: ignore[import-untyped]
+from celery.signals import task_received, worker_shutting_down  # type: ignore[import-untyped]
+from celery.worker import state  # type: ignore[import-untyped]
+
+from bench_runner import doctor, jobs
+from bench_runner.celery import TASK, app, queue_of
+from bench_runner.client import HubClient
+from bench_runner.config import Config
+from bench_runner.contract import Hello
+from bench_runner.fingerprint import Machine, machine
+from bench_runner.presence import Presence
+from bench_runner.spool import Spool
+
+log = logging.getLogger(__name__)
+
+
+def main(*, unsafe: bool = False) -> int:
+    """Run until told to stop; gives the exit status.
+
+    Raises:
+        ConfigError, InfrastructureFault: the worker cannot start; the text says why and what to do.
+    """
+    config = Config.from_environment(unsafe=unsafe)
+    if not unsafe and (faults := doctor.faults(doctor.quick())):
+        print("This worker takes no jobs, because strangers' code could do harm here:", file=sys.stderr)
+        for fault in faults:
+            print(f"  ERROR {fault.name}: {fault.words}: {fault.cure}", file=sys.stderr)
+        return 1
+    found = machine(config.data_dir)
+    jobs.slot.given = (config, found)
+    program = _Program(config, found)
+    program.run()
+    if program.deaf:
+        os.execv(sys.executable, [sys.executable, "-m", "bench_runner", *sys.argv[1:]])  # noqa: S606
+    return 0
+
+
+class _Program:
+    """The main process: Celery's worker, presence beside it, and what connects the two."""
+
+    def __init__(self, config: Config, found: Machine) -> None:
+        self.queue = queue_of(found.hardware_class)
+        self.deaf = False
+        hello = Hello(config.name, found.hardware_class, found.fingerprint(), sandboxed=not config.unsafe)
+        client = HubClient(config.hub_url, config.token)
+        spool = Spool(config.data_dir / "spool")
+        self.presence = Presence(client, hello, spool, self, self.start_anew)
+        app.conf.broker_url = config.redis_url
+        self.worker = Worker(
+            app=app,
+            hostname=f"bench@{config.name}.{os.getpid()}",
+            queues=[self.queue],
+            loglevel="INFO",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+
+    def run(self) -> None:
+        task_received.connect(self._on_received)
+        worker_shutting_down.connect(self._on_stop)
+        app.steps["worker"].add(_presence_step(self.presence))
+        self.worker.start()
+
+    # What presence asks of the queue.
+
+    def wake(self, jobs: Sequence[str]) -> bool:
+        try:
+            for job in jobs:
+                app.send_task(TASK, [job], queue=self.queue, retry=False)
+        except (kombu.exceptions.OperationalError, OSError) as error:
+            log.info("wake-ups cannot be sent, the broker is away: %s", error)
+            return False
+        return True
+
+    def busy(self) -> bool:
+        return bool(state.reserved_requests or state.active_requests)
+
+    def received(self) -> int:
+        return self._received
+
+    _received = 0
+
+    def start_anew(self) -> None:
+        self.deaf = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_received(self, **_: Any) -> None:
+        self._received += 1
+
+    def _on_stop(self, **_: Any) -> None:
+        """SIGTERM or Ctrl-C: a running attempt ends as a fault at once, and the hub queues its job again."""
+        if self.busy():
+            for child in self.worker.pool.info["processes"]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
+
+
+def _presence_step(presence: Presence) -> type:
+    class PresenceStep(bootsteps.StartStopStep):  # type: ignore[misc]
+        """After the pool: the child is forked before there are threads. Before any broker is needed."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, parent: object) -> None:
+            presence.start()
+
+        def stop(self, parent: object) -> None:
+            presence.stop()
+
+    return PresenceStep
