@@ -35,7 +35,7 @@ tasks-check: prepare  ## Validate every folder under tasks/ and run its examples
 	@$(PY) -m tasks check
 
 bench: prepare  ## Time the judge itself: from git push to verdict, and where the time goes
-	@$(PY) manage.py bench
+	@$(PY) -m tests.bench.push_to_verdict
 
 doctor: prepare  ## Say what is missing on this machine and the command that cures it
 	@$(PY) manage.py doctor; hub=$$?; $(PY) -m bench_runner doctor && exit $$hub

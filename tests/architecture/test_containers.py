@@ -30,12 +30,12 @@ def stages(dockerfile: str) -> set[str]:
 
 
 def variables_read(module: Path) -> set[str]:
-    """Environment variables that a module reads: named to `os.environ` or to a reader function of its own."""
+    """Environment variables that a module reads: named to a `.get` or to a reader function of its own."""
     names = set()
     for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Call):
-            about_environment = "environ" in ast.unparse(node.func) or isinstance(node.func, ast.Name)
-            names |= {a.value for a in node.args[:2] if about_environment and isinstance(a, ast.Constant)}
+            reads = isinstance(node.func, ast.Name) or getattr(node.func, "attr", "") in {"get", "pop"}
+            names |= {a.value for a in node.args[:1] if reads and isinstance(a, ast.Constant)}
         elif isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
             names |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
     return {name for name in names if isinstance(name, str) and VARIABLE.fullmatch(name)}
