@@ -11,7 +11,15 @@ from django.utils.translation import gettext as _
 from hub.boards.queries import Board
 
 ROW_PIXELS = 44
-TICKS = (0.1, 0.2, 0.5, 0.8, 1, 1.25, 1.5, 2, 3, 5, 8, 12, 20, 50, 100)  # ratios that are labelled
+# Ratios that may be labelled, finest first; the first row with no more than MOST_TICKS in sight is taken.
+TICKS = (
+    (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4),
+    (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2),
+    (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8),
+    (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100),
+    (0.01, 0.1, 1, 10, 100, 1000),
+)
+MOST_TICKS = 5
 
 
 def figure(board: Board) -> dict[str, Any]:
@@ -20,6 +28,7 @@ def figure(board: Board) -> dict[str, Any]:
     Colours are left to the page, which knows whether it is light or dark.
     """
     entries = board.entries[::-1]  # Plotly draws upwards
+    ticks = _ticks(board)
     names = [f"{entry.user.shown_name} #{entry.pull.pk}" for entry in entries]
     plot = go.Figure(
         go.Scatter(
@@ -48,12 +57,22 @@ def figure(board: Board) -> dict[str, Any]:
         margin={"l": 10, "r": 20, "t": 30, "b": 50},
         xaxis={
             "type": "log",
-            "title": {"text": _("times as fast as the baseline")},
+            "title": {"text": _("times the baseline's speed")},
             "automargin": True,
             "tickmode": "array",
-            "tickvals": TICKS,
-            "ticktext": [f"{tick:g}×" for tick in TICKS],
+            "tickvals": ticks,
+            "ticktext": [f"{tick:g}×" for tick in ticks],
         },
         yaxis={"automargin": True},
     )
     return json.loads(plot.to_json())  # type: ignore[no-any-return]
+
+
+def _ticks(board: Board) -> tuple[float, ...]:
+    """Round ratios in sight of the entries and the baseline, few enough for a phone."""
+    low = min([1.0, *(entry.low for entry in board.entries)])
+    high = max([1.0, *(entry.high for entry in board.entries)])
+    for row in TICKS:
+        if row[0] <= low and high <= row[-1] and sum(low <= tick <= high for tick in row) <= MOST_TICKS:
+            return row
+    return TICKS[-1]

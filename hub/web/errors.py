@@ -41,4 +41,5 @@ class Sentence(str):
 
 
 def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    return render(request, "errors/page.html", {"status": status, "title": title, "text": text}, status=status)
+    shown = {"status": status, "title": title, "text": text}
+    return render(request, "errors/page.html", shown, status=status)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a drawing is one line
 """Small line drawings, put into the page itself: they take the text's colour and need no request.
 
 Each is a 16×16 drawing of strokes. An icon never stands alone for a meaning; the words are beside it.

@@ -29,6 +29,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "points": points_of(who),
         "ledger": ledger_of(who)[:LEDGER_LINES],
         "pulls": pull_rows(pulls_of(who)[:PULLS]),
+        "opened": pulls_of(who).count(),
         "merged": pulls_of(who).filter(state=PullRequest.State.MERGED).count(),
         # A refused or withdrawn proposal is the person's own business.
         "claims": (held if own else held.exclude(state__in=("refused", "withdrawn", "requested")))[:CLAIMS],

@@ -1,7 +1,7 @@
 """The header that keeps a page from loading or running anything that is not ours.
 
-Scripts come from our own origin and are never inline, on any page. Styles likewise, save on pages that show a
-plot: Plotly writes style elements of its own, so a view says `response.inline_styles = True` there (`with_plot`).
+Scripts come from our own origin and are never inline, on any page. Styles likewise, save on pages that show
+a plot: Plotly writes style elements of its own, so `with_plot` says `response.inline_styles = True` there.
 """
 
 from __future__ import annotations
@@ -64,7 +64,5 @@ def with_plot(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 def _stamp(response: HttpResponse) -> HttpResponse:
-    response.headers.setdefault(
-        "Content-Security-Policy", policy(getattr(response, "inline_styles", False))
-    )
+    response.headers.setdefault("Content-Security-Policy", policy(getattr(response, "inline_styles", False)))
     return response

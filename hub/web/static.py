@@ -1,6 +1,6 @@
 """Addresses of static files with the version of the file in them, so that browsers may keep a file for ever.
 
-Files are served from where they lie (whitenoise with finders); there is no collecting step that could be forgotten.
+Files are served from where they lie (whitenoise with finders): there is no collecting step to forget.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ class VersionedFiles(StaticFilesStorage):
     def url(self, name: str | None) -> str:
         plain = str(super().url(name))
         path = finders.find(name) if name else None
-        return f"{plain}?v={_version(path, Path(path).stat().st_mtime_ns)}" if isinstance(path, str) else plain
+        return (
+            f"{plain}?v={_version(path, Path(path).stat().st_mtime_ns)}" if isinstance(path, str) else plain
+        )
 
 
 @lru_cache(maxsize=512)

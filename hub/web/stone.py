@@ -1,7 +1,7 @@
-"""A board drawn as streaks on a stone: where each interval lies beside the baseline, in per cent of the width.
+"""A board drawn as streaks on a stone: where each interval lies beside the baseline.
 
-The axis is logarithmic, so that twice as fast and half as fast are equally far from the baseline. Not in charge of
-ranks (`hub/boards/queries.py`) nor of the large figure (`hub/boards/plots.py`).
+The axis is logarithmic, so that twice as fast and half as fast are equally far from the baseline. Not in
+charge of ranks (`hub/boards/queries.py`) nor of the large figure (`hub/boards/plots.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOM = 0.06  # free part of the axis at either end
 
 @dataclass(frozen=True)
 class Streak:
-    """One line of the stone. All positions are per cent of the width; `start` and `length` span 1 to the ratio."""
+    """One line of the stone, in per cent of its width; `start` and `length` span from 1 to the ratio."""
 
     entry: Entry
     start: float

@@ -1,6 +1,7 @@
 """Closed sets in words for people: outcomes, speeds, kinds of job, stages, programming languages.
 
-A word comes with its tone, which is all that the stylesheet knows of it: good, bad, wait, live, warn, gold or quiet.
+A word comes with its tone, which is all that the stylesheet knows of it: good, bad, wait, live, warn, gold
+or quiet.
 Not in charge of why a verdict is as it is (`bench_runner/messages.py`).
 """
 

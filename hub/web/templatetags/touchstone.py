@@ -1,4 +1,4 @@
-"""How the site shows a moment, a ratio, a person, a verdict, a command. Not in charge of computing any of them."""
+"""How the site shows a moment, a ratio, a person, a verdict, a command. Computes none of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def when(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return "–"
     exact = f"{format_date(moment, 'Y-m-d H:i')} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, _distance(moment))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, _distance(moment)
+    )
 
 
 def _distance(moment: datetime) -> str:
