@@ -1,6 +1,15 @@
 """JSON paths, by audience."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from hub.api import worker
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("worker/hello", worker.hello, name="hello"),
+    path("worker/jobs/<uuid:job_id>/claim", worker.claim, name="claim"),
+    path("worker/revisions/<slug:digest>", worker.revision, name="revision"),
+    path("worker/attempts/<uuid:attempt_id>/heartbeat", worker.heartbeat, name="heartbeat"),
+    path("worker/attempts/<uuid:attempt_id>/result", worker.result, name="result"),
+    path("worker/attempts/<uuid:attempt_id>/fault", worker.fault, name="fault"),
+]

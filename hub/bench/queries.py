@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bench_runner.contract import JobKind, Outcome
-from hub.accounts.models import User
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
@@ -91,7 +90,7 @@ class Position:
 def live_job(patch_set: PatchSet) -> Job | None:
     """The job that is under way: the running one, else the one that waits longest."""
     jobs = Job.objects.filter(patch_set=patch_set, state__in=LIVE)
-    return jobs.order_by(Q(state=Job.State.QUEUED), "queued_at").first()
+    return jobs.order_by("-state", "queued_at").first()  # "running" sorts after "queued"
 
 
 def queue_position(job: Job) -> Position:

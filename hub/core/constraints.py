@@ -23,5 +23,7 @@ def broken(error: IntegrityError, model: type[Model], name: str) -> bool:
 
 def _columns(model: type[Model], name: str) -> str:
     constraint = next(found for found in model._meta.constraints if found.name == name)
-    fields = constraint.fields if isinstance(constraint, UniqueConstraint) else ()
-    return ", ".join(f"{model._meta.db_table}.{model._meta.get_field(field).column}" for field in fields)
+    if not isinstance(constraint, UniqueConstraint):
+        return ""
+    columns = {field.name: field.column for field in model._meta.concrete_fields}
+    return ", ".join(f"{model._meta.db_table}.{columns[field]}" for field in constraint.fields)

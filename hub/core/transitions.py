@@ -1,8 +1,8 @@
 """States move here and nowhere else, by compare-and-swap.
 
-A table says which moves exist. `move` is one conditional UPDATE whose row count is looked at: of two who try at
-once, one gets True. Works on SQLite and PostgreSQL alike and needs no lock. A state without outgoing moves is
-terminal and never changes.
+A table says which moves exist. `move` is one conditional UPDATE whose row count is looked at: of two who try
+at once, one gets True. Works on SQLite and PostgreSQL alike and needs no lock. A state without outgoing moves
+is terminal and never changes.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
 from hub.audit.actions import record
-from hub.catalog.models import Task
+from hub.catalog.models import Task, TaskRevision
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.core.errors import BadInput, NotAllowed, NotNow
@@ -25,6 +25,7 @@ from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Revie
 BODY_LONGEST = 20_000  # characters of one review or comment
 LINE_COMMENTS_MOST = 100  # in one review
 LINE_MOST = 10_000_000
+PATH_LONGEST = 255
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def add_patch_set(
                 head_sha=head_sha,
                 base_sha=base_sha,
                 subject=_one_line(subject),
-                revision=pull.task.current,
+                revision=_rules_of(pull.task),
                 pushed_at=clock.now(),
             )
             record(pull.author, "patch_set.pushed", patch_set, pull=pull.pk, number=number, head=head_sha)
@@ -230,10 +231,10 @@ def landed(attempt: MergeAttempt) -> bool:
     return True
 
 
-def end_merge(attempt: MergeAttempt, state: str, detail: str = "") -> bool:
-    """Refused, outdated or abandoned: `main` stays as it is."""
+def end_merge(attempt: MergeAttempt, state: str, *, only_from: str = MergeAttempt.State.TESTING) -> bool:
+    """Refused, outdated or abandoned: `main` stays as it is. One that is landing is left to who lands it."""
     with transaction.atomic():
-        if not MergeAttempt.moves.move(attempt, state, ended_at=clock.now(), detail=detail):
+        if not MergeAttempt.moves.move(attempt, state, only_from=[only_from], ended_at=clock.now()):
             return False
         record(None, f"merge.{state}", attempt, pull=attempt.patch_set.pull_id)
     return True
@@ -247,13 +248,7 @@ def outdate_merges(patch_set: PatchSet) -> None:
         state=MergeAttempt.State.TESTING,
     )
     for attempt in older:
-        if MergeAttempt.moves.move(
-            attempt,
-            MergeAttempt.State.OUTDATED,
-            only_from=[MergeAttempt.State.TESTING],
-            ended_at=clock.now(),
-        ):
-            record(None, "merge.outdated", attempt, pull=patch_set.pull_id, by_patch_set=patch_set.number)
+        end_merge(attempt, MergeAttempt.State.OUTDATED)
 
 
 def _may_say(patch_set: PatchSet, reviewer: User, kind: str) -> None:
@@ -285,7 +280,7 @@ def _comment(patch_set: PatchSet, author: User, remark: LineComment, review: Rev
         )
     if remark.line is not None and (not remark.path or not 1 <= remark.line <= LINE_MOST):
         raise BadInput(_("A remark on line %(line)s needs a path and a line of it.") % {"line": remark.line})
-    if len(remark.path) > Comment._meta.get_field("path").max_length:
+    if len(remark.path) > PATH_LONGEST:
         raise BadInput(_("The path “%(path)s…” is too long.") % {"path": remark.path[:60]})
     return Comment.objects.create(
         patch_set=patch_set,
@@ -309,6 +304,12 @@ def _text(body: str, *, needed: bool) -> str:
             % {"length": len(body), "most": BODY_LONGEST}
         )
     return body
+
+
+def _rules_of(task: Task) -> TaskRevision:
+    if task.current is None:
+        raise NotNow(_("The task %(task)s has no revision yet.") % {"task": task.slug})
+    return task.current
 
 
 def _one_line(text: str) -> str:

@@ -37,9 +37,9 @@ from hub.pulls.stages import (
 
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Stage", "TimelineItem", "Turn", "Who", "approval", "current_patch_set",
-    "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of", "may_change", "open_pulls_of",
-    "pulls", "pulls_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge",
-    "why_not_review",
+    "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of", "may_change",
+    "merges_landing", "merges_without_job", "open_pulls_of", "pulls", "pulls_of", "stage", "stage_of",
+    "timeline", "turn_of", "whose_turn", "why_not_merge", "why_not_review",
 ]  # fmt: skip
 
 
@@ -70,6 +70,15 @@ def heads(task: Task) -> dict[tuple[str, str], PatchSet]:
 def approval(pull: PullRequest) -> Review | None:
     """The approval that counts: of the current patch set, and nobody's last word there asks for changes."""
     return facts(pull).approval
+
+
+def merges_without_job() -> QuerySet[MergeAttempt]:
+    """Merge attempts that nobody judges yet; bench's jobs are read through the reverse relation."""
+    return MergeAttempt.objects.filter(state=MergeAttempt.State.TESTING, jobs=None)
+
+
+def merges_landing() -> QuerySet[MergeAttempt]:
+    return MergeAttempt.objects.filter(state=MergeAttempt.State.LANDING)
 
 
 # Who may do what

@@ -1,0 +1,382 @@
+"""Writes about workers, jobs, attempts and verdicts.
+
+Not in charge of what a verdict leads to (`hub/flow.py`) nor of sending wake-ups (`wake.py`).
+
+Theory of operation
+- A job lives in the database; whoever wakes for it claims it by compare-and-swap. An open attempt means that
+  its job is running, and the other way round: both move in one transaction, under a lock on the job's row
+  (SQLite locks the whole database at BEGIN instead), so the two never contradict each other.
+- An attempt has a token of its own. What comes with another token, or after the attempt has ended for
+  whatever reason, changes nothing: a late result is booked in the audit and refused.
+- An attempt that our machines failed at (fault, silence, lease over) is followed by another one, up to
+  JOB_ATTEMPTS; then the job is abandoned. No verdict comes of it, and no quota is used.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, Sum
+from django.db.models.functions import Length
+from django.utils.translation import gettext as _
+
+from bench_runner.contract import Hello, JobKind, JobSpec, ProgressEvent, Result, TimeLimits
+from hub.accounts.models import User
+from hub.audit.actions import record
+from hub.bench import queries, strict, wake
+from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict, Worker
+from hub.core import clock
+from hub.core.constraints import broken
+from hub.core.errors import NotAllowed
+from hub.core.ids import new_token, token_digest
+from hub.pulls.models import MergeAttempt, PatchSet
+from hub.repos import git
+
+BACK_OFF = timedelta(seconds=10)  # before the second attempt; twice that before the third
+WAKE_AGAIN = timedelta(seconds=60)
+WAKE_AT_ONCE = 50  # of each sweep
+LINES_MOST = 2_000  # progress events kept of one attempt …
+TEXT_MOST = 256_000  # … and characters of their text
+
+log = logging.getLogger(__name__)
+
+
+def time_limits() -> TimeLimits:
+    return TimeLimits.derive(timedelta(seconds=settings.JOB_TIME_LIMIT_SECONDS))
+
+
+# Workers
+
+
+def register_worker(name: str, keep_if: str = "", by: User | None = None) -> str | None:
+    """Give a worker, new or known, a token; the earlier one is void. Returns its clear text, stored nowhere.
+
+    None, and nothing is changed, if `keep_if` is this worker's token already.
+    """
+    known = Worker.objects.filter(name=name, retired_at=None).first()
+    if known is not None and keep_if and hmac.compare_digest(known.token_digest, token_digest(keep_if)):
+        return None
+    token = new_token("tsw")
+    worker, new = Worker.objects.update_or_create(
+        name=name,
+        defaults={"token_digest": token_digest(token), "retired_at": None},
+        create_defaults={"token_digest": token_digest(token), "registered_at": clock.now()},
+    )
+    record(by, "worker.registered" if new else "worker.token_renewed", worker, name=name)
+    return token
+
+
+def retire_worker(worker: Worker, by: User | None = None) -> None:
+    """Take a worker out of service for good; what it runs just now is tried again elsewhere."""
+    if Worker.objects.filter(pk=worker.pk, retired_at=None).update(retired_at=clock.now()):
+        record(by, "worker.retired", worker, name=worker.name)
+        for attempt in Attempt.objects.filter(worker=worker, state=Attempt.State.OPEN):
+            _give_up(attempt, Attempt.State.LOST, "the worker was retired")
+
+
+def hello(worker: Worker, said: Hello) -> bool:
+    """Note that a worker is there and what it is; True if its hardware class is news.
+
+    Raises:
+        ContractError: a version or hardware class that does not fit.
+    """
+    strict.require_hello(said)
+    news = worker.hardware_class != said.hardware_class
+    with transaction.atomic():
+        Worker.objects.filter(pk=worker.pk).update(
+            hardware_class=said.hardware_class,
+            fingerprint=strict.clean(said.fingerprint),
+            sandboxed=said.sandboxed,
+            last_seen_at=clock.now(),
+        )
+        if news:
+            record(None, "worker.classified", worker, hardware_class=said.hardware_class)
+    worker.refresh_from_db()
+    return news
+
+
+# Jobs
+
+
+def queue_job(
+    patch_set: PatchSet, kind: str, hardware_class: str, merge_attempt: MergeAttempt | None = None
+) -> Job:
+    """Queue a job and wake a worker for it; the live one if there is such a job already.
+
+    A merge is judged by the task's rules of today, a patch set by those of the day on which it was pushed.
+    """
+    revision = patch_set.pull.task.current if merge_attempt else patch_set.revision
+    work = {"patch_set": patch_set, "revision": revision, "hardware_class": hardware_class, "kind": kind}
+    try:
+        with transaction.atomic():
+            job = Job.objects.create(**work, merge_attempt=merge_attempt, queued_at=clock.now())
+            record(None, "job.queued", job, kind=kind, hardware_class=hardware_class, pull=patch_set.pull_id)
+    except IntegrityError as error:
+        if not broken(error, Job, "job_one_live_per_work"):
+            raise
+        return Job.objects.get(**work, state__in=Job.moves.live)
+    wake.wake(job)
+    return job
+
+
+def cancel_job(job: Job, why: str) -> bool:
+    """End a job that nobody waits for any more; its worker hears of it with the next heartbeat."""
+    with transaction.atomic():
+        _locked(job)
+        if not Job.moves.move(job, Job.State.CANCELLED, ended_at=clock.now()):
+            return False
+        for attempt in Attempt.objects.filter(job=job, state=Attempt.State.OPEN):
+            Attempt.moves.move(attempt, Attempt.State.CANCELLED, ended_at=clock.now())
+        record(None, "job.cancelled", job, why=why)
+    return True
+
+
+def settle(job: Job) -> None:
+    """Note that what follows from the end of a job has been done."""
+    Job.objects.filter(pk=job.pk, settled_at=None).update(settled_at=clock.now())
+
+
+# Attempts
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    attempt: Attempt
+    token: str
+
+
+def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
+    """Give a queued job to a worker; None if it is not to be had (somebody was first, cancelled, too early).
+
+    Raises:
+        Job.DoesNotExist: no such job.
+    """
+    claimed = _open_attempt(job_id, worker)
+    if claimed is None:
+        return None
+    attempt, job = claimed.attempt, claimed.attempt.job
+    pull = job.patch_set.pull
+    sha = job.merge_attempt.merge_sha if job.merge_attempt else job.patch_set.head_sha
+    try:
+        files = git.bundle(pull.task.slug, sha, f"solutions/{pull.author.username}")
+    except git.GitFailed as error:
+        log.exception("job %s: the submission cannot be read", job.pk)
+        _give_up(attempt, Attempt.State.INFRA_ERROR, f"the hub cannot read {sha}: {error}")
+        return None
+    return JobSpec(
+        job=str(job.pk),
+        attempt=str(attempt.pk),
+        token=claimed.token,
+        kind=JobKind(job.kind),
+        task=pull.task.slug,
+        revision=job.revision.digest,
+        hardware_class=job.hardware_class,
+        files=files,
+        time_limit_seconds=float(settings.JOB_TIME_LIMIT_SECONDS),
+    )
+
+
+def heartbeat(attempt_id: UUID, token: str, events: list[ProgressEvent]) -> bool:
+    """Note that an attempt is alive and what it did; True if it should stop, because nobody waits for it.
+
+    Raises:
+        Attempt.DoesNotExist, NotAllowed: no such attempt, or another one's token.
+    """
+    attempt = _attempt(attempt_id, token)
+    now = clock.now()
+    with transaction.atomic():
+        Worker.objects.filter(pk=attempt.worker_id).update(last_seen_at=now)
+        heard: dict[str, Any] = {"heard_at": now}
+        if events:
+            heard["phase"] = max(events, key=lambda event: event.seq).phase
+        if not Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN).update(**heard):
+            return True
+        _keep_progress(attempt, events)
+    return False
+
+
+def deliver(attempt_id: UUID, token: str, result: Result) -> Verdict | None:
+    """Take the result of an open attempt: verdict, measurements and both states in one transaction.
+
+    None if the attempt has ended before; the late result is booked and changes nothing.
+
+    Raises:
+        Attempt.DoesNotExist, NotAllowed: no such attempt, or another one's token.
+        ContractError: the result does not answer the job.
+    """
+    attempt = _attempt(attempt_id, token)
+    job, now = attempt.job, clock.now()
+    strict.require_result(job.kind, result)
+    with transaction.atomic():
+        _locked(job)
+        too_late = now > attempt.started_at + time_limits().token
+        if too_late or not Attempt.moves.move(attempt, Attempt.State.DELIVERED, ended_at=now):
+            attempt.refresh_from_db()
+            record(None, "result.refused", attempt, state=attempt.state, outcome=result.outcome)
+            return None
+        if not Job.moves.move(job, Job.State.FINISHED, ended_at=now):
+            raise RuntimeError(f"job {job.pk} is {job.state} though attempt {attempt.pk} was open")
+        Worker.objects.filter(pk=attempt.worker_id).update(last_seen_at=now)
+        verdict = _write_verdict(job, attempt, result)
+        record(None, "job.finished", job, outcome=result.outcome, reason=result.reason)
+    return verdict
+
+
+def fault(attempt_id: UUID, token: str, what: str) -> Job | None:
+    """Our machine failed: the job is tried again or, after JOB_ATTEMPTS, abandoned. None if it came too late.
+
+    Raises:
+        Attempt.DoesNotExist, NotAllowed: no such attempt, or another one's token.
+    """
+    attempt = _attempt(attempt_id, token)
+    if not _give_up(attempt, Attempt.State.INFRA_ERROR, what):
+        return None
+    attempt.job.refresh_from_db()
+    return attempt.job
+
+
+# What nobody reports: found by the sweeper
+
+
+def reap() -> int:
+    """Close attempts that fell silent or whose lease is over; how many."""
+    now = clock.now()
+    silent = now - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
+    closed = 0
+    for attempt in Attempt.objects.filter(
+        Q(heard_at__lt=silent) | Q(lease_until__lt=now), state=Attempt.State.OPEN
+    ):
+        what = (
+            "its lease ended" if attempt.lease_until < now else f"not heard since {attempt.heard_at:%H:%M:%S}"
+        )
+        closed += _give_up(attempt, Attempt.State.LOST, what, unchanged=("heard_at",))
+    return closed
+
+
+def requeue_orphans() -> int:
+    """Queue again what runs without an open attempt. No code path leads there; a repaired database may."""
+    closed = 0
+    for job in Job.objects.filter(state=Job.State.RUNNING).exclude(attempts__state=Attempt.State.OPEN):
+        with transaction.atomic():
+            _locked(job)
+            if not job.attempts.filter(state=Attempt.State.OPEN).exists():
+                closed += Job.moves.move(job, Job.State.QUEUED, only_from=[Job.State.RUNNING], woken_at=None)
+    return closed
+
+
+def wake_waiting() -> int:
+    """Wake again for jobs that nobody came for since the last wake-up; how many."""
+    unanswered = Q(woken_at=None) | Q(woken_at__lt=clock.now() - WAKE_AGAIN)
+    return sum(wake.send(job) for job in queries.queued_now().filter(unanswered)[:WAKE_AT_ONCE])
+
+
+def _locked(job: Job) -> Job:
+    """The job's row, kept until the transaction ends. SQLite locks the whole database at BEGIN."""
+    return Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+
+
+def _attempt(attempt_id: UUID, token: str) -> Attempt:
+    attempt = Attempt.objects.select_related("job__patch_set__pull__task", "worker").get(pk=attempt_id)
+    if not hmac.compare_digest(attempt.token_digest, token_digest(token)):
+        raise NotAllowed(_("This token is not that of the attempt."))
+    return attempt
+
+
+def _open_attempt(job_id: UUID, worker: Worker) -> _Claimed | None:
+    now, token = clock.now(), new_token("tsa")
+    with transaction.atomic():
+        job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
+        early = job.not_before is not None and job.not_before > now
+        if early or worker.retired_at is not None or job.hardware_class != worker.hardware_class:
+            return None
+        if not Job.moves.move(job, Job.State.RUNNING, not_before=None):
+            return None
+        attempt = Attempt.objects.create(
+            job=job,
+            worker=worker,
+            number=job.attempts.count() + 1,
+            token_digest=token_digest(token),
+            started_at=now,
+            heard_at=now,
+            lease_until=now + time_limits().lease,
+        )
+        Worker.objects.filter(pk=worker.pk).update(last_seen_at=now)
+        record(None, "attempt.started", attempt, job=str(job.pk), worker=worker.name, number=attempt.number)
+    return _Claimed(attempt, token)
+
+
+def _give_up(attempt: Attempt, state: str, what: str, unchanged: tuple[str, ...] = ()) -> bool:
+    """End an open attempt that failed on our side and decide whether the job is tried again."""
+    job, now = attempt.job, clock.now()
+    what = strict.clean_text(what, strict.LINE_LONGEST)
+    with transaction.atomic():
+        _locked(job)
+        if not Attempt.moves.move(attempt, state, unchanged=unchanged, ended_at=now, fault=what):
+            return False
+        record(None, f"attempt.{state}", attempt, job=str(job.pk), worker=attempt.worker.name, what=what)
+        if attempt.number < settings.JOB_ATTEMPTS:
+            not_before = now + BACK_OFF * attempt.number
+            Job.moves.move(job, Job.State.QUEUED, not_before=not_before, woken_at=None)
+        elif Job.moves.move(job, Job.State.ABANDONED, only_from=[Job.State.RUNNING], ended_at=now):
+            record(None, "job.abandoned", job, attempts=attempt.number)
+    return True
+
+
+def _keep_progress(attempt: Attempt, events: list[ProgressEvent]) -> None:
+    """Store what is new, within bounds: a run that talks too much loses words, never its state."""
+    kept = attempt.progress.aggregate(total=Sum(Length("text")))["total"] or 0
+    lines = []
+    for event in events:
+        if not 1 <= event.seq <= LINES_MOST:
+            continue
+        text = strict.clean_text(event.text, strict.LINE_LONGEST) if kept < TEXT_MOST else ""
+        kept += len(text)
+        lines.append(
+            ProgressLine(
+                attempt=attempt,
+                seq=event.seq,
+                at=strict.at_time(event.at),
+                phase=event.phase,
+                text=text,
+                case=strict.clean_text(event.case)[:60],
+                ok=event.ok,
+                done=strict.count(event.done),
+                total=strict.count(event.total),
+                note=strict.note_of(event),
+            )
+        )
+    ProgressLine.objects.bulk_create(lines, ignore_conflicts=True)
+
+
+def _write_verdict(job: Job, attempt: Attempt, result: Result) -> Verdict:
+    plain = strict.clean(result.to_json())
+    summary = plain["summary"] or {}
+    verdict = Verdict.objects.create(
+        job=job,
+        attempt=attempt,
+        outcome=result.outcome,
+        reason=plain["reason"],
+        reason_args=plain["reason_args"],
+        cases=plain["cases"],
+        ratio=summary.get("ratio"),
+        low=summary.get("low"),
+        high=summary.get("high"),
+        speed=summary.get("speed", ""),
+        stopped=summary.get("stopped", ""),
+        floor_case=summary.get("floor_case", ""),
+        environment=plain["environment"],
+        log=strict.clean_text(result.log, strict.LOG_LONGEST),
+        seconds=plain["seconds"],
+        artefact_sha256=plain["artefact_sha256"],
+        ranked=result.sandboxed and attempt.worker.sandboxed,
+        at=clock.now(),
+    )
+    Measurement.objects.bulk_create(Measurement(verdict=verdict, **row) for row in plain["measurements"])
+    return verdict
