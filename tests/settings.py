@@ -23,3 +23,7 @@ os.environ["REDIS_URL"] = f"unix://{_DATA}/no-broker.sock"
 from hub.settings import *  # noqa: E402, F403  # the environment had to be set first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick log-ins
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, as in life: a site that a test serves in a thread has connections of its own (`tests/live.py`).
+    DATABASES["default"]["TEST"] = {"NAME": f"{_DATA}/test.sqlite3"}  # noqa: F405
