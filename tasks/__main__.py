@@ -73,8 +73,7 @@ def try_folder(root: Path, slug: str, folder: Path) -> int:
     oracle = local.Oracle(task, root / slug)
     outcome = local.run(oracle, found[0], files)
     for case in outcome.cases:
-        detail = ", ".join(f"{name} {value}" for name, value in case.detail.items())
-        print(f"{'ok' if case.ok else 'WRONG':6} {case.case:20} {detail}")
+        print(f"{'ok' if case.ok else 'WRONG':6} {case.case:20} {case.figures}")
     if outcome.verdict != "passed":
         print(f"{outcome.verdict}\n{outcome.log}".strip())
         return 1

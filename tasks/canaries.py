@@ -4,9 +4,8 @@ Not in charge of running a task (`check.py`). Each canary replaces one output an
 a loose tolerance on one output cannot hide behind another.
 
 A canary must fail on every case to which it applies, and must apply to at least one case of the task. It does
-not apply to a case where what it makes *is* the right answer in every element of the output's dtype (a constant
-where all elements are equal, half precision of ones, anything where the output is empty): there is nothing to
-tell apart.
+not apply to a case where what it makes *is* the right answer in every element (a constant where all elements
+are equal, half precision of ones, anything where the output is empty): there is nothing to tell apart.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Not in charge of judging and not a sandbox: it is for the author's own machine. It calls through `abi.py`, as
 the judge's guest does, on memory-mapped files: inputs read-only, so that writing to one crashes here too.
 
-    child.py LANGUAGE FOLDER SYMBOL REQUESTS REPLIES      two inherited descriptors: JSON lines in, seconds out
+    child.py LANGUAGE FOLDER SYMBOL REQUESTS REPLIES    two inherited descriptors: JSON lines in, seconds out
 """
 
 import ctypes
@@ -33,7 +33,7 @@ def main(language: str, folder: str, symbol: str, requests: int, replies: int) -
 
 
 def serve(language: str, function: object, request: dict) -> float:  # type: ignore[type-arg]
-    """Call `function` on the files of the request, `calls` times over the same inputs; the seconds it took."""
+    """Call `function` `calls` times on the files of the request; the seconds it took."""
     maps = {
         path: map_file(path, path == request["outputs"]) for path in (request["inputs"], request["outputs"])
     }

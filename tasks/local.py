@@ -39,6 +39,14 @@ class CaseOutcome:
     ok: bool
     detail: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def figures(self) -> str:
+        """The detail on one line."""
+        shown = {
+            name: f"{value:.6g}" if isinstance(value, float) else value for name, value in self.detail.items()
+        }
+        return ", ".join(f"{name} {value}" for name, value in shown.items())
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -52,8 +60,7 @@ class Outcome:
     def sentence(self) -> str:
         """One line: the case that failed and its figures, or the last line of the log."""
         if self.cases and not self.cases[-1].ok:
-            figures = ", ".join(f"{name} {value}" for name, value in self.cases[-1].detail.items())
-            return f"{self.verdict} in case {self.cases[-1].case!r}: {figures}"
+            return f"{self.verdict} in case {self.cases[-1].case!r}: {self.cases[-1].figures}"
         lines = self.log.strip().splitlines()
         telling = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "")
         return f"{self.verdict}: {telling}" if telling else self.verdict

@@ -3,7 +3,7 @@
 import numpy as np
 
 BLOCK_ELEMENTS = 32768  # 128 KiB of float32
-# Abramowitz and Stegun 7.1.26: erfc(u) = t (a1 + t (a2 + ...)) exp(-u^2), t = 1 / (1 + p u), error below 1.5e-7
+# Abramowitz and Stegun 7.1.26: erfc(u) = t (a1 + t (a2 + ...)) exp(-u^2) with t = 1 / (1 + p u), to 1.5e-7
 P = np.float32(0.3275911)
 A = [np.float32(a) for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)]
 

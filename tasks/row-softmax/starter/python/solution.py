@@ -1,6 +1,6 @@
 """row-softmax in Python: correct, but with four temporary arrays. Make it faster.
 
-x: float32 array of shape (rows, cols), read-only. y: the same shape, to be filled in place. Either may be empty.
+x: float32 (rows, cols), read-only. y: the same shape, to be filled in place. Both may be empty.
 """
 
 import numpy as np
