@@ -1,9 +1,8 @@
 """`make demo`: the path from a claim to the reward, walked in the terminal against the running site.
 
 Writes go through the site's own forms and through git, as a person's would; what happens is read from the
-database and printed. Four submissions are pushed: an honest fast one, a wrong one, one that does not build and
-one that
-cheats. The walk succeeds only if every verdict is the one that the task's examples are labelled with.
+database and printed. Four submissions are pushed: an honest fast one, a wrong one, one that does not build
+and one that cheats. The walk succeeds only if every verdict is what the task's examples are labelled with.
 """
 
 from __future__ import annotations

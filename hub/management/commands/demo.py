@@ -1,4 +1,4 @@
-"""`manage.py demo`: walk the path from a claim to the reward with real git pushes; starts the hub if none runs.
+"""`manage.py demo`: walk the path from claim to reward with real git pushes; starts the hub if none runs.
 
 Not in charge of the path itself (`hub/demo/walk.py`).
 """
