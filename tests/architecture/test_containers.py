@@ -12,6 +12,7 @@ import yaml
 
 from tests.architecture.tree import ROOT, parsed
 
+GETTERS = {"os.environ.get", "given.get", "self.given.get"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,}")
 
 
@@ -30,11 +31,11 @@ def stages(dockerfile: str) -> set[str]:
 
 
 def variables_read(module: Path) -> set[str]:
-    """Environment variables that a module reads: named to a `.get` or to a reader function of its own."""
+    """Environment variables that a module reads: named to GETTERS or to a reader function of its own."""
     names = set()
     for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Call):
-            reads = isinstance(node.func, ast.Name) or getattr(node.func, "attr", "") in {"get", "pop"}
+            reads = isinstance(node.func, ast.Name) or ast.unparse(node.func) in GETTERS
             names |= {a.value for a in node.args[:1] if reads and isinstance(a, ast.Constant)}
         elif isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
             names |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
