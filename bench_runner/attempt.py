@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -56,6 +55,10 @@ class Attempts:
 
     def run(self, job: str) -> None:
         """Claim the job, judge it, deliver. Losing the race for a job is the usual case and no error."""
+        with self._stop.listening():
+            self._run(job)
+
+    def _run(self, job: str) -> None:
         try:
             spec = self._client.claim(job)
         except AttemptLost as lost:
@@ -122,8 +125,15 @@ class _Stop:
     def __init__(self) -> None:
         self.asked = False
         self._inside = False
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._on_signal)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """From claim to delivery the process does not die of SIGTERM; Celery sets its own handler outside."""
+        before = signal.signal(signal.SIGTERM, self._on_signal)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     @contextmanager
     def raising(self) -> Iterator[None]:

@@ -35,8 +35,8 @@ NAMESPACES = (
 )
 GROUPS = (
     "run the worker as root, in a container with `--privileged --cgroupns=private`; as a user "
-    "`systemd-run --user --scope -p Delegate=yes python -m bench_runner worker` (cgroup v2), or have root give "
-    "you the folder `touchstone` in the memory, pids, cpuset and unified hierarchies (v1)"
+    "`systemd-run --user --scope -p Delegate=yes python -m bench_runner worker` (v2), or get "
+    "from root the folder `touchstone` in the memory, pids, cpuset and unified hierarchies (v1)"
 )
 
 LOOK_AROUND = """

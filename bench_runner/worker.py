@@ -16,12 +16,14 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import kombu  # type: ignore[import-untyped]
-from celery import bootsteps
+import kombu
+from celery import bootsteps  # type: ignore[import-untyped]
 from celery.apps.worker import Worker  # type: ignore[import-untyped]
+from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
 from celery.signals import task_received, worker_shutting_down  # type: ignore[import-untyped]
 from celery.worker import state  # type: ignore[import-untyped]
 
@@ -69,6 +71,9 @@ class _Program:
         spool = Spool(config.data_dir / "spool")
         self.presence = Presence(client, hello, spool, self, self.start_anew)
         app.conf.broker_url = config.redis_url
+        app.steps["worker"].add(_presence_step(self.presence))
+        # It is root for the sandbox's sake: mounts, groups and a uid per guest.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         self.worker = Worker(
             app=app,
             hostname=f"bench@{config.name}.{os.getpid()}",
@@ -83,7 +88,6 @@ class _Program:
     def run(self) -> None:
         task_received.connect(self._on_received)
         worker_shutting_down.connect(self._on_stop)
-        app.steps["worker"].add(_presence_step(self.presence))
         self.worker.start()
 
     # What presence asks of the queue.
