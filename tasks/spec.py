@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from tasks.bundle import Bundle, UnsafeName, check_names, digest, read_folder, under, write_files
+from tasks.languages import LANGUAGES
 from tasks.model import (
     Case,
     ClaimRules,
@@ -34,8 +35,8 @@ from tasks.model import (
 from tasks.reading import read_task
 
 __all__ = [
-    "ROOT", "Bundle", "Case", "ClaimRules", "Entry", "Example", "Limits", "Paths", "Speed", "Task",
-    "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names", "digest",
+    "LANGUAGES", "ROOT", "Bundle", "Case", "ClaimRules", "Entry", "Example", "Limits", "Paths", "Speed",
+    "Task", "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names", "digest",
     "load_files", "load_folder", "load_module", "read_folder", "task_folders", "under", "write_files",
 ]  # fmt: skip
 

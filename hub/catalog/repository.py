@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench_runner.contract import Bundle
-from tasks.languages import LANGUAGES
+from tasks.spec import LANGUAGES
 from tasks.spec import Task as Spec
 
 README = """# {title_en} · {title_zh}
