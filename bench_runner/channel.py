@@ -4,20 +4,20 @@ Not in charge of starting guests (`guests.py`), of what inputs hold (`pool.py`),
 
 Theory of operation. Everything that decides a verdict stays on this side: answers, seeds, comparison, clock. The
 guest sees two arenas (inputs, which it cannot write, and outputs), a request page it cannot write, and a reply
-page. One call goes:
+page. All it ever does is one *turn* after another: load, bind the arguments of a case to addresses, call once.
+Between turns it is frozen. A case is bound to SLOTS placements at once, each at addresses of its own, so that the
+timed turn finds its arguments ready. A call goes:
 
-    1. The guest is frozen. The request page tells the addresses of the next call; thaw; the guest binds its
-       arguments and answers "armed"; freeze. Nothing of the input is there yet.
-    2. While it is frozen the inputs are written, at other addresses than last time, and the outputs poisoned.
-    3. Clock. "Go". Thaw. The guest runs the function once and answers "done". Clock. Freeze.
-    4. The reply page must hold exactly what an honest guest leaves there. The outputs are now read where they
+    1. While the guest is frozen, a slot is drawn, the inputs are written there, the outputs there are poisoned.
+    2. Clock. The turn's number is written. Thaw. The guest calls the function once and answers. Clock. Freeze.
+    3. The reply page must hold exactly what an honest guest leaves there. The outputs are now read where they
        lie, while the guest stays frozen.
 
-The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when "done" is
-seen, and whatever has not been written by then is still poison: a "done" without work is a wrong answer. A guest
-that forges its own "done" therefore gains nothing; one that writes anything else breaks the protocol and ends
-its attempt. Poison is a NaN whose payload changes with every call, so "never written" can be told from a NaN
-that was computed.
+The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when the answer
+is seen, and whatever has not been written by then is still poison: an answer without work is a wrong answer. A
+guest that forges its own answer therefore gains nothing; one that writes anything else breaks the protocol, which
+ends its attempt. Poison is a NaN whose payload changes with every call, so that "never written" can be told from a
+NaN that was computed.
 
 Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because being woken up costs more than a
 short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked at for
@@ -38,7 +38,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bench_runner.endings import Facts, of_end, of_state
+from bench_runner.endings import Facts, of_answer, of_end
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed, fault
 from bench_runner.guest import records as r
@@ -53,7 +53,7 @@ SPIN_SECONDS = 0.05
 NAP_SECONDS = 50e-6
 LOOK_SECONDS = 0.02  # between looks at whether the guest still lives
 SPINS = 2000  # looks at the reply word, about 0.1 ms, between looks at the clock
-STARTED_SECONDS = 20.0  # for our own code to come up; measured 25 ms, more only on a machine in trouble
+STARTED_SECONDS = 20.0  # for our own code to come up or bind; measured 25 ms, more only in trouble
 
 
 class Process(Protocol):
@@ -88,9 +88,12 @@ class Channel:
         }
         self._request, self._reply = self._requests.words(), self._replies.words()
         self._nonce = 0
-        self._number = 0
+        self._turn = 0
         self._guest: Process | None = None
-        self._word = 0
+        self._word = 0  # what the guest said last
+        self._shapes: Mapping[str, tuple[int, ...]] = {}
+        self._slots: list[dict[str, int]] = []
+        self._payload = 0
         self.where = ""  # for messages: "case odd, call 3"
 
     @property
@@ -102,7 +105,7 @@ class Channel:
         for shared in self._shared():
             shared.wipe()
         self._nonce = secrets.randbits(63) | 1
-        self._number, self._word, self._guest = 0, 0, None
+        self._turn, self._word, self._guest = 0, 0, None
 
     def arguments(self, language: str, folder: str, symbol: str, dims: int) -> list[str]:
         """The guest's command line. The same in every phase, so that it tells a submission nothing."""
@@ -122,56 +125,51 @@ class Channel:
             Failed: the submission did not load.
             InfrastructureFault: our own code did not come up.
         """
-        self._guest = guest
+        self._guest, self._word = guest, 0
         self.where = "while loading"
-        self._wait(STARTED_SECONDS, _not_started(STARTED_SECONDS))
-        if self._reply[r.STATE] != r.reply(0, r.STARTED):
-            fault("guest_failed", detail=f"its first word was {self._reply[r.STATE]:#x}")
-        self._number = 1
-        self._word = self._reply[r.STATE]
-        self._request[r.ARM] = 1
-        self._wait(seconds, Failed("load_time_limit", seconds=seconds))
+        self._wait(STARTED_SECONDS, _not_started())
         guest.freeze()
-        self._expect(0, r.READY)
+        if self._reply[r.STATE] != r.reply(0, r.DONE):
+            fault("guest_failed", detail=f"its first word was {self._reply[r.STATE]:#x}")
+        self._word = r.reply(0, r.DONE)
+        self._take_turn(r.LOAD, seconds, Failed("load_time_limit", seconds=seconds))
 
-    def call(
-        self, dims: Sequence[int], inputs: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], limit: Limit
-    ) -> tuple[float, dict[str, Array]]:
-        """One call: its seconds and its outputs, to be read before the next thaw.
+    def bind(self, dims: Sequence[int], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Prepare the calls of a case: until the next bind, all calls have these dims and shapes."""
+        self._shapes = shapes
+        self._slots = [self._place() for _ in range(r.SLOTS)]
+        request = self._request
+        for index, size in enumerate(dims):
+            request[r.DIMS + index] = size
+        for index, tensor in enumerate(self._tensors):
+            shape = shapes[tensor.name]
+            for word, value in enumerate((len(shape), *shape)):
+                request[r.SHAPES + index * r.SHAPE_WORDS + word] = value
+        for number, offsets in enumerate(self._slots):
+            for index, tensor in enumerate(self._tensors):
+                request[r.OFFSETS + number * len(self._tensors) + index] = offsets[tensor.name]
+        self._take_turn(r.BIND, STARTED_SECONDS, _stuck(self.where))
+
+    def call(self, inputs: Mapping[str, Array], limit: Limit) -> tuple[float, dict[str, Array]]:
+        """One call: its seconds and its outputs, to be read before the next turn.
 
         Raises:
             Failed: it crashed, raised, took longer than the limit or broke the protocol.
         """
-        late = Failed(limit.reason, **limit.args)
-        guest = self._arm(r.CALL, dims, shapes)
-        outputs = self._fill(inputs, shapes)
-        request, number = self._request, self._number
-        begin = time.perf_counter_ns()
-        request[r.GO] = number
-        guest.thaw()
-        self._wait(limit.seconds, late)
-        end = time.perf_counter_ns()
-        guest.freeze()
-        self._expect(number, r.DONE)
-        return (end - begin) * 1e-9, outputs
+        slot = _random.randrange(r.SLOTS)
+        outputs = self._fill(inputs, self._slots[slot])
+        self._request[r.SLOT] = slot
+        return self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args)), outputs
 
     def empty_call(self) -> float:
         """The seconds of a call that does nothing: what the channel itself adds to every call."""
-        guest = self._arm(r.EMPTY, (), {})
-        begin = time.perf_counter_ns()
-        self._request[r.GO] = self._number
-        guest.thaw()
-        self._wait(STARTED_SECONDS, _not_started(STARTED_SECONDS))
-        end = time.perf_counter_ns()
-        guest.freeze()
-        self._expect(self._number, r.DONE)
-        return (end - begin) * 1e-9
+        return self._take_turn(r.EMPTY, STARTED_SECONDS, _stuck(self.where))
 
     def leave(self) -> None:
         """Ask the guest to leave in good order, so that what it has buffered for stdout is seen. Never waits."""
         if self._guest is not None:
             self._request[r.KIND] = r.LEAVE
-            self._request[r.ARM] = self._number + 1
+            self._request[r.TURN] = self._turn + 1
             self._guest.thaw()
 
     def close(self) -> None:
@@ -181,34 +179,33 @@ class Channel:
     def _shared(self) -> tuple[Shared, ...]:
         return (self._requests, self._replies, self._arenas["input"], self._arenas["output"])
 
-    def _arm(self, kind: int, dims: Sequence[int], shapes: Mapping[str, tuple[int, ...]]) -> Process:
-        """Step 1: the guest, frozen and ready for the next call."""
+    def _take_turn(self, kind: int, seconds: float, late: Exception) -> float:
+        """Let the frozen guest do one thing, and freeze it again; gives the seconds from before to after."""
         if self._guest is None:
-            raise RuntimeError("a call before load()")
-        self._number += 1
-        self._offsets = self._place(shapes)
-        request = self._request
-        request[r.KIND] = kind
-        for index, size in enumerate(dims):
-            request[r.DIMS + index] = size
-        for index, tensor in enumerate(self._tensors if shapes else ()):
-            shape, at = shapes[tensor.name], r.TENSORS + index * r.TENSOR_WORDS
-            for word, value in enumerate((self._offsets[tensor.name], len(shape), *shape)):
-                request[at + word] = value
+            raise RuntimeError("a turn before load()")
         self._expect_untouched()
-        request[r.ARM] = self._number
-        self._guest.thaw()
-        self._wait(STARTED_SECONDS, _stuck(self.where))
+        self._turn += 1
+        request, turn, thaw = self._request, self._turn, self._guest.thaw
+        request[r.KIND] = kind
+        begin = time.perf_counter_ns()
+        request[r.TURN] = turn
+        thaw()
+        self._wait(seconds, late)
+        end = time.perf_counter_ns()
         self._guest.freeze()
-        self._expect(self._number, r.ARMED)
-        return self._guest
+        word = self._reply[r.STATE]
+        if word in (r.reply(turn, r.RAISED), r.reply(turn, r.NO_ENTRY)):
+            raise of_answer(word & 0xFF, kind, self.where, self._facts)
+        self._word = r.reply(turn, r.DONE)
+        self._expect_untouched()
+        return (end - begin) * 1e-9
 
-    def _place(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    def _place(self) -> dict[str, int]:
         """Offsets of the tensors in their arenas: in order, the free room spread at random between them."""
         offsets: dict[str, int] = {}
         for role, arena in self._arenas.items():
-            tensors = [tensor for tensor in self._tensors if tensor.role == role and shapes]
-            sizes = [_aligned(_bytes(tensor, shapes)) for tensor in tensors]
+            tensors = [tensor for tensor in self._tensors if tensor.role == role]
+            sizes = [_aligned(_bytes(tensor, self._shapes)) for tensor in tensors]
             free = (arena.size - sum(sizes)) // ALIGN
             at = 0
             for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
@@ -216,14 +213,14 @@ class Channel:
                 at = offsets[tensor.name] + size
         return offsets
 
-    def _fill(self, inputs: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-        """Step 2: write the inputs, poison the outputs; gives the views of the outputs."""
+    def _fill(self, inputs: Mapping[str, Array], offsets: dict[str, int]) -> dict[str, Array]:
+        """Write the inputs, poison the outputs; gives the views of the outputs."""
         outputs: dict[str, Array] = {}
-        self._payload = random.getrandbits(16) | 1
+        self._payload = _random.getrandbits(16) | 1
         for tensor in self._tensors:
-            start, size = self._offsets[tensor.name], _bytes(tensor, shapes)
+            start, size = offsets[tensor.name], _bytes(tensor, self._shapes)
             raw = self._arenas[tensor.role].bytes[start : start + size]
-            view = raw.view(tensor.dtype).reshape(shapes[tensor.name])
+            view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
             if tensor.role == "input":
                 np.copyto(view, inputs[tensor.name])
             else:
@@ -233,8 +230,7 @@ class Channel:
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
-        bits = _bits(output)
-        return np.asarray(bits == poison_bits(output.dtype, self._payload))
+        return np.asarray(_bits(output) == _poison_bits(output, self._payload))
 
     def _wait(self, seconds: float, late: Exception) -> None:
         """Until the reply word changes. Nothing in the inner loop but the look itself."""
@@ -271,14 +267,6 @@ class Channel:
             fault("guest_failed", detail=f"it {end.how} with {end.code}")
         raise of_end(end, self.where, self._facts)
 
-    def _expect(self, number: int, state: int) -> None:
-        """The reply page holds what an honest guest leaves there, or the attempt ends here."""
-        word = self._reply[r.STATE]
-        if word in (r.reply(number, r.RAISED), r.reply(0, r.NO_ENTRY), r.reply(0, r.LOAD_RAISED)):
-            raise of_state(r.state_of(word), self.where, self._facts)
-        self._word = r.reply(number, state)
-        self._expect_untouched()
-
     def _expect_untouched(self) -> None:
         page = bytes(self._replies.bytes)
         if page[16:] != _REST or self._reply[r.STATE] != self._word or self._reply[r.NONCE] != self._nonce:
@@ -286,29 +274,30 @@ class Channel:
 
 
 _REST = bytes(r.PAGE_BYTES - 16)
+_random = random.SystemRandom()
 
 
-def _not_started(seconds: float) -> Exception:
-    return InfrastructureFault(f"Our process in the sandbox said nothing for {seconds:.0f} s; the machine is overloaded.")
+def _not_started() -> Exception:
+    return InfrastructureFault(
+        f"Our process in the sandbox said nothing for {STARTED_SECONDS:.0f} s: look at the machine's load."
+    )
 
 
 def _stuck(where: str) -> Exception:
-    """It said "ready" and then nothing: a thread of the submission keeps our loop from running."""
+    """It was there and says nothing: code of the submission keeps our loop from running."""
     return Failed("call_time_limit", where=where, seconds=STARTED_SECONDS)
 
 
-def poison_bits(dtype: np.dtype[np.generic], payload: int) -> np.unsignedinteger[npt.NBitBase]:
-    """A quiet NaN of a floating dtype with this payload, as an integer of the same size."""
-    if dtype == np.float32:
-        return np.uint32(0x7FC00000 | payload)
-    return np.uint64(0x7FF8000000000000 | payload)
-
-
 def poison(output: Array, payload: int) -> None:
-    _bits(output).fill(poison_bits(output.dtype, payload))
+    """Fill with a quiet NaN that carries `payload`."""
+    _bits(output).fill(_poison_bits(output, payload))
 
 
-def _bits(output: Array) -> npt.NDArray[np.unsignedinteger[npt.NBitBase]]:
+def _poison_bits(output: Array, payload: int) -> int:
+    return (0x7FC00000 if output.dtype == np.float32 else 0x7FF8000000000000) | payload
+
+
+def _bits(output: Array) -> npt.NDArray[Any]:
     return output.view(np.uint32 if output.dtype == np.float32 else np.uint64)
 
 
@@ -327,5 +316,5 @@ def _roomy(needed: int, tensors: Sequence[Tensor]) -> int:
 
 def _gaps(free: int, count: int) -> list[int]:
     """`count` random steps that use up at most `free`."""
-    cuts = sorted(random.randint(0, free) for _ in range(count))  # noqa: S311 - scatter, not a secret
+    cuts = sorted(_random.randrange(free + 1) for _ in range(count))
     return [cut - before for before, cut in zip([0, *cuts], cuts, strict=False)]

@@ -86,7 +86,8 @@ class _Checking:
             self.side.channel.where = f"case {case.id}, call {number}"
             item = self.oracle.item(case)
             try:
-                seconds, outputs = self.side.call(case, item.inputs, self._limit(case))
+                self.side.bind(case)
+                seconds, outputs = self.side.call(item.inputs, self._limit(case))
                 need_right(self.side.channel, case, item, outputs)
             except WrongAnswer as wrong:
                 self.failure = self.failure or wrong

@@ -35,11 +35,11 @@ def of_end(end: End, where: str, facts: Facts) -> Failed:
     return Failed("crashed", where=where, signal=signal_name(end.code))
 
 
-def of_state(state: int, where: str, facts: Facts) -> Failed:
-    """Our code in the guest says that it could not do what was asked; a forger only hurts itself."""
+def of_answer(state: int, kind: int, where: str, facts: Facts) -> Failed:
+    """Our code in the guest says that it could not do its turn; a forger only hurts itself."""
     if state == r.NO_ENTRY:
         return Failed("entry_missing", symbol=facts.symbol, file=facts.file)
-    if state == r.LOAD_RAISED:
+    if kind == r.LOAD:
         return Failed("load_failed", file=facts.file)
     return Failed("raised", where=where)
 

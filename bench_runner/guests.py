@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +18,7 @@ from bench_runner.channel import Array, Channel, Limit
 from bench_runner.endings import Facts
 from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
 from tasks.languages import LANGUAGES
-from tasks.spec import Case, Task, Tensor
+from tasks.spec import Case, Task
 
 LOAD_SECONDS = 20.0  # to load a submission: imports and initialisers
 LEAVE_SECONDS = 0.2  # to flush and leave in good order
@@ -105,11 +104,17 @@ class Side:
         self.channel.load(self.guest, LOAD_SECONDS)
         self._clocks.add("start_guests", time.perf_counter() - begin)
 
-    def call(self, case: Case, inputs: dict[str, Array], limit: Limit) -> tuple[float, dict[str, Array]]:
+    def bind(self, case: Case) -> None:
+        """Prepare for calls of this case."""
         task = self._rig.task
         begin = time.perf_counter()
-        dims = [case.dims[name] for name in task.dims_order]
-        seconds, outputs = self.channel.call(dims, inputs, shapes(task.tensors, case), limit)
+        shapes = {tensor.name: tensor.shape_of(case.dims) for tensor in task.tensors}
+        self.channel.bind([case.dims[name] for name in task.dims_order], shapes)
+        self._clocks.add("handing_over", time.perf_counter() - begin)
+
+    def call(self, inputs: dict[str, Array], limit: Limit) -> tuple[float, dict[str, Array]]:
+        begin = time.perf_counter()
+        seconds, outputs = self.channel.call(inputs, limit)
         self._clocks.add("timed_calls", seconds)
         self._clocks.add("handing_over", time.perf_counter() - begin - seconds)
         return seconds, outputs
@@ -126,10 +131,6 @@ class Side:
         guest.close()
         self._clocks.add("start_guests", time.perf_counter() - begin)
         return guest.log
-
-
-def shapes(tensors: Sequence[Tensor], case: Case) -> dict[str, tuple[int, ...]]:
-    return {tensor.name: tensor.shape_of(case.dims) for tensor in tensors}
 
 
 def measuring_cpus() -> tuple[tuple[int, ...] | None, tuple[int, ...]]:

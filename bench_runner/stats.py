@@ -95,7 +95,7 @@ def may_stop(by_case: Sequence[Sequence[float]]) -> bool:
     that is as fast as the baseline never stops early, and the guarantee of the full ten pairs stays as it was.
     """
     pairs = len(by_case[0])
-    if not EARLIEST_STOP <= pairs:
+    if not pairs >= EARLIEST_STOP:
         return False
     overall = over_cases(by_case)
     clear = all(_is_clear(estimate(each, _T999)) for each in (*by_case, overall))

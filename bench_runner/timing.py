@@ -199,6 +199,8 @@ class Timing:
         self._drawn = self._shuffled(run.pool.items)
         seconds: dict[str, float] = {}
         for name in self._shuffled(SIDES):
+            with _whose(name):
+                self._sides[name].bind(run.case)
             for item in self._drawn[:WARM_UPS]:
                 seconds[name] = self._call(name, run, item)
         return seconds
@@ -221,7 +223,7 @@ class Timing:
         side.channel.where = where = f"case {run.case.id}, while timing"
         with _whose(name):
             seconds, outputs = side.call(
-                run.case, item.inputs, Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
+                item.inputs, Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
             )
             begin = time.perf_counter()
             need_right(side.channel, run.case, item, outputs)

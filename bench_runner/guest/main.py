@@ -1,7 +1,9 @@
-"""Run a submission's function whenever the parent says so. Runs inside the sandbox; standard library only.
+"""Do what the parent asks, turn by turn: load a submission, bind its arguments, call it. Runs inside the sandbox.
 
 Not in charge of clocks, inputs, answers or verdicts: it knows none of them. A submission may overwrite all of
 this, and gains nothing: the parent looks only at the outputs and at the reply page (`channel.py` says why).
+
+Imports as little as possible, and only the standard library: twenty guests start in a job.
 
 Arguments: request fd, reply fd, input arena fd and bytes, output arena fd and bytes, nonce, number of dims,
 language, folder of the artefact, symbol, then one `role:dtype` per tensor in call order.
@@ -12,98 +14,87 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import abi  # type: ignore[import-not-found]
-import records as r  # type: ignore[import-not-found]
+import abi  # type: ignore[import-not-found]  # noqa: E402 - mounted beside this file
+import records as r  # type: ignore[import-not-found]  # noqa: E402
 
 del sys.path[0], sys.modules["abi"], sys.modules["records"]  # a submission may have helpers of these names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROT_READ, PROT_WRITE = 1, 2
 MAP_SHARED, MAP_POPULATE = 0x01, 0x8000  # populated: no page fault falls into the timed window
 
-Words = memoryview
 
+class Entry:
+    """What the command line says."""
 
-class Entry(NamedTuple):
-    language: str
-    folder: str
-    symbol: str
-    tensors: list[tuple[str, str]]  # role, dtype
-    dims: int
+    def __init__(self, arguments: list[str]) -> None:
+        request_fd, reply_fd, in_fd, in_bytes, out_fd, out_bytes, self.nonce, self.dims = map(int, arguments[:8])
+        self.language, self.folder, self.symbol = arguments[8:11]
+        self.tensors = [each.split(":") for each in arguments[11:]]  # [role, dtype]
+        self.requests = _words(_map(request_fd, r.PAGE_BYTES, PROT_READ))
+        self.replies = _words(_map(reply_fd, r.PAGE_BYTES, PROT_READ | PROT_WRITE))
+        self.arenas = {
+            "input": _map(in_fd, in_bytes, PROT_READ),
+            "output": _map(out_fd, out_bytes, PROT_READ | PROT_WRITE),
+        }
 
 
 def main(arguments: list[str]) -> None:
-    request_fd, reply_fd, in_fd, in_bytes, out_fd, out_bytes, nonce, dims = map(int, arguments[:8])
-    entry = Entry(*arguments[8:11], [tuple(each.split(":")) for each in arguments[11:]], dims)  # type: ignore[arg-type, misc]
-    requests = _words(_map(request_fd, r.PAGE_BYTES, PROT_READ))
-    replies = _words(_map(reply_fd, r.PAGE_BYTES, PROT_READ | PROT_WRITE))
-    arenas = {"input": _map(in_fd, in_bytes, PROT_READ), "output": _map(out_fd, out_bytes, PROT_READ | PROT_WRITE)}
-    replies[r.NONCE] = nonce
-    replies[r.STATE] = r.reply(0, r.STARTED)
-    while not requests[r.ARM]:  # the parent has noted that we are innocent of what follows
-        pass
+    entry = Entry(arguments)
     if entry.language == "python":
         # What the task's languages may import beyond the standard library is mounted there.
         sys.path.append(os.environ.get("TOUCHSTONE_ROOT", "") + "/runtime")
-    function = _load(entry, replies)
-    if function is not None:
-        _serve(function, entry, requests, replies, arenas)
+    entry.replies[r.NONCE] = entry.nonce
+    entry.replies[r.STATE] = r.reply(0, r.DONE)
+    _serve(entry)
 
 
-def _load(entry: Entry, replies: Words) -> Callable[..., object] | None:
-    try:
-        function: Callable[..., object] = abi.load(entry.language, entry.folder, entry.symbol)
-    except abi.NoEntry as error:
-        print(error, file=sys.stderr, flush=True)
-        replies[r.STATE] = r.reply(0, r.NO_ENTRY)
-        return None
-    except Exception:  # noqa: BLE001 - a submission's import may raise anything, and it must reach the log
-        _print_traceback()
-        replies[r.STATE] = r.reply(0, r.LOAD_RAISED)
-        return None
-    replies[r.STATE] = r.reply(0, r.READY)
-    return function
-
-
-def _serve(
-    function: Callable[..., object], entry: Entry, requests: Words, replies: Words, arenas: dict[str, int]
-) -> None:
-    """Two steps a call, so that the timed one holds nothing but the function: get ready, then go."""
-    number = 1
+def _serve(entry: Entry) -> None:
+    """Between seeing a turn and calling the function lies as little as possible: it is inside the timed window."""
+    requests, replies = entry.requests, entry.replies
+    calls: list[Callable[[], object]] = []
+    function: Callable[..., object] = _nothing
+    turn = 0
     while True:
-        number += 1
-        while requests[r.ARM] != number:
+        turn += 1
+        state = r.reply(turn, r.DONE)
+        while requests[r.TURN] != turn:
             pass
         kind = requests[r.KIND]
-        if kind == r.LEAVE:
-            return
-        call = _nothing if kind == r.EMPTY else _bind(function, entry, requests, arenas)
-        armed, done = r.reply(number, r.ARMED), r.reply(number, r.DONE)
-        replies[r.STATE] = armed
         try:
-            while requests[r.GO] != number:
-                pass
-            call()
+            if kind == r.CALL:
+                calls[requests[r.SLOT]]()
+            elif kind == r.EMPTY:
+                _nothing()
+            elif kind == r.BIND:
+                calls = [_bind(function, entry, slot) for slot in range(r.SLOTS)]
+            elif kind == r.LOAD:
+                function = abi.load(entry.language, entry.folder, entry.symbol)
+            else:
+                return
+        except abi.NoEntry as error:
+            print(error, file=sys.stderr, flush=True)
+            state = r.reply(turn, r.NO_ENTRY)
         except Exception:  # noqa: BLE001 - a submission may raise anything, and it must reach the log
             _print_traceback()
-            done = r.reply(number, r.RAISED)
-        replies[r.STATE] = done
+            state = r.reply(turn, r.RAISED)
+        replies[r.STATE] = state
 
 
-def _bind(
-    function: Callable[..., object], entry: Entry, requests: Words, arenas: dict[str, int]
-) -> Callable[[], object]:
-    slots = []
+def _bind(function: Callable[..., object], entry: Entry, number: int) -> Callable[[], object]:
+    requests, slots = entry.requests, []
+    first = r.OFFSETS + number * len(entry.tensors)
     for index, (role, dtype) in enumerate(entry.tensors):
-        at = r.TENSORS + index * r.TENSOR_WORDS
-        shape = tuple(requests[at + 2 : at + 2 + requests[at + 1]])
-        slots.append(abi.Slot(arenas[role] + requests[at], dtype, shape, role == "output"))
-    call: Callable[[], object] = abi.bind(
-        entry.language, function, slots, list(requests[r.DIMS : r.DIMS + entry.dims])
-    )
+        at = r.SHAPES + index * r.SHAPE_WORDS
+        shape = tuple(requests[at + 1 : at + 1 + requests[at]])
+        slots.append(abi.Slot(entry.arenas[role] + requests[first + index], dtype, shape, role == "output"))
+    dims = list(requests[r.DIMS : r.DIMS + entry.dims])
+    call: Callable[[], object] = abi.bind(entry.language, function, slots, dims)
     return call
 
 
@@ -123,7 +114,7 @@ def _map(fd: int, size: int, protection: int) -> int:
     return address
 
 
-def _words(address: int) -> Words:
+def _words(address: int) -> memoryview:
     return memoryview((ctypes.c_uint64 * r.WORDS).from_address(address)).cast("B").cast("Q")
 
 

@@ -12,33 +12,29 @@ from __future__ import annotations
 PAGE_BYTES = 4096
 WORDS = PAGE_BYTES // 8
 
-# Request page.
-ARM = 0  # number of the call to get ready for; then wait for GO
-GO = 1  # number of the call to run now
-KIND = 2  # what to run …
-CALL, EMPTY, LEAVE = 1, 2, 3  # … the submission; nothing (measures the channel); leave in good order
-DIMS = 8  # the dims of the call, in the task's order
-MOST_DIMS = 16
-TENSORS = DIMS + MOST_DIMS  # one entry per tensor: offset in its arena, number of sides, sides
-MOST_SIDES = 8
-TENSOR_WORDS = 2 + MOST_SIDES
-MOST_TENSORS = (WORDS - TENSORS) // TENSOR_WORDS
+# Request page. Everything else is written before TURN, while the guest is frozen.
+TURN = 0  # number of the turn, from 1; it changes last
+KIND = 1  # what to do in this turn …
+LOAD, BIND, CALL, EMPTY, LEAVE = 1, 2, 3, 4, 5  # … EMPTY is a call of nothing, it measures the channel
+SLOT = 2  # CALL: which of the bound argument lists
 
-# Reply page: the attempt's nonce, then call number and state in one word, so that they change together.
+# BIND: dims and shapes of the calls to come, and SLOTS lists of addresses for them.
+DIMS = 8
+MOST_DIMS = 16
+SHAPES = DIMS + MOST_DIMS  # per tensor: number of sides, sides
+MOST_SIDES = 8
+SHAPE_WORDS = 1 + MOST_SIDES
+MOST_TENSORS = 16
+OFFSETS = SHAPES + MOST_TENSORS * SHAPE_WORDS  # per slot and tensor: offset in the tensor's arena
+SLOTS = 16
+
+# Reply page: the attempt's nonce, then turn and state in one word, so that they change together.
 NONCE = 0
 STATE = 1
-STARTED = 1  # our code runs, nothing of the submission has been loaded
-READY = 2  # loaded
-ARMED = 3
-DONE = 4
-RAISED = 5  # the function raised
-NO_ENTRY = 6  # not loadable, or without the wanted function
-LOAD_RAISED = 7  # importing raised
+DONE = 1  # turn 0: our code runs, nothing of the submission has been loaded yet
+RAISED = 2  # the function, or the import, raised
+NO_ENTRY = 3  # not loadable, or without the wanted function
 
 
-def reply(call: int, state: int) -> int:
-    return call << 8 | state
-
-
-def state_of(word: int) -> int:
-    return word & 0xFF
+def reply(turn: int, state: int) -> int:
+    return turn << 8 | state
