@@ -28,8 +28,8 @@ LEXERS = {
 }  # fmt: skip
 COLOURED = {  # token -> our class; every finer token takes the class of the nearest one above it
     Comment: "c", Comment.Preproc: "cp", Comment.PreprocFile: "s", Keyword: "k", Keyword.Type: "kt",
-    Literal.String: "s", Literal.Number: "m", Name.Builtin: "nb", Name.Class: "nc", Name.Decorator: "nd", Name.Function: "nf",
-    Operator.Word: "ow",
+    Literal.String: "s", Literal.Number: "m", Name.Builtin: "nb", Name.Class: "nc", Name.Decorator: "nd",
+    Name.Function: "nf", Operator.Word: "ow",
 }  # fmt: skip
 
 

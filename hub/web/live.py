@@ -4,14 +4,14 @@ Not in charge of what is drawn (`run.py`, `templates/pulls/_run.html`); the page
 
 Theory of operation
 - An event says what changed. `run` is the finished HTML of the run panel, the same for everybody. `sentence`
-  tells whose turn it is; upon it the browser fetches its own page once more, because the rest depends on who looks.
+  tells whose turn it is; upon it the browser fetches its own page once more: the rest depends on who looks.
 - A pulse is a few small queries whose answer differs whenever something to be shown did. It is taken every
   half second while a job lives, else every two. All viewers of a pull request share the last frame, so a
   class of sixty costs what one viewer costs, and HTML is rendered only when the pulse has changed.
 - The pulse is the event's id. A browser that lost the connection sends it back as Last-Event-ID and gets what
   has changed since. Nothing has to be replayed: every event holds the whole state.
 - Database work runs on two threads of this module, each giving its connection back at once. The thread and
-  connection that Django keeps for a request would otherwise be held for as long as somebody looks at the page.
+  connection that Django keeps for a request would otherwise be held as long as somebody looks at the page.
 - A stream ends after STREAM_SECONDS and the browser comes back by itself: whoever left without saying so,
   behind a proxy that keeps quiet, is forgotten.
 """

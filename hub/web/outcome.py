@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
@@ -18,30 +17,15 @@ from bench_runner.messages import REASONS, Words
 from hub.bench.models import Measurement, Verdict
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
+from hub.web.labels import DETAILS, LONGEST_VALUE, STEPS, facts_of, is_number, shown_value
 from hub.web.plain import plain_line, plain_text
+from hub.web.stone import Stone, draw
 from tasks.spec import Task as Spec
 
 TIMED = (JobKind.RANK, JobKind.CONFIRM)
-LONGEST_VALUE = 300  # characters of one figure or environment value
 
-DETAILS: dict[str, Promise] = {
-    "index": gettext_lazy("at"),
-    "expected": gettext_lazy("expected"),
-    "got": gettext_lazy("got"),
-    "allowed": gettext_lazy("allowed difference"),
-    "wrong": gettext_lazy("wrong elements"),
-    "of": gettext_lazy("of elements"),
-    "worst": gettext_lazy("worst error (1 is the limit)"),
-    "tensor": gettext_lazy("output"),
-}
-STEPS: dict[str, Promise] = {
-    "fetch": gettext_lazy("fetching"),
-    "build": gettext_lazy("building"),
-    "check": gettext_lazy("checking"),
-    "time": gettext_lazy("timing"),
-    "timed_calls": gettext_lazy("of it in timed calls"),
-    "total": pgettext_lazy("seconds", "in total"),
-}
+NOT_RUN = "not_run"  # detail of a case that was not reached any more
+REASON = "reason"  # detail that the verdict's words tell already
 
 
 @dataclass(frozen=True)
@@ -54,14 +38,30 @@ class CheckRow:
     seconds: float
     worst: float | None
     details: list[tuple[object, str]]
+    was_run: bool = True
 
 
 @dataclass(frozen=True)
 class TimedRow:
+    """A rank case. `ratio`, `low` and `high` let it be drawn on a stone like a board's entry."""
+
     case: str
     dims: str
     measurement: Measurement
     is_floor: bool  # below the task's case floor
+    confirmed: bool = True
+
+    @property
+    def ratio(self) -> float:
+        return self.measurement.ratio
+
+    @property
+    def low(self) -> float:
+        return self.measurement.low
+
+    @property
+    def high(self) -> float:
+        return self.measurement.high
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,10 @@ class Report:
     timed: list[TimedRow]
     confirmed: bool
     target: float | None
+
+    @property
+    def stone(self) -> Stone:
+        return draw(self.timed)
 
     @property
     def passed(self) -> bool:
@@ -99,14 +103,14 @@ class Report:
         return plain_text(self.verdict.log)
 
     @property
-    def environment(self) -> list[tuple[str, str]]:
-        return list(_flat(self.verdict.environment))
+    def environment(self) -> list[tuple[object, str]]:
+        return facts_of(self.verdict.environment)
 
     @property
     def seconds(self) -> list[tuple[object, float]]:
         known = self.verdict.seconds.items()
         return [
-            (STEPS.get(name, plain_line(name)), float(value)) for name, value in known if _is_number(value)
+            (STEPS.get(name, plain_line(name)), float(value)) for name, value in known if is_number(value)
         ]
 
 
@@ -160,17 +164,20 @@ def _report(hardware_class: str, verdicts: list[Verdict]) -> Report:
 
 
 def _check_row(spec: Spec, case: dict[str, Any]) -> CheckRow:
-    detail = case.get("detail") or {}
+    detail = dict(case.get("detail") or {})
+    detail.pop(REASON, None)
+    was_run = not detail.pop(NOT_RUN, False)
     worst = detail.get("worst")
-    shown = [(DETAILS.get(name, plain_line(name)), _detail(value)) for name, value in detail.items()]
-    name = str(case.get("case", ""))
+    name, ok = str(case.get("case", "")), bool(case.get("ok"))
+    shown = [(DETAILS.get(key, plain_line(key)), shown_value(value)) for key, value in detail.items()]
     return CheckRow(
         plain_line(name),
         _dims(spec, name),
-        ok=bool(case.get("ok")),
+        ok=ok,
         seconds=float(case.get("seconds") or 0),
-        worst=float(worst) if _is_number(worst) else None,
-        details=[] if case.get("ok") else shown,
+        worst=float(worst) if is_number(worst) else None,
+        details=[] if ok else shown,
+        was_run=was_run,
     )
 
 
@@ -184,29 +191,8 @@ def _dims(spec: Spec, name: str) -> str:
     return " × ".join(f"{key} {value}" for key, value in case.dims.items()) if case else ""
 
 
-def _detail(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_detail(item) for item in value[:8]) + "]"
-    return plain_line(value)[:LONGEST_VALUE]
-
-
 def _plain_value(value: Any) -> Any:
     """A reason's argument: numbers stay, for the table of words to round them; text loses its tricks."""
     if isinstance(value, list):
         return [_plain_value(item) for item in value]
     return value if isinstance(value, int | float) else plain_line(value)[:LONGEST_VALUE]
-
-
-def _flat(values: dict[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
-    for key, value in values.items():
-        name = f"{before}{plain_line(key).replace('_', ' ')}"
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name} · ")
-        elif value not in (None, ""):
-            yield name, _detail(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -51,7 +51,7 @@ class Cell:
     """One case of the grid."""
 
     case: str
-    state: str  # ok | failed | ahead
+    state: str  # ok | failed | skipped | ahead
     seconds: float | None = None
 
 
@@ -112,7 +112,7 @@ def _run(job: Job) -> Run:
     if open_one is None:
         return Run(job, title, steps(job.kind, QUEUED), position=queue_position(job), faults=faults)
     lines = list(open_one.progress.order_by("seq"))
-    log, left_out = tail(plain_text("".join(_with_end(line.text) for line in lines)), LOG_LINES)
+    log, left_out = tail(plain_text("".join(map(_log_text, lines))), LOG_LINES)
     return Run(
         job,
         title,
@@ -149,8 +149,8 @@ def _cells(job: Job, lines: Iterable[ProgressLine]) -> list[Cell]:
 
 
 def _cell(name: str, line: ProgressLine | None) -> Cell:
-    if line is None:
-        return Cell(name, "ahead")
+    if line is None or line.note.get("not_run"):
+        return Cell(name, "ahead" if line is None else "skipped")
     return Cell(name, "ok" if line.ok else "failed", _number(line.note, "seconds"))
 
 
@@ -175,5 +175,8 @@ def _number(note: dict[str, Any], name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _with_end(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"
+def _log_text(line: ProgressLine) -> str:
+    """The last event's text is the id of the reason; the verdict says that in words."""
+    if not line.text or line.phase == Phase.DONE:
+        return ""
+    return line.text if line.text.endswith("\n") else line.text + "\n"

@@ -2,7 +2,21 @@
 
 from django.urls import URLPattern, path
 
-from hub.web import accounts, boards, claims, home, people, preferences, tasks, tokens
+from hub.web import (
+    accounts,
+    boards,
+    claims,
+    desk,
+    home,
+    live,
+    people,
+    preferences,
+    pulls,
+    review,
+    tasks,
+    tokens,
+    workers,
+)
 
 app_name = "web"
 urlpatterns: list[URLPattern] = [
@@ -23,5 +37,18 @@ urlpatterns: list[URLPattern] = [
     path("claims/<int:claim_id>/answer/", claims.answer, name="claim_answer"),
     path("boards/", boards.board_list, name="boards"),
     path("boards/<slug:slug>/<slug:hardware>/", boards.board_page, name="board"),
+    path("pulls/", pulls.pull_list, name="pulls"),
+    path("pulls/<int:pull_id>/", pulls.pull_page, name="pull"),
+    path("pulls/<int:pull_id>/events/", live.events, name="pull_events"),
+    path("pulls/<int:pull_id>/diff/", review.diff_page, name="pull_diff"),
+    path("pulls/<int:pull_id>/comment/", review.comment, name="pull_comment"),
+    path("pulls/<int:pull_id>/review/", review.review, name="pull_review"),
+    path("pulls/<int:pull_id>/merge/", pulls.merge, name="pull_merge"),
+    path("pulls/<int:pull_id>/close/", pulls.close, name="pull_close"),
+    path("pulls/<int:pull_id>/reopen/", pulls.reopen, name="pull_reopen"),
+    path("pulls/<int:pull_id>/rerun/", pulls.rerun, name="pull_rerun"),
+    path("pulls/<slug:slug>/<str:username>/<str:topic>/", pulls.by_branch, name="pull_by_branch"),
+    path("desk/", desk.desk, name="desk"),
+    path("workers/", workers.worker_list, name="workers"),
     path("people/<str:username>/", people.person, name="person"),
 ]

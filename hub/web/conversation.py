@@ -1,0 +1,79 @@
+"""The conversation of a pull request as lines to show: who did what to which patch set, in whose words.
+
+Not in charge of collecting what happened (`hub/pulls/queries.timeline`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bench_runner.contract import JobKind, Outcome
+from hub.accounts.models import User
+from hub.pulls.models import Comment, MergeAttempt, PullRequest, Review
+from hub.pulls.queries import ItemKind, TimelineItem, timeline
+from hub.web.plain import plain_line
+
+TONES = {
+    Review.Kind.APPROVE: "good",
+    Review.Kind.CHANGES: "bad",
+    MergeAttempt.State.LANDED: "gold",
+    MergeAttempt.State.CONFLICT: "bad",
+    MergeAttempt.State.REFUSED: "bad",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    kind: str
+    at: datetime
+    actor: User | None
+    patch_set: int | None
+    subject: Any
+    tone: str = ""
+    remarks: list[Comment] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)  # that do not merge
+    is_stale: bool = False  # a review of an older patch set: it no longer counts
+
+
+def lines(pull: PullRequest, current: int) -> list[Line]:
+    """Oldest first; remarks on lines stand with the review they came with."""
+    by_review: dict[int, list[Comment]] = defaultdict(list)
+    of_reviews = Comment.objects.filter(patch_set__pull=pull, review__isnull=False)
+    for said in of_reviews.select_related("author"):
+        by_review[said.review_id or 0].append(said)
+    return [_line(item, by_review, current) for item in timeline(pull)]
+
+
+def _line(item: TimelineItem, by_review: dict[int, list[Comment]], current: int) -> Line:
+    line = {
+        "kind": str(item.kind),
+        "at": item.at,
+        "actor": item.actor,
+        "patch_set": item.patch_set,
+        "subject": item.subject,
+    }
+    match item.kind:
+        case ItemKind.VERDICT:
+            return Line(**line, tone=_verdict_tone(item.subject))
+        case ItemKind.REVIEW:
+            stale = item.patch_set != current and item.subject.kind != Review.Kind.COMMENT
+            tone = "" if stale else TONES.get(item.subject.kind, "")
+            return Line(**line, tone=tone, remarks=by_review[item.subject.pk], is_stale=stale)
+        case ItemKind.COMMENT:
+            return Line(**line, remarks=[item.subject])
+        case ItemKind.MERGE:
+            conflict = item.subject.state == MergeAttempt.State.CONFLICT
+            paths = [plain_line(path) for path in item.subject.detail.split("\n") if path and conflict]
+            return Line(**line, tone=TONES.get(item.subject.state, ""), paths=paths)
+        case ItemKind.MERGED:
+            return Line(**line, tone="gold")
+    return Line(**line)
+
+
+def _verdict_tone(verdict: dict[str, Any]) -> str:
+    if verdict["outcome"] == Outcome.PASSED:
+        return "good" if verdict["kind"] != JobKind.MERGE else "gold"
+    return "bad"

@@ -1,0 +1,121 @@
+"""The desk: what waits for whom, for how long. For mentors their queue, for contributors their own work.
+
+Not in charge of whose turn it is (`hub/pulls/stages.py`) nor of who may answer (`hub/claims`, `hub/pulls`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from hub.accounts.models import User
+from hub.catalog.models import Task
+from hub.claims import queries as claims
+from hub.claims.models import Claim
+from hub.core import clock
+from hub.pulls import queries
+from hub.pulls.models import PullRequest
+from hub.pulls.queries import DeskRow, Facts, Stage, Turn, Who
+
+ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
+LONG = timedelta(days=7)  # a contributor's turn that has lasted so long is worth a friendly word
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A row of the desk with what is due."""
+
+    row: DeskRow
+    due: datetime | None
+
+    @property
+    def task(self) -> Task:
+        return self.row.pull.task if self.row.pull else self.row.claim.task  # type: ignore[union-attr]
+
+    @property
+    def is_late(self) -> bool:
+        return self.due is not None and self.due < clock.now()
+
+    @property
+    def is_long(self) -> bool:
+        return self.row.since < clock.now() - LONG
+
+
+@dataclass(frozen=True)
+class Own:
+    """A pull request of the reader's own."""
+
+    pull: PullRequest
+    stage: Stage
+    turn: Turn
+
+
+@login_required
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    is_mentor = user.is_mentor or user.is_maintainer or user.mentored_tasks.exists()
+    shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN, **_own_work(user)}
+    if is_mentor:
+        shown |= _queue(user, request.GET.get("task", ""), request.GET.get("whose", ""))
+    return render(request, "desk/page.html", shown)
+
+
+def _queue(user: User, task: str, whose: str) -> dict[str, Any]:
+    mentored = set(user.mentored_tasks.values_list("pk", flat=True))
+    every = [Waiting(row, due(row)) for row in queries.desk(user)]
+    rows = [
+        waiting
+        for waiting in every
+        if (not task or waiting.task.slug == task) and (whose != "mine" or waiting.task.pk in mentored)
+    ]
+    return {
+        "asked_task": task,
+        "whose": whose,
+        "has_mentored": bool(mentored),
+        "filtered": bool(task) or whose == "mine",
+        "tasks": sorted({waiting.task for waiting in every}, key=lambda found: found.slug),
+        "mentors_turn": [waiting for waiting in rows if waiting.row.whose is Who.MENTOR],
+        "contributors_turn": [waiting for waiting in rows if waiting.row.whose is Who.CONTRIBUTOR],
+        "judges_turn": [waiting for waiting in rows if waiting.row.whose is Who.JUDGE],
+        "late": sum(waiting.is_late for waiting in rows),
+    }
+
+
+def _own_work(user: User) -> dict[str, Any]:
+    """Open pull requests, those that wait for this person and the others, longest waiting first; claims."""
+    found = queries.facts_of(queries.pulls_of(user).filter(state=PullRequest.State.OPEN))
+    own = sorted((_own(facts) for facts in found.values()), key=lambda row: row.turn.since)
+    held = claims.claims_of(user).filter(state__in=claims.LIVE)
+    return {
+        "my_turn": [row for row in own if row.turn.who is Who.CONTRIBUTOR],
+        "others_turn": [row for row in own if row.turn.who is not Who.CONTRIBUTOR],
+        "held": [
+            (claim, claims.clock(claim) if claim.state == Claim.State.ACTIVE else None) for claim in held
+        ],
+    }
+
+
+def _own(facts: Facts) -> Own:
+    return Own(facts.pull, queries.stage_of(facts), queries.turn_of(facts))
+
+
+def due(row: DeskRow) -> datetime | None:
+    """When a mentor's answer is due; None where nothing is promised."""
+    if row.whose is not Who.MENTOR or row.kind not in ("review", "proposal"):
+        return None
+    return working_days_after(row.since, ANSWER_WITHIN)
+
+
+def working_days_after(moment: datetime, days: int) -> datetime:
+    """The same time of day, so many working days later; Saturdays and Sundays do not count."""
+    while days:
+        moment += timedelta(days=1)
+        days -= moment.weekday() < 5
+    return moment

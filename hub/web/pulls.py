@@ -1,0 +1,261 @@
+"""The list of pull requests and the page of one: where it stands, what came out, what was said, what to do.
+
+Not in charge of the stream (`live.py`), of the diff and reviews (`review.py`) nor of any rule (`hub/pulls`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from bench_runner.contract import JobKind
+from hub import flow
+from hub.accounts.models import User
+from hub.bench.models import Attempt, Verdict
+from hub.bench.queries import why_waiting
+from hub.catalog.models import Task
+from hub.pulls import queries
+from hub.pulls.models import MergeAttempt, PatchSet, PullRequest
+from hub.pulls.queries import Facts, Stage, Turn, Who
+from hub.web import conversation, live, outcome, run, timing_plot
+from hub.web.acting import act, member_post
+from hub.web.plain import plain_line
+from hub.web.security import with_plot
+from hub.web.words import STAGES
+
+PULLS_A_PAGE = 30
+OPEN = "open"  # every stage of an open pull request
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the list."""
+
+    pull: PullRequest
+    stage: Stage
+    turn: Turn
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filters of the list; an empty field does not filter."""
+
+    stage: str
+    task: str
+    author: str
+
+
+@require_safe
+def pull_list(request: HttpRequest) -> HttpResponse:
+    asked = Asked(*(request.GET.get(name, "").strip() for name in ("stage", "task", "author")))
+    page = Paginator(_matching(asked), PULLS_A_PAGE).get_page(request.GET.get("page"))
+    found = queries.facts_of(page.object_list)
+    kept = request.GET.copy()
+    kept.pop("page", None)
+    shown = {
+        "asked": asked,
+        "filtered": any((asked.stage, asked.task, asked.author)),
+        "page": page,
+        "lines": [_list_line(found[pull.pk]) for pull in page.object_list],
+        "query": f"{kept.urlencode()}&" if kept else "",
+        "stages": STAGES.items(),
+        "tasks": Task.objects.filter(pulls__isnull=False).distinct(),
+    }
+    return render(request, "pulls/list.html", shown)
+
+
+@require_safe
+def by_branch(request: HttpRequest, slug: str, username: str, topic: str) -> HttpResponse:
+    """The address that a push prints. It may be opened before the push has been taken in."""
+    task = get_object_or_404(Task, slug=slug)
+    author = get_object_or_404(User, username=username)
+    pull = PullRequest.objects.filter(task=task, author=author, topic=topic).first()
+    if pull is not None:
+        return HttpResponseRedirect(reverse("web:pull", args=[pull.pk]))
+    shown = {"task": task, "author": author, "topic": plain_line(topic)}
+    return render(request, "pulls/soon.html", shown, status=404, headers={"Refresh": "2"})
+
+
+@require_safe
+@with_plot
+def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
+    pull = _pull(pull_id)
+    return render(request, "pulls/page.html", {**overview(request, pull), **_results(request, pull)})
+
+
+def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
+    """What the head of a pull request's pages shows, and what this reader may do."""
+    found = queries.facts(pull)
+    turn = queries.turn_of(found)
+    user = request.user
+    known = user.is_authenticated
+    beat = live.pulse(pull.pk)
+    return {
+        "pull": pull,
+        "title": plain_line(pull.title),
+        "current": found.patch_set,
+        "stage": queries.stage_of(found),
+        "turn": turn,
+        "is_author": user.pk == pull.author_id,
+        "is_readers_turn": known and _is_readers_turn(pull, turn, user),
+        "may_change": known and queries.may_change(pull, user),
+        "may_merge": known and queries.is_mentor_of(pull.task, user),
+        "why_not_merge": queries.why_not_merge(pull, user, found) if known else None,
+        "why_not_review": queries.why_not_review(pull, user) if known else _("Log in to review or comment."),
+        "may_run_again": known and _may_run_again(pull, found, user),
+        "approval": found.approval,
+        "changes": found.changes,
+        "merge": found.merge,
+        "conflicts": _conflicts(found.merge),
+        "seen": beat.id if beat else "",
+        "over": beat is not None and beat.over,
+    }
+
+
+def _results(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
+    patch_sets = list(pull.patch_sets.all())
+    current = patch_sets[-1] if patch_sets else None
+    chosen = _chosen(patch_sets, request.GET.get("patch_set", "")) or current
+    if chosen is None or current is None:
+        return {}
+    found = outcome.reports(chosen)
+    return {
+        "chosen": chosen,
+        "is_old": chosen != current,
+        "runs": run.live_runs(current),
+        "reports": [(report, _figure(report)) for report in found],
+        "merge_reports": outcome.reports(chosen, merge=True),
+        "history": _history(patch_sets),
+        "faults": _faults(chosen),
+        "lines": conversation.lines(pull, current.number),
+        "why_waiting": why_waiting(current),
+        "push_command": f"git push origin HEAD:{pull.author.username}/{pull.topic}",
+    }
+
+
+# What a reader can do here
+
+
+@member_post
+def merge(request: HttpRequest, pull_id: int) -> HttpResponse:
+    pull = _pull(pull_id)
+    made: list[MergeAttempt] = []
+    answer = act(request, lambda: made.append(flow.merge(pull, request.user)), done="", back=_page(pull))
+    if made and made[0].state == MergeAttempt.State.CONFLICT:
+        messages.error(
+            request, _("It conflicts with main, so nothing was merged. The paths are on the page.")
+        )
+    return answer
+
+
+@member_post
+def close(request: HttpRequest, pull_id: int) -> HttpResponse:
+    pull = _pull(pull_id)
+    done = _("Closed. Its branch takes no pushes until it is opened again.")
+    return act(request, lambda: flow.close(pull, request.user), done=done, back=_page(pull))
+
+
+@member_post
+def reopen(request: HttpRequest, pull_id: int) -> HttpResponse:
+    pull = _pull(pull_id)
+    return act(request, lambda: flow.reopen(pull, request.user), done=_("Open again."), back=_page(pull))
+
+
+@member_post
+def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
+    pull = _pull(pull_id)
+    done = _("The current patch set is judged once more.")
+    return act(request, lambda: flow.run_again(pull, request.user), done=done, back=_page(pull))
+
+
+# Parts
+
+
+def _pull(pull_id: int) -> PullRequest:
+    return get_object_or_404(PullRequest.objects.select_related("task", "author"), pk=pull_id)
+
+
+def _page(pull: PullRequest) -> str:
+    return reverse("web:pull", args=[pull.pk])
+
+
+def _matching(asked: Asked) -> QuerySet[PullRequest] | list[PullRequest]:
+    rows = queries.pulls()
+    if asked.task:
+        rows = rows.filter(task__slug=asked.task)
+    if asked.author:
+        rows = rows.filter(author__username=asked.author)
+    if asked.stage in (Stage.MERGED, Stage.CLOSED):
+        return rows.filter(state=asked.stage)
+    if asked.stage == OPEN:
+        return rows.filter(state=PullRequest.State.OPEN)
+    if asked.stage:  # computed from facts: only open ones have to be looked at
+        found = queries.facts_of(rows.filter(state=PullRequest.State.OPEN))
+        return [facts.pull for facts in found.values() if queries.stage_of(facts) == asked.stage]
+    return rows
+
+
+def _list_line(facts: Facts) -> Line:
+    return Line(facts.pull, queries.stage_of(facts), queries.turn_of(facts))
+
+
+def _is_readers_turn(pull: PullRequest, turn: Turn, user: User) -> bool:
+    if turn.who is Who.CONTRIBUTOR:
+        return user.pk == pull.author_id
+    return turn.who is Who.MENTOR and queries.why_not_review(pull, user) is None
+
+
+def _may_run_again(pull: PullRequest, found: Facts, user: User) -> bool:
+    """Whether `flow.run_again` would find something: our failures, or for a mentor a verdict in doubt."""
+    if pull.state != PullRequest.State.OPEN or not queries.may_change(pull, user):
+        return False
+    disputed = user.pk != pull.author_id
+    return any(
+        ran.abandoned or (disputed and ran.went_wrong) for ran in found.runs if ran.kind != JobKind.MERGE
+    )
+
+
+def _conflicts(merge: MergeAttempt | None) -> list[str]:
+    if merge is None or merge.state != MergeAttempt.State.CONFLICT:
+        return []
+    return [plain_line(path) for path in merge.detail.split("\n") if path]
+
+
+def _chosen(patch_sets: list[PatchSet], number: str) -> PatchSet | None:
+    return next((row for row in patch_sets if str(row.number) == number), None)
+
+
+def _figure(report: outcome.Report) -> dict[str, Any] | None:
+    if not report.timed:
+        return None
+    return timing_plot.figure((row.measurement for row in report.timed), report.target)
+
+
+def _history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[Verdict]]]:
+    """Newest first, each with the telling verdict of each hardware class."""
+    by_work: dict[tuple[int, str], list[Verdict]] = defaultdict(list)
+    rows = Verdict.objects.filter(job__patch_set__in=patch_sets, job__merge_attempt__isnull=True)
+    for verdict in rows.select_related("job").defer("log", "cases", "environment").order_by("at"):
+        by_work[verdict.job.patch_set_id, verdict.job.hardware_class].append(verdict)
+    told: dict[int, list[Verdict]] = defaultdict(list)
+    for (patch_set_id, _hardware), verdicts in sorted(by_work.items()):
+        shown = outcome.telling(verdicts)
+        told[patch_set_id] += [shown] if shown else []
+    return [(row, told[row.pk]) for row in reversed(patch_sets)]
+
+
+def _faults(patch_set: PatchSet) -> list[Attempt]:
+    """Tries that failed on our side: retried, never charged, never a verdict."""
+    failed = (Attempt.State.INFRA_ERROR, Attempt.State.LOST)
+    rows = Attempt.objects.filter(job__patch_set=patch_set, state__in=failed)
+    return list(rows.select_related("job", "worker").order_by("started_at"))

@@ -1,0 +1,143 @@
+"""The changes of a pull request, with comments on their lines, and the review box.
+
+Not in charge of how a diff is laid out (`diffs.py`) nor of who may review (`hub/pulls`).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
+from hub.pulls import actions
+from hub.pulls.models import Comment, PatchSet, PullRequest, Review
+from hub.repos.git import GitFailed
+from hub.web.acting import member_post
+from hub.web.diffs import Spot, changes, file_views, has_spot
+from hub.web.plain import plain_line
+from hub.web.pulls import overview
+
+logger = logging.getLogger(__name__)
+
+DONE = {
+    Review.Kind.APPROVE: gettext_lazy("Approved."),
+    Review.Kind.CHANGES: gettext_lazy("Your wishes are on the page; it is the contributor's turn."),
+    Review.Kind.COMMENT: gettext_lazy("Your comment is on the page."),
+}
+
+
+@require_safe
+def diff_page(request: HttpRequest, pull_id: int) -> HttpResponse:
+    return show(request, _pull(pull_id))
+
+
+def show(
+    request: HttpRequest, pull: PullRequest, *, written: dict[str, str] | None = None, status: int = 200
+) -> HttpResponse:
+    """The page of changes; `written` is a form that was refused, so that its words are not lost."""
+    patch_sets = list(pull.patch_sets.all())
+    chosen = _numbered(patch_sets, request.GET.get("patch_set", "")) or patch_sets[-1]
+    since = _numbered(patch_sets, request.GET.get("since", ""))
+    if since is not None and since.number >= chosen.number:
+        since = None
+    shown = {
+        **overview(request, pull),
+        "patch_sets": patch_sets,
+        "chosen": chosen,
+        "since": since,
+        "is_old": chosen.number != patch_sets[-1].number,
+        "earlier": [row for row in patch_sets if row.number < chosen.number],
+        "here": _here(pull, chosen, since),
+        "written": written or {},
+        **_files(request, pull, chosen, since, (written or {}).get("spot") or request.GET.get("comment", "")),
+    }
+    return render(request, "pulls/diff.html", shown, status=status)
+
+
+@member_post
+def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
+    """Say something about the pull request, or about a line when `spot` names one."""
+    pull = _pull(pull_id)
+    patch_set = _posted_patch_set(request, pull)
+    body, text = request.POST.get("body", ""), request.POST.get("spot", "")
+    spot = Spot.parse(text)
+    try:
+        if text and not _can_comment_at(pull, patch_set, spot):
+            raise BadInput(_("“%(spot)s” is no line of this change.") % {"spot": plain_line(text)[:80]})
+        where = {"path": spot.path, "side": spot.side, "line": spot.line} if spot else {}
+        made = actions.comment(patch_set, request.user, body, **where)
+    except BadInput as refusal:
+        return _again(request, pull, refusal, {"comment": body, "spot": text})
+    back = _here(pull, patch_set) if spot else reverse("web:pull", args=[pull.pk])
+    return HttpResponseRedirect(f"{back}#comment-{made.pk}")
+
+
+@member_post
+def review(request: HttpRequest, pull_id: int) -> HttpResponse:
+    """Approve, ask for changes or comment; about the patch set that the reviewer had before their eyes."""
+    pull = _pull(pull_id)
+    patch_set = _posted_patch_set(request, pull)
+    kind, body = request.POST.get("kind", ""), request.POST.get("body", "")
+    back = reverse("web:pull", args=[pull.pk])
+    try:
+        actions.review(patch_set, request.user, kind, body)
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    except (BadInput, NotNow) as refusal:
+        return _again(request, pull, refusal, {"review": body, "kind": kind})
+    messages.success(request, DONE[Review.Kind(kind)])
+    return HttpResponseRedirect(back)
+
+
+def _again(request: HttpRequest, pull: PullRequest, why: Refusal, written: dict[str, str]) -> HttpResponse:
+    """The page once more with the reason and with what was written: nobody writes a review twice."""
+    return show(request, pull, written={**written, "problem": str(why)}, status=422)
+
+
+def _files(
+    request: HttpRequest, pull: PullRequest, chosen: PatchSet, since: PatchSet | None, spot: str
+) -> dict[str, Any]:
+    form_at = Spot.parse(spot)
+    try:
+        found = changes(pull.task.slug, chosen, since)
+    except GitFailed:
+        # Our repository is at fault; the conversation is still there to be read.
+        logger.exception("pull request %s: no diff of patch set %s", pull.pk, chosen.number)
+        return {"is_broken": True, "files": []}
+    said = Comment.objects.filter(patch_set=chosen).exclude(path="").select_related("author")
+    shown = file_views(found, said, form_at, request.GET.get("open", ""), old_side=since is None)
+    return {"files": shown, "added": sum(f.added for f in found), "removed": sum(f.removed for f in found)}
+
+
+def _here(pull: PullRequest, chosen: PatchSet, since: PatchSet | None = None) -> str:
+    """The page's address with the patch sets chosen."""
+    asked = {"patch_set": chosen.number} | ({"since": since.number} if since else {})
+    return f"{reverse('web:pull_diff', args=[pull.pk])}?{urlencode(asked)}"
+
+
+def _can_comment_at(pull: PullRequest, patch_set: PatchSet, spot: Spot | None) -> bool:
+    return spot is not None and has_spot(changes(pull.task.slug, patch_set), spot)
+
+
+def _posted_patch_set(request: HttpRequest, pull: PullRequest) -> PatchSet:
+    number = request.POST.get("patch_set", "")
+    rows = pull.patch_sets.filter(number=int(number)) if number.isdecimal() and len(number) < 9 else None
+    return get_object_or_404(rows) if rows is not None else get_object_or_404(PatchSet, pk=0)
+
+
+def _pull(pull_id: int) -> PullRequest:
+    return get_object_or_404(PullRequest.objects.select_related("task", "author"), pk=pull_id)
+
+
+def _numbered(patch_sets: list[PatchSet], number: str) -> PatchSet | None:
+    return next((row for row in patch_sets if str(row.number) == number), None)

@@ -1,0 +1,69 @@
+"""The workers: who is online, what each does, how long each queue is, what each machine can do.
+
+Not in charge of waking or reaping them (`hub/bench`, `hub/flow.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from hub.bench import queries
+from hub.bench.models import Attempt, Job, Worker
+from hub.web.labels import facts_of
+
+START = "python -m bench_runner worker"
+
+
+@dataclass(frozen=True)
+class Line:
+    worker: Worker
+    is_online: bool
+    attempt: Attempt | None  # what it runs now
+    facts: list[tuple[object, str]]
+
+
+@dataclass(frozen=True)
+class Queue:
+    hardware_class: str
+    queued: int
+    running: int
+    online: int
+
+
+@require_safe
+def worker_list(request: HttpRequest) -> HttpResponse:
+    workers = list(queries.workers())
+    open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, worker__in=workers)
+    running = {row.worker_id: row for row in open_ones.select_related("job__patch_set__pull__task")}
+    lines = [
+        Line(row, queries.is_online(row), running.get(row.pk), facts_of(row.fingerprint)) for row in workers
+    ]
+    lines.sort(key=lambda line: (not line.is_online, line.worker.name))
+    shown = {
+        "lines": lines,
+        "queues": _queues(lines),
+        "any_online": any(line.is_online for line in lines),
+        "look_command": f"python -m bench_runner doctor\n{START}",
+        "add_command": "python manage.py add_worker NAME",
+        "start_command": f"HUB_URL={settings.SITE_URL} REDIS_URL=… WORKER_TOKEN=… {START}",
+    }
+    return render(request, "workers/list.html", shown)
+
+
+def _queues(lines: list[Line]) -> list[Queue]:
+    """One for each hardware class that a worker has earned or a job waits for."""
+    live = Job.objects.filter(state__in=Job.moves.live).order_by().values_list("hardware_class", "state")
+    counted = Counter(live)
+    online = Counter(line.worker.hardware_class for line in lines if line.is_online)
+    names = {name for name, _state in counted} | {line.worker.hardware_class for line in lines}
+    return [
+        Queue(name, counted[name, Job.State.QUEUED], counted[name, Job.State.RUNNING], online[name])
+        for name in sorted(names)
+        if name
+    ]
