@@ -36,7 +36,7 @@ EVENTS_MOST = 500  # of one heartbeat
 View = Callable[..., dict[str, Any]]
 
 
-class Answer(Exception):  # noqa: N818 - it is one
+class Answer(Exception):
     """Ends a request with a status and a sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:

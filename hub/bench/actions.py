@@ -166,7 +166,8 @@ def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
     sha = job.merge_attempt.merge_sha if job.merge_attempt else job.patch_set.head_sha
     try:
         files = git.bundle(pull.task.slug, sha, f"solutions/{pull.author.username}")
-    except git.GitFailed as error:
+    except Exception as error:
+        # Whatever it was, it is ours: the attempt is open and must not wait for its reaper.
         log.exception("job %s: the submission cannot be read", job.pk)
         _give_up(attempt, Attempt.State.INFRA_ERROR, f"the hub cannot read {sha}: {error}")
         return None
