@@ -1,4 +1,4 @@
-"""Compile the catalogues that are older than their sources. `make up` and the tests do the same by themselves."""
+"""Compile the catalogues that are older than their sources; `make up` and the tests do so by themselves."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ KEYWORDS: dict[str, Any] = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 WIDTH = 110
+PASSING_HEADERS = (b'"POT-Creation', b'"PO-Revision', b'"Last-Translator', b'"Report-Msgid', b'"Generated-By')
 
 
 class Command(BaseCommand):
@@ -40,15 +41,7 @@ class Command(BaseCommand):
         fresh = template()
         for path in catalogues():
             catalogue = merged(path, fresh)
-            with open(path, "wb") as file:
-                write_po(
-                    file,
-                    catalogue,
-                    width=WIDTH,
-                    include_lineno=False,
-                    sort_by_file=True,
-                    ignore_obsolete=True,
-                )
+            path.write_bytes(written(catalogue))
             missing = untranslated(catalogue)
             self.stdout.write(f"{path}: {len(catalogue)} strings, {len(missing)} to translate")
 
@@ -86,6 +79,14 @@ def merged(path: Path, fresh: Catalog) -> Catalog:
         catalogue = read_po(file, locale=path.parents[1].name, abort_invalid=True)
     catalogue.update(fresh, no_fuzzy_matching=True)
     return catalogue
+
+
+def written(catalogue: Catalog) -> bytes:
+    """The catalogue as a file, without the header lines that would differ at each run."""
+    whole = io.BytesIO()
+    write_po(whole, catalogue, width=WIDTH, include_lineno=False, sort_by_file=True, ignore_obsolete=True)
+    lines = whole.getvalue().splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(PASSING_HEADERS))
 
 
 def untranslated(catalogue: Catalog) -> list[Message]:
