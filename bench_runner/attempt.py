@@ -13,14 +13,14 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
 
 from bench_runner.client import HubClient
 from bench_runner.config import Config
-from bench_runner.contract import VERSION, JobSpec, Result
+from bench_runner.contract import VERSION, JobKind, JobSpec, Result
 from bench_runner.errors import AttemptLost, HubRefused, HubUnreachable, InfrastructureFault
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
@@ -29,6 +29,7 @@ from bench_runner.reporter import Reporter
 from bench_runner.revisions import Revisions
 from bench_runner.sandbox import Sandbox
 from bench_runner.spool import Spool
+from bench_runner.turns import measuring_turn
 from bench_runner.workspace import Revision
 
 log = logging.getLogger(__name__)
@@ -100,9 +101,11 @@ class Attempts:
                 f"the hub speaks version {spec.version} of the contract, this worker {VERSION}: update one"
             )
         revision = self._revisions.get(spec.task, spec.revision, self._client)
-        return self._judge_job(
-            spec, revision, self._sandbox, self._machine, reporter.report, reporter.cancelled
-        )
+        timed = spec.kind in (JobKind.RANK, JobKind.CONFIRM)
+        with measuring_turn(reporter.cancelled) if timed else nullcontext():
+            return self._judge_job(
+                spec, revision, self._sandbox, self._machine, reporter.report, reporter.cancelled
+            )
 
     def _deliver(self, spec: JobSpec, kind: str, body: dict[str, object]) -> None:
         path = f"/api/worker/attempts/{spec.attempt}/{kind}"

@@ -34,9 +34,9 @@ NAMESPACES = (
     "`sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; in a container run it with `--privileged`"
 )
 GROUPS = (
-    "run the worker as root, in a container with `--privileged --cgroupns=private`; as a user "
-    "`systemd-run --user --scope -p Delegate=yes python -m bench_runner worker` (v2), or get "
-    "from root the folder `touchstone` in the memory, pids, cpuset and unified hierarchies (v1)"
+    "run the worker as root, in a container with `--privileged --cgroupns=private`; as an ordinary user with "
+    "cgroup v2 `systemd-run --user --scope -p Delegate=yes python -m bench_runner worker`, with v1 have root "
+    "make and chown `touchstone-<uid>` in the memory, pids, cpuset and freezer hierarchies"
 )
 
 LOOK_AROUND = """

@@ -10,9 +10,10 @@ everything in them. Three kinds of machine are served behind one interface:
   systems mount beside them has no controllers, yet its `cgroup.kill` and `cgroup.freeze` work.
 * v1 alone: the freezer hierarchy stops, and killing is a loop over `cgroup.procs`.
 
-Groups live in a folder `touchstone` of each hierarchy and are named `<slot>-<number>`, so that a later
-worker finds and clears what a killed one left. An ordinary user may use them when root has given that
-folder away."""
+Groups live in a folder of each hierarchy (`touchstone`, for an ordinary user `touchstone-<uid>`), named
+after their slot, so that a later worker finds and clears what a killed one left. An ordinary user may use
+them when root has made that folder and given it away; the bare cgroup2 hierarchy lets nobody but root in,
+so for them the freezer serves beside v1."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from bench_runner.errors import SandboxUnavailable
 from bench_runner.sandbox.records import Limits
 
-FOLDER = "touchstone"
+ASIDE = "touchstone-worker"  # where the processes of a divided v2 group move
 NEEDED = ("memory", "pids")
 # bubblewrap's monitor and its pid 1 live in the guest's groups too.
 OWN_PROCESSES = 2
@@ -107,11 +108,11 @@ class Group:
             pause = min(pause * 2, 0.02)
 
     def _kill_each(self) -> None:
+        self.freeze()  # or a fork bomb is faster than we are
         for pid in members(self._paths["pids"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        # A frozen process dies only once it is thawed.
-        self.thaw()
+        self.thaw()  # a frozen process dies only then
 
     def remove(self) -> None:
         """Remove the empty groups. The kernel may need a moment after the last process."""
@@ -235,6 +236,10 @@ class Backend:
         return GroupV1(paths, [path / "cgroup.procs" for path in paths.values()])
 
 
+def our_folder() -> str:
+    return "touchstone" if os.geteuid() == 0 else f"touchstone-{os.geteuid()}"
+
+
 def find_backend(hierarchies: Hierarchies | None = None) -> Backend:
     """The back-end that works here, with our folder made in it; else one that says what is missing."""
     found = hierarchies or Hierarchies.of_this_machine()
@@ -250,14 +255,15 @@ def find_backend(hierarchies: Hierarchies | None = None) -> Backend:
 
 def _open_v1(found: Hierarchies) -> dict[str, Path]:
     wanted = [*NEEDED, "cpuset"] if "cpuset" in found.v1 else [*NEEDED]
-    folders = {controller: found.v1[controller] / FOLDER for controller in wanted}
-    if found.v2 is not None:
-        folders["core"] = found.v2 / FOLDER
+    folders = {controller: found.v1[controller] / our_folder() for controller in wanted}
+    if found.v2 is not None and os.geteuid() == 0:
+        folders["core"] = found.v2 / our_folder()
+    elif "freezer" in found.v1:
+        folders["freezer"] = found.v1["freezer"] / our_folder()
     else:
-        folders["freezer"] = found.v1["freezer"] / FOLDER
+        raise FileNotFoundError("no hierarchy that can freeze and kill: mount cgroup2 or the freezer")
     for folder in folders.values():
-        folder.mkdir(exist_ok=True)
-        _check_writable(folder)
+        _make(folder)
     if "cpuset" in folders and not (folders["cpuset"] / "cpuset.cpus").read_text().strip():
         for key in ("cpuset.mems", "cpuset.cpus"):  # in this order, and before anything enters
             write(folders["cpuset"] / key, (folders["cpuset"].parent / key).read_text())
@@ -270,12 +276,11 @@ def _open_v2(root: Path) -> dict[str, Path]:
     if not os.access(root / "cgroup.subtree_control", os.W_OK):
         line = next(ln for ln in Path("/proc/self/cgroup").read_text().splitlines() if ln.startswith("0::"))
         base = root / line.removeprefix("0::").strip().lstrip("/")
-        if base.name == f"{FOLDER}-worker":  # a worker process started before us has moved in already
+        if base.name == ASIDE:  # a worker process started before us has moved in already
             base = base.parent
-    folder = base / FOLDER
+    folder = base / our_folder()
     _delegate(base)
-    folder.mkdir(exist_ok=True)
-    _check_writable(folder)
+    _make(folder)
     _delegate(folder)
     return {"core": folder}
 
@@ -287,7 +292,7 @@ def _delegate(base: Path) -> None:
     try:
         write(base / "cgroup.subtree_control", orders)
     except OSError:
-        aside = base / f"{FOLDER}-worker"
+        aside = base / ASIDE
         aside.mkdir(exist_ok=True)
         for pid in members(base):
             with contextlib.suppress(ProcessLookupError):
@@ -358,7 +363,12 @@ def _look_again(looks: int, until: float) -> int:
     return looks + 1
 
 
-def _check_writable(folder: Path) -> None:
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except PermissionError:
+        user = os.getuid()
+        raise PermissionError(f"as root run `mkdir {folder} && chown -R {user} {folder}`") from None
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} is not ours: as root run `chown -R {os.getuid()} {folder}`")
 
