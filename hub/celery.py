@@ -1,4 +1,4 @@
-"""The hub's side of Celery: sends wake-ups to workers by name, runs the sweeper and the reaper (`jobs.py`)."""
+"""The hub's side of Celery: sends wake-ups to workers by name, runs sweeper and reaper (`jobs.py`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from celery import Celery
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
+
+RUN_DIR = settings.DATA_DIR / "run"
+RUN_DIR.mkdir(parents=True, exist_ok=True)
 
 app = Celery("hub")
 app.conf.update(
@@ -24,6 +27,7 @@ app.conf.update(
         "socket_keepalive": True,
         "health_check_interval": 25,
         "max_retries": 1,
+        "interval_start": 0,  # seconds before that retry; kombu's own default is 2
     },
     task_publish_retry=False,
     worker_prefetch_multiplier=1,
@@ -31,5 +35,5 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "hub.sweep", "schedule": settings.SWEEP_SECONDS, "options": {"expires": 30}},
     },
-    beat_schedule_filename=str(settings.DATA_DIR / "run" / "beat"),
+    beat_schedule_filename=str(RUN_DIR / "beat"),
 )

@@ -55,11 +55,11 @@ class WholeHub:
         self.wait(lambda: self.workers_heard() >= self.workers, "the workers to report")
 
     def start_site(self) -> None:
-        self.run(programs.site(self.place))
+        self.run(replace(programs.site(self.place), environment=self.environment))
         self.wait(lambda: answers(self.url), "the site's first page")
 
     def start_jobs(self) -> None:
-        self.run(programs.jobs(self.place))
+        self.run(replace(programs.jobs(self.place), environment=self.environment))
 
     def start_worker(self, number: int) -> None:
         name = f"worker-{number}"

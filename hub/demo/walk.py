@@ -30,6 +30,8 @@ from tasks.spec import Example
 T = TypeVar("T")
 
 TASK = "row-softmax"
+# Honest and fast; wrong; does not build; cheats.
+EXAMPLES = ("accept-simd-exp", "reject-no-max", "reject-no-build", "reject-late-thread")
 WAIT_SECONDS = 300  # for one job, the queue included
 POLL_SECONDS = 0.2
 SETTLED = {Job.State.FINISHED, Job.State.ABANDONED, Job.State.CANCELLED}
@@ -76,13 +78,9 @@ class Walk:
         return visitor
 
     @staticmethod
-    def _cast_examples(task: Task) -> tuple[Example, Example, Example, Example]:
-        examples = spec_of(task.current).examples
-
-        def first(verdict: str, name: str = "") -> Example:
-            return next(e for e in examples if e.verdict == verdict and e.language == "c" and name in e.name)
-
-        return first("passed"), first("wrong_answer"), first("build_failed"), first("wrong_answer", "cheat")
+    def _cast_examples(task: Task) -> list[Example]:
+        named = {example.name: example for example in spec_of(task.current).examples}
+        return [named[name] for name in EXAMPLES]
 
     def _contribute(
         self, task: Task, who: Visitor, example: Example, topic: str, folder: Path
