@@ -1,0 +1,1 @@
+"""Tests of the tasks package and of the built-in tasks."""
