@@ -32,7 +32,7 @@ VOLUME /data
 USER touchstone
 EXPOSE 8000
 CMD ["python", "-m", "uvicorn", "hub.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-server-header", \
+     "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log", "--no-server-header", \
      "--timeout-graceful-shutdown", "10"]
 
 # The judge. Root inside, because it makes a cgroup and drops to another uid for every attempt; what it runs for

@@ -84,7 +84,7 @@ def program(data_dir: Path, log_dir: Path) -> Program:
         environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         log=log_dir / "redis.log",
         uid=REDIS_UID if as_root else None,
-        outlives_others=True,
+        end_round=2,
     )
 
 

@@ -89,8 +89,9 @@ def site(at: Place) -> Program:
         "site",
         ["-m", "uvicorn", "hub.asgi:application", "--host", at.host, "--port", str(at.port),
          "--loop", "uvloop", "--http", "httptools", "--ws", "none",
-         "--no-server-header", "--timeout-graceful-shutdown", "2"],
+         "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"],
         at.environment(),
+        end_round=1,
     )  # fmt: skip
 
 
@@ -102,10 +103,12 @@ def jobs(at: Place) -> Program:
         ["-m", "celery", "--app", "hub.celery", "worker", "--beat", "--pool", "solo", "--queues", "hub",
          "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--hostname", "hub@%h"],
         at.environment(),
+        end_round=1,
     )  # fmt: skip
 
 
 def worker(at: Place) -> Program:
+    # Ended first, so that the site still takes the attempt that it gives back.
     environment = {name: os.environ[name] for name in MACHINE_VARIABLES if name in os.environ}
     environment |= {
         "HUB_URL": at.local_url,
@@ -118,11 +121,14 @@ def worker(at: Place) -> Program:
     return _python(at, "worker", ["-m", "bench_runner", "worker"], environment)
 
 
-def _python(at: Place, name: str, arguments: list[str], environment: Mapping[str, str]) -> Program:
+def _python(
+    at: Place, name: str, arguments: list[str], environment: Mapping[str, str], end_round: int = 0
+) -> Program:
     return Program(
         name=name,
         command=[sys.executable, *arguments],
         log=at.log_dir / f"{name}.log",
         environment=environment,
         cwd=ROOT,
+        end_round=end_round,
     )

@@ -19,6 +19,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from pathlib import Path
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a program that ended is started again
 PROVEN_SECONDS = 60.0  # having lived so long, its next end is a new story
 POLL_SECONDS = 0.25
-LOG_KEEP_BYTES = 10 * 1024 * 1024  # a longer log is moved aside when its program starts
+LOG_KEEP_BYTES = 10 * 1024 * 1024  # a longer log is moved aside
 LOG_READ_BYTES = 64 * 1024  # of one log per look; a flood is skipped over, the file has it all
 TELLING = re.compile(
     r"\b(ERROR|CRITICAL|FATAL)\b|^Traceback |^[\w.]*(Error|Exception|Warning): |FATAL CONFIG"
@@ -52,7 +53,7 @@ class Program:
     descriptors: tuple[int, ...] = ()  # stay open in it
     uid: int | None = None  # drop from root to this uid, for good
     grace_seconds: float = 5.0  # between SIGTERM and SIGKILL
-    outlives_others: bool = False  # is ended when the others are gone: they need it to finish
+    end_round: int = 0  # ended when all of lower rounds are gone: they need it to finish
 
 
 @dataclass
@@ -100,16 +101,17 @@ class Supervisor:
         self.stopping = True
 
     def stop(self) -> None:
-        """End every program, each group whole; those that outlive the others in a second round."""
+        """End every program, each group whole, round after round."""
         self.stopping = True
-        for last in (False, True):
-            _end_groups([c for c in self._children if c.program.outlives_others is last])
+        for number in sorted({child.program.end_round for child in self._children}):
+            _end_groups([child for child in self._children if child.program.end_round == number])
         self._children.clear()
 
     def _look(self) -> None:
         now = time.monotonic()
         for child in self._children:
             self._repeat_errors(child)
+            _keep_short(child)
             if child.process is None:
                 if now >= child.start_again:
                     self._launch(child)
@@ -119,8 +121,6 @@ class Supervisor:
     def _launch(self, child: _Child) -> None:
         program = child.program
         program.log.parent.mkdir(parents=True, exist_ok=True)
-        if program.log.exists() and program.log.stat().st_size > LOG_KEEP_BYTES:
-            program.log.replace(program.log.with_suffix(".log.1"))
         with open(program.log, "ab") as log:
             child.log_read = log.tell()
             child.process = subprocess.Popen(
@@ -177,6 +177,15 @@ def tail(log: Path, lines: int = 12) -> str:
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
+
+
+def _keep_short(child: _Child) -> None:
+    """Copied and cut, not renamed: the program goes on writing at the end of the file that it has open."""
+    log = child.program.log
+    if log.exists() and log.stat().st_size > LOG_KEEP_BYTES:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
+        child.log_read = 0
 
 
 def _end_groups(children: Sequence[_Child]) -> None:

@@ -105,15 +105,21 @@ def test_what_an_earlier_life_logged_is_not_repeated(supervisor, terminal, tmp_p
     assert terminal.lines == ["guest | ERROR of today"]
 
 
-def test_a_long_log_is_moved_aside(supervisor, tmp_path, monkeypatch) -> None:
+def test_a_long_log_is_moved_aside_while_its_program_runs(
+    supervisor, terminal, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setattr(module, "LOG_KEEP_BYTES", 100)
     log = tmp_path / "log" / "guest.log"
-    log.parent.mkdir()
-    log.write_text("x" * 101)
-    supervisor.start(python(tmp_path, "print('fresh'); import time; time.sleep(60)"))
-    watch(supervisor, lambda: "fresh" in written(log))
-    assert written(log) == "fresh\n"
-    assert len(written(log.with_suffix(".log.1"))) == 101
+    code = (
+        "import os, time; print('x' * 101)\n"
+        "while os.path.getsize('log/guest.log'): time.sleep(0.01)\n"
+        "print('ERROR afterwards'); time.sleep(60)"
+    )
+    supervisor.start(python(tmp_path, code))
+    watch(supervisor, lambda: bool(terminal.lines))
+    assert written(log) == "ERROR afterwards\n"
+    assert len(written(log.with_suffix(".log.1"))) == 102
+    assert terminal.lines == ["guest | ERROR afterwards"]
 
 
 GRANDCHILD = """
@@ -150,7 +156,7 @@ def test_what_the_others_need_is_ended_after_them(supervisor, tmp_path) -> None:
         "def bye(*a):\n    time.sleep({wait}); open('order', 'a').write('{name} '); sys.exit()\n"
         "signal.signal(15, bye); open('{name}-up', 'w').close(); time.sleep(60)"
     )
-    needed = python(tmp_path, farewell.format(wait=0, name="needed"), outlives_others=True)
+    needed = python(tmp_path, farewell.format(wait=0, name="needed"), end_round=1)
     supervisor.start(needed, python(tmp_path, farewell.format(wait=0.3, name="other")))
     watch(supervisor, lambda: (tmp_path / "needed-up").exists() and (tmp_path / "other-up").exists())
     supervisor.stop()

@@ -135,6 +135,9 @@ class Command(BaseCommand):
         if settings.DEMO:
             lines += ["Demo mode: these people exist, and everybody knows their passwords. Log in as", ""]
             lines += [f"    {p.username:<12} {p.password:<24} {p.role}" for p in PEOPLE] + [""]
+        if place.host in {"0.0.0.0", "::"} and place.local_url == settings.SITE_URL:  # noqa: S104  # compared
+            lines += ["It listens for other machines too, but answers to this machine's names alone:"]
+            lines += [f"give SITE_URL=http://NAME-OF-THIS-MACHINE:{place.port} to make up.", ""]
         lines += [f"Logs are in {place.log_dir}. Stop with Ctrl-C."]
         self.progress.say("\n  ".join(lines))
 
