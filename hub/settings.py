@@ -202,7 +202,7 @@ CSRF_FAILURE_VIEW = "hub.web.errors.csrf"
 JOB_TIME_LIMIT_SECONDS = 600
 JOB_ATTEMPTS = 3
 SWEEP_SECONDS = 30
-WORKER_SILENT_SECONDS = 30  # a worker not heard for so long counts as offline
+WORKER_SILENT_SECONDS = 45  # a worker, or an attempt, that is not heard for so long is taken for gone
 
 # Pushes: bytes of one pack, and of the files that a pull request brings (a task may ask for less).
 GIT_MAX_PACK_BYTES = 8 * 1024 * 1024
