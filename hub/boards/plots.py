@@ -60,6 +60,7 @@ def figure(board: Board) -> dict[str, Any]:
             "title": {"text": _("times the baseline's speed")},
             "automargin": True,
             "tickmode": "array",
+            "tickangle": 0,
             "tickvals": ticks,
             "ticktext": [f"{tick:g}×" for tick in ticks],
         },

@@ -5,7 +5,7 @@ function colour(name) {
 }
 
 // The server leaves colours out of a figure; they are the stylesheet's.
-function themed(figure) {
+function themed(figure, width) {
   const ink = colour("--ink-2");
   const line = colour("--line");
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line };
@@ -21,12 +21,17 @@ function themed(figure) {
   for (const name of Object.keys(layout)) {
     if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...axis, ...layout[name] };
   }
+  if (width < 560 && layout.yaxis) {
+    // On a phone the names go above their lines, so that the plot has the whole width.
+    layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", automargin: false };
+    layout.margin = { ...layout.margin, l: 4, r: 12 };
+  }
   layout.shapes = (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));
   return { data: figure.data, layout };
 }
 
 function draw(target) {
-  const figure = themed(JSON.parse(document.getElementById(target.dataset.plot).textContent));
+  const figure = themed(JSON.parse(document.getElementById(target.dataset.plot).textContent), target.clientWidth);
   Plotly.react(target, figure.data, figure.layout, { displayModeBar: false, responsive: true });
 }
 

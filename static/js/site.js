@@ -56,6 +56,16 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => delete form.dataset.sent, 4000);
 });
 
+// Filters would push the list off a phone's screen: they are folded there unless one is in use.
+const phone = matchMedia("(max-width: 55.99rem)");
+function foldFilters() {
+  for (const fold of document.querySelectorAll("[data-fold-on-phone]")) {
+    fold.open = !phone.matches || Boolean(fold.querySelector('input:checked:not([value=""])'));
+  }
+}
+phone.addEventListener("change", foldFilters);
+foldFilters();
+
 showCopyButtons(document);
 document.addEventListener("htmx:load", (event) => showCopyButtons(event.detail.elt));
 
