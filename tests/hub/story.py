@@ -1,4 +1,4 @@
-"""Drives the story without HTTP: real repositories, real pushes (by plumbing), a worker that says what it is told.
+"""Drives the story without HTTP: real repositories, pushes by plumbing, a worker that says what it is told.
 
 Not in charge of people (`tests/people.py`) nor of real workers (`tests/whole.py`).
 """
@@ -35,7 +35,9 @@ SOLUTION = "solution.c"
 
 
 def hello(hardware_class: str = HARDWARE, **columns: Any) -> Hello:
-    return Hello(**{"name": "w", "hardware_class": hardware_class, "fingerprint": {}, "sandboxed": True} | columns)
+    return Hello(
+        **{"name": "w", "hardware_class": hardware_class, "fingerprint": {}, "sandboxed": True} | columns
+    )
 
 
 def result(outcome: str = "passed", ratio: float | None = None, **columns: Any) -> Result:
@@ -80,7 +82,9 @@ class Story:
             flow.worker_reported(self.workers[name], hello(hardware_class))
         return self.workers[name]
 
-    def commit(self, who: User, topic: str = "fast", files: dict[str, bytes] | None = None, subject: str = "") -> str:
+    def commit(
+        self, who: User, topic: str = "fast", files: dict[str, bytes] | None = None, subject: str = ""
+    ) -> str:
         """Put a commit on a branch as a push would, without telling the hub."""
         self.pushes += 1
         content = files or {SOLUTION: f"// version {self.pushes}\n".encode()}

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 
 from bench_runner.contract import JobKind
 from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job
 from hub.core import clock
 from hub.core.ids import token_digest
+from tests.hub.racing import at_once
 from tests.hub.story import SOLUTION, Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-def at_once(acts: list[Callable[[], object]]) -> list[object]:
-    """Run all of them at the same moment, each on a connection of its own; what each returned or raised."""
-    start, found = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(place: int) -> None:
-        start.wait()
-        try:
-            found[place] = acts[place]()
-        except Exception as error:  # noqa: BLE001 - shown by the test that looks at the results
-            found[place] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return found
 
 
 def test_a_claim_brings_the_submission_without_its_prefix(story: Story, cast: Cast) -> None:

@@ -24,7 +24,13 @@ def beat(story: Story, cast: Cast):  # type: ignore[no-untyped-def]
 def test_events_are_kept_in_order_and_the_phase_follows(beat) -> None:  # type: ignore[no-untyped-def]
     beat(event(1, "compiling"), event(2, phase="checking", case="tiny", ok=True, done=1, total=4))
     [first, second] = ProgressLine.objects.all()
-    assert (first.text, second.case, second.ok, second.done, second.total) == ("compiling", "tiny", True, 1, 4)
+    assert (first.text, second.case, second.ok, second.done, second.total) == (
+        "compiling",
+        "tiny",
+        True,
+        1,
+        4,
+    )
     assert Attempt.objects.get().phase == "checking"
 
 

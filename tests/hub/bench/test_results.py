@@ -15,7 +15,7 @@ from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job, Measurement, Verdict, Worker
 from hub.core import clock
 from hub.core.errors import NotAllowed
-from tests.hub.bench.test_claiming import at_once
+from tests.hub.racing import at_once
 from tests.hub.story import Story, attempt_id, result
 from tests.people import Cast
 
