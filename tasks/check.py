@@ -139,9 +139,12 @@ def _probe_case(report: Report, oracle: local.Oracle, case: Case) -> Run | None:
             again = oracle.make(case, seed)
             if not _lint_tensors(report, f"inputs.py: {where}", inputs, oracle.task, case, "input"):
                 return None
-            copies = {name: array.copy() for name, array in inputs.items()}
+            kept = {name: array.copy() for name, array in inputs.items()}
+            if not _same(inputs, again):
+                report.problem(f"inputs.py: {where}", "one seed gives two inputs", "draw only from rng")
             answer = oracle.answer(inputs)
-            second = oracle.answer(copies)
+            changed = not _same(inputs, kept)
+            second = oracle.answer(kept)
         except Exception as error:  # noqa: BLE001  the author's own functions may raise anything: it is what we report
             report.problem(
                 f"inputs.py or reference.py: {where}", f"{type(error).__name__}: {error}", "correct it"
@@ -149,9 +152,7 @@ def _probe_case(report: Report, oracle: local.Oracle, case: Case) -> Run | None:
             return None
         if not _lint_tensors(report, f"reference.py: {where}", answer, oracle.task, case, "output"):
             return None
-        if not _same(inputs, again):
-            report.problem(f"inputs.py: {where}", "one seed gives two inputs", "draw only from rng")
-        if not _same(inputs, copies):
+        if changed:
             report.problem(f"reference.py: {where}", "changes its inputs", "work on a copy")
         if not _same(answer, second):
             report.problem(f"reference.py: {where}", "answers differently the second time", "keep no state")

@@ -29,6 +29,7 @@ from tasks.spec import Case, Task, load_module, write_files
 
 CHILD = Path(__file__).with_name("child.py")
 ALIGNMENT = 64  # of every tensor, as in the judge's buffers
+GRACE_SECONDS = 1.0  # on top of the limit of a call: this machine may be busy
 STARTING_SECONDS = 20.0  # a Python submission may import NumPy on a busy machine
 LOG_TAIL = 4000  # characters
 
@@ -155,7 +156,7 @@ class Program:
             os.write(self._requests, json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             self._ended()
-        return self._wait(self.task.limits.call_seconds * calls + 1.0)
+        return self._wait(self.task.limits.call_seconds * calls + GRACE_SECONDS)
 
     @property
     def log(self) -> str:
