@@ -118,7 +118,8 @@ def worker(at: Place) -> Program:
         "WORKER_DATA_DIR": os.environ.get("WORKER_DATA_DIR", str(at.data_dir / "worker")),
         "PYTHONUNBUFFERED": "1",
     }
-    return _python(at, "worker", ["-m", "bench_runner", "worker"], environment)
+    unsafe = ["--unsafe-no-sandbox"] if os.environ.get("UNSAFE_NO_SANDBOX") == "1" else []
+    return _python(at, "worker", ["-m", "bench_runner", "worker", *unsafe], environment)
 
 
 def _python(

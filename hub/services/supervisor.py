@@ -32,6 +32,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a program that ended is
 PROVEN_SECONDS = 60.0  # having lived so long, its next end is a new story
 POLL_SECONDS = 0.25
 LOG_KEEP_BYTES = 10 * 1024 * 1024  # a longer log is moved aside
+LINE_CHARACTERS = 1000  # of a repeated line
 LOG_READ_BYTES = 64 * 1024  # of one log per look; a flood is skipped over, the file has it all
 TELLING = re.compile(
     r"\b(ERROR|CRITICAL|FATAL)\b|^Traceback |^[\w.]*(Error|Exception|Warning): |FATAL CONFIG"
@@ -67,6 +68,8 @@ class _Child:
     pause: float = field(default_factory=lambda: FIRST_PAUSE)
     ends: int = 0
     log_read: int = 0  # bytes of the log already looked at
+    given_up_telling: bool = False  # it ends again and again: said often enough
+    repeated: str = ""  # the last line of it that went to the terminal
 
 
 @dataclass
@@ -145,13 +148,16 @@ class Supervisor:
         assert process is not None  # noqa: S101  # for the type checker; the caller has looked
         _signal_group(process, signal.SIGKILL)  # what it left behind would hold its port or its socket
         if now - child.started > PROVEN_SECONDS:
-            child.pause = FIRST_PAUSE
+            child.pause, child.given_up_telling = FIRST_PAUSE, False
         child.process, child.ends = None, child.ends + 1
         child.start_again = now + child.pause
-        self.say(
-            f"{program.name} ended ({_how(process.returncode)}) and is started again in "
-            f"{child.pause:.0f} s; its log: {program.log}"
-        )
+        if not child.given_up_telling:
+            child.given_up_telling = child.pause >= LONGEST_PAUSE
+            for_ever = " and every time it ends" if child.given_up_telling else ""
+            self.say(
+                f"{program.name} ended ({_how(process.returncode)}) and is started again in "
+                f"{child.pause:.0f} s{for_ever}; its log: {program.log}"
+            )
         child.pause = min(2 * child.pause, LONGEST_PAUSE)
 
     def _repeat_errors(self, child: _Child) -> None:
@@ -165,8 +171,11 @@ class Supervisor:
         whole = text[: text.rfind(b"\n") + 1]
         child.log_read = max(child.log_read, size - LOG_READ_BYTES) + len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            if TELLING.search(line):
-                self.say(f"{child.program.name} | {line[:400]}")
+            if (
+                TELLING.search(line) and line != child.repeated
+            ):  # one that cannot start says the same each time
+                child.repeated = line
+                self.say(f"{child.program.name} | {line[:LINE_CHARACTERS]}")
 
 
 def tail(log: Path, lines: int = 12) -> str:
