@@ -112,9 +112,12 @@ class Side:
         self.channel.bind([case.dims[name] for name in task.dims_order], shapes)
         self._clocks.add("handing_over", time.perf_counter() - begin)
 
-    def call(self, inputs: dict[str, Array], limit: Limit) -> tuple[float, dict[str, Array]]:
+    def call(
+        self, inputs: dict[str, Array], limit: Limit, *, same_place: bool = False
+    ) -> tuple[float, dict[str, Array]]:
+        """See `Channel.call`."""
         begin = time.perf_counter()
-        seconds, outputs = self.channel.call(inputs, limit)
+        seconds, outputs = self.channel.call(inputs, limit, same_place=same_place)
         self._clocks.add("timed_calls", seconds)
         self._clocks.add("handing_over", time.perf_counter() - begin - seconds)
         return seconds, outputs

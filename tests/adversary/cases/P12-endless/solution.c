@@ -1,0 +1,7 @@
+#include <stdint.h>
+
+void mirror_add(const float *x, float *y, int64_t n)
+{
+    for (volatile int k = 0;; k++)
+        ;
+}
