@@ -44,9 +44,8 @@ def publish(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
 
 def retire(task: Task, by: User | None = None) -> None:
     """Take a task off the list. It is never deleted: its verdicts and merged work stay."""
-    task.state = Task.State.RETIRED
-    task.save(update_fields=["state"])
-    record(by, "task.retired", task)
+    if Task.moves.move(task, Task.State.RETIRED):
+        record(by, "task.retired", task)
 
 
 def pack(files: Bundle) -> bytes:

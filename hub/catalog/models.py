@@ -5,6 +5,8 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from hub.core.transitions import table
+
 
 class Task(models.Model):
     """What can be worked on. Facts that people filter by stand here, all else in the current revision."""
@@ -12,6 +14,8 @@ class Task(models.Model):
     class State(models.TextChoices):
         PUBLISHED = "published", _("published")
         RETIRED = "retired", _("retired")
+
+    moves = table(State, {State.PUBLISHED: (State.RETIRED,), State.RETIRED: ()})
 
     class Policy(models.TextChoices):
         OPEN = "open", _("open")
