@@ -26,7 +26,6 @@ DETAILS: dict[str, Promise] = {
     "allowed": _("allowed difference"),
     "wrong": _("wrong elements"),
     "of": _("of elements"),
-    "worst": _("worst error (1 is the limit)"),
     "where": _("where"),
     "signal": _("signal"),
     "seconds": _("limit in seconds"),

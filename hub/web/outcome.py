@@ -167,7 +167,7 @@ def _check_row(spec: Spec, case: dict[str, Any]) -> CheckRow:
     detail = dict(case.get("detail") or {})
     detail.pop(REASON, None)
     was_run = not detail.pop(NOT_RUN, False)
-    worst = detail.get("worst")
+    worst = detail.pop("worst", None)
     name, ok = str(case.get("case", "")), bool(case.get("ok"))
     shown = [(DETAILS.get(key, plain_line(key)), shown_value(value)) for key, value in detail.items()]
     return CheckRow(

@@ -25,7 +25,7 @@ from hub.bench.models import Attempt, Verdict
 from hub.bench.queries import why_waiting
 from hub.catalog.models import Task
 from hub.pulls import queries
-from hub.pulls.models import MergeAttempt, PatchSet, PullRequest
+from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import Facts, Stage, Turn, Who
 from hub.web import conversation, live, outcome, run, timing_plot
 from hub.web.acting import act, member_post
@@ -114,6 +114,7 @@ def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
         "why_not_review": queries.why_not_review(pull, user) if known else _("Log in to review or comment."),
         "may_run_again": known and _may_run_again(pull, found, user),
         "approval": found.approval,
+        "stale_approval": None if found.approval else _last_approval(pull),
         "changes": found.changes,
         "merge": found.merge,
         "conflicts": _conflicts(found.merge),
@@ -229,6 +230,11 @@ def _conflicts(merge: MergeAttempt | None) -> list[str]:
     if merge is None or merge.state != MergeAttempt.State.CONFLICT:
         return []
     return [plain_line(path) for path in merge.detail.split("\n") if path]
+
+
+def _last_approval(pull: PullRequest) -> Review | None:
+    given = Review.objects.filter(patch_set__pull=pull, kind=Review.Kind.APPROVE)
+    return given.select_related("reviewer", "patch_set").last()
 
 
 def _chosen(patch_sets: list[PatchSet], number: str) -> PatchSet | None:

@@ -27,9 +27,9 @@ def figure(measurements: Iterable[Measurement], target: float | None = None) -> 
         "data": [_pairs(pairs), _intervals(rows, names)],
         "layout": {
             "showlegend": True,
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "height": 130 + ROW_PIXELS * max(1, len(rows)),
-            "margin": {"l": 10, "r": 20, "t": 40, "b": 50},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+            "height": 164 + ROW_PIXELS * max(1, len(rows)),
+            "margin": {"l": 10, "r": 20, "t": 78, "b": 50},
             "xaxis": {
                 "type": "log",
                 "title": {"text": _("times as fast as the baseline")},
@@ -59,8 +59,8 @@ def _pairs(pairs: list[tuple[float, str]]) -> dict[str, Any]:
         "name": _("one pair of runs"),
         "x": [ratio for ratio, _name in pairs],
         "y": [name for _ratio, name in pairs],
-        "marker": {"size": 9, "symbol": "line-ns-open"},
-        "opacity": 0.55,
+        "marker": {"size": 13, "symbol": "line-ns-open", "line": {"width": 2}},
+        "opacity": 0.75,
         "hovertemplate": "%{y}: %{x:.3f}×<extra></extra>",
     }
 
@@ -98,13 +98,14 @@ def _marks(target: float | None) -> Iterable[dict[str, Any]]:
 
 
 def _captions(target: float | None) -> Iterable[dict[str, Any]]:
-    for x, _dash, text in _lines(target):
+    for number, (x, _dash, text) in enumerate(_lines(target)):
         # On a logarithmic axis an annotation stands at the logarithm.
         yield {
             "x": math.log10(x),
-            "y": 0,
+            "y": 1,
             "yref": "paper",
             "yanchor": "bottom",
+            "yshift": 14 * number,  # the two lines may lie close together
             "text": text,
             "showarrow": False,
         }

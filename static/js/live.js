@@ -86,11 +86,11 @@ function follow(seen) {
   addEventListener("pagehide", () => stream.close(), { once: true });
 }
 
-// How long the run has been going, in seconds, while the page is looked at.
+// How long the run has been going, counted on while the page is looked at.
 function tick() {
   for (const place of root.querySelectorAll("[data-since]")) {
     const seconds = Math.max(0, Math.round(Date.now() / 1000 - Number(place.dataset.since)));
-    place.textContent = seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+    place.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
 }
 

@@ -1,0 +1,26 @@
+"""How long something has been waiting, in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.template.defaultfilters import date as format_date
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from hub.core import clock
+
+register = template.Library()
+
+
+@register.simple_tag
+def waited(since: datetime) -> SafeString:
+    """For how long; the exact moment in UTC stands in the title."""
+    now = clock.now()
+    short = (now - since).total_seconds() < 60
+    text = _("just now") if short else _("for %(time)s") % {"time": timesince(since, now, depth=1)}
+    exact = f"{format_date(since, 'Y-m-d H:i')} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', since.isoformat(), exact, text)
