@@ -8,6 +8,9 @@ import pytest
 import pytest_django
 
 from hub.services import translations
+from tests.live import live_site, served_site
+
+__all__ = ["live_site", "served_site"]  # a site over HTTP, for whoever asks for it
 
 
 def pytest_configure(config: pytest.Config) -> None:

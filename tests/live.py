@@ -1,6 +1,6 @@
 """A real server for tests that speak HTTP: uvicorn in a thread, on a free port, with the test's own database.
 
-`live_site` is the whole site (`hub.asgi`). `serving` serves any ASGI application. `Clone` is a person with git.
+`live_site` is the whole site (`hub.asgi`), `serving` any ASGI application, `Clone` a person with git.
 Not in charge of Redis, jobs and workers: `tests/whole.py` brings up a hub of real processes.
 """
 
@@ -37,7 +37,8 @@ def serving(application: Any) -> Iterator[str]:
     thread.start()
     deadline = time.monotonic() + START_SECONDS
     while not server.started:
-        assert thread.is_alive() and time.monotonic() < deadline, "uvicorn did not start"
+        assert thread.is_alive(), "uvicorn ended"
+        assert time.monotonic() < deadline, "uvicorn did not start"
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
@@ -48,7 +49,7 @@ def serving(application: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _served_site() -> Iterator[str]:
+def served_site() -> Iterator[str]:
     from hub.asgi import application  # once Django is set up
 
     with serving(application) as url:
@@ -56,10 +57,10 @@ def _served_site() -> Iterator[str]:
 
 
 @pytest.fixture
-def live_site(_served_site: str, transactional_db: None, settings: pytest_django.Settings) -> str:
+def live_site(served_site: str, transactional_db: None, settings: pytest_django.Settings) -> str:
     """The URL of the whole site, over the test's own database and repositories."""
-    settings.SITE_URL = _served_site
-    return _served_site
+    settings.SITE_URL = served_site
+    return served_site
 
 
 @dataclass(frozen=True)

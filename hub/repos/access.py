@@ -44,7 +44,6 @@ class Policy:
     refusal: str = ""  # why this person may push nothing at all, such as a missing claim
     ended: Mapping[str, str] = field(default_factory=dict)  # topic -> "closed" | "merged <sha>"
     branches_most: int = BRANCHES_MOST
-    hidden: bool = False  # others' branches are not shown
 
     def to_json(self) -> str:
         text = json.dumps({**asdict(self), "site": settings.SITE_URL, "main": MAIN})

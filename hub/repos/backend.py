@@ -51,7 +51,8 @@ async def converse(process: Process, receive: Receive, send: Send) -> None:
     waiting = asyncio.create_task(body_read.wait())
     try:
         await asyncio.wait({feeding, relaying}, return_when=asyncio.FIRST_COMPLETED)
-        if feeding.done():  # which it is only when the client has left
+        if feeding.done() and not relaying.done():
+            feeding.result()
             raise ClientLeft
         await relaying
         # An answer that ends before the request does makes some clients drop it: hear them out.
@@ -107,6 +108,10 @@ async def _feed(receive: Receive, stdin: StreamWriter, body_read: asyncio.Event)
 
 async def _write(stdin: StreamWriter, body: bytes) -> bool:
     """False if git does not listen any more: it has its answer already."""
+    if not body:
+        return True
+    if stdin.is_closing():  # uvloop raises RuntimeError on a write to a pipe that it has closed
+        return False
     try:
         stdin.write(body)
         await stdin.drain()

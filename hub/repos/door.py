@@ -104,8 +104,9 @@ class Door:
         policy_of: what a person may push to a repository now.
         on_push: called after each push, whatever it moved; must be safe to call again.
         hides_branches: whether others' branches of a repository are hidden now (a running contest).
+        places: how many conversations with git run at once; more wait.
 
-    All three run in a thread and may use the database.
+    The functions run in a thread and may use the database.
     """
 
     def __init__(
@@ -113,9 +114,10 @@ class Door:
         policy_of: Callable[[Repository, User], Policy],
         on_push: Callable[[Repository], object],
         hides_branches: Callable[[Repository], bool] = _nobody_hides,
+        places: int = BACKENDS,
     ) -> None:
         self._policy_of, self._on_push, self._hides_branches = policy_of, on_push, hides_branches
-        self._places = asyncio.Semaphore(BACKENDS)
+        self._places = asyncio.Semaphore(places)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="git-door")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -134,7 +136,7 @@ class Door:
                 404, f"There is no task “{request.slug}” here. All tasks: {settings.SITE_URL}/tasks/"
             )
         user = _person(request)
-        hidden = self._hides_branches(repository)
+        hidden = not request.is_push and self._hides_branches(repository)  # a push lists no branches
         config = hidden_refs(hidden, user.username if user is not None else None)
         environment = _cgi(request, user, plain=hidden)
         if request.is_push and user is not None:
@@ -170,7 +172,7 @@ class Door:
             ) from error
         except TimeoutError:
             log.warning("%s: %s took over %s s", request.slug, request.service, BACKEND_SECONDS)
-            return  # the answer has begun and stays incomplete: the client sees that it failed
+            return  # the answer stays incomplete, by which the client sees that it failed
         finally:
             await end(process, grace)
             said = await complaining

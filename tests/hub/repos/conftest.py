@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,7 @@ from hub.repos.actions import note_pushes, open_repository
 from hub.repos.door import Door
 from hub.repos.models import Repository
 from tests import people
-from tests.live import Clone, live_site, serving
-
-__all__ = ["live_site"]
+from tests.live import Clone, serving
 
 SLUG = "halve"
 FILES = {"README.md": b"Halve every number.\n", "starter/c/solution.c": b"int x;\n"}
@@ -73,6 +71,7 @@ class Place:
     rules: Rules
     cast: people.Cast
     folder: Path
+    open_door: Callable[[int], None]
     tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, username: str) -> str:
@@ -117,7 +116,11 @@ def place(
     switch, url = _switch
     settings.SITE_URL = url
     rules = Rules()
-    switch.door = Door(rules.policy_of, rules.on_push, lambda _: rules.hidden)
+
+    def open_door(places: int) -> None:
+        switch.door = Door(rules.policy_of, rules.on_push, lambda _: rules.hidden, places=places)
+
+    open_door(16)
     cast = people.create()
     open_repository(make_task(), FILES, "Start")
-    return Place(url, rules, cast, tmp_path)
+    return Place(url, rules, cast, tmp_path, open_door)
