@@ -385,8 +385,9 @@ def _reading(slug: str) -> Iterator[Repo]:
 
 
 def _commit(repo: Repo, sha: str) -> Commit:
+    full = _full(sha)
     try:
-        return repo.commit(_full(sha))
+        return repo.commit(full)
     except (BadName, BadObject, ValueError) as error:
         raise UnknownCommit(f"{Path(repo.git_dir).stem}: there is no commit {sha}") from error
 
