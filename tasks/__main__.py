@@ -71,20 +71,23 @@ def try_folder(root: Path, slug: str, folder: Path) -> int:
         wanted = ", ".join(LANGUAGES[id].entry for id in task.entry.languages)
         raise TaskError([f"{folder}: {len(found)} entry files; have exactly one of {wanted}"])
     oracle = local.Oracle(task, root / slug)
-    outcome = local.run(oracle, found[0], files)
+    with local.started(task, found[0], files) as program:
+        outcome = local.run_cases(oracle, program)
+        _print_outcome(outcome)
+        if isinstance(program, local.Outcome) or outcome.verdict != "passed":
+            return 1
+        baseline = under(read_folder(root / slug), "baseline")
+        with local.started(task, task.entry.baseline, baseline) as theirs:
+            if isinstance(theirs, local.Program):
+                _compare_roughly(oracle, program, theirs)
+    return 0
+
+
+def _print_outcome(outcome: local.Outcome) -> None:
     for case in outcome.cases:
         print(f"{'ok' if case.ok else 'WRONG':6} {case.case:20} {case.figures}")
     if outcome.verdict != "passed":
         print(f"{outcome.verdict}\n{outcome.log}".strip())
-        return 1
-    baseline = under(read_folder(root / slug), "baseline")
-    with (
-        local.started(task, found[0], files) as mine,
-        local.started(task, task.entry.baseline, baseline) as theirs,
-    ):
-        if isinstance(mine, local.Program) and isinstance(theirs, local.Program):
-            _compare_roughly(oracle, mine, theirs)
-    return 0
 
 
 def _compare_roughly(oracle: local.Oracle, mine: local.Program, theirs: local.Program) -> None:

@@ -238,17 +238,15 @@ def _lint_canaries(report: Report, oracle: local.Oracle, runs: list[Run]) -> Non
 
 def _run_submissions(report: Report, oracle: local.Oracle, folder: Path, say: Say) -> None:
     files = read_folder(folder)
-    language = oracle.task.entry.baseline
     say(f"{report.slug}: baseline …")
-    outcome = local.run(oracle, language, under(files, "baseline"))
-    if outcome.verdict != "passed":
-        report.problem("baseline", outcome.sentence, "correct the baseline: it must pass every case")
-        return
-    with local.started(oracle.task, language, under(files, "baseline")) as program:
-        if isinstance(program, local.Program):
-            for case in oracle.task.cases_for("rank"):
-                seconds = program.seconds(case, oracle.make(case, SEEDS[0]))
-                report.notes.append(f"baseline {case.id} about {seconds * 1e3:.2f} ms")
+    with local.started(oracle.task, oracle.task.entry.baseline, under(files, "baseline")) as program:
+        outcome = local.run_cases(oracle, program)
+        if isinstance(program, local.Outcome) or outcome.verdict != "passed":
+            report.problem("baseline", outcome.sentence, "correct the baseline: it must pass every case")
+            return
+        for case in oracle.task.cases_for("rank"):
+            seconds = program.seconds(case, oracle.make(case, SEEDS[0]))
+            report.notes.append(f"baseline {case.id} about {seconds * 1e3:.2f} ms")
     for language in oracle.task.entry.languages:
         say(f"{report.slug}: starter {language} …")
         outcome = local.run(oracle, language, under(files, f"starter/{language}"), rounds=1)

@@ -257,19 +257,24 @@ def _loaded(program: Program) -> Program | Outcome:
 def run(oracle: Oracle, language: str, files: Mapping[str, bytes], *, rounds: int = 2) -> Outcome:
     """Build, then every case with fresh inputs `rounds` times, up to the first that fails."""
     with started(oracle.task, language, files) as program:
-        if isinstance(program, Outcome):
-            return program
-        done: list[CaseOutcome] = []
-        for case in oracle.task.cases:
-            try:
-                found = [_run_case(oracle, program, case, seed) for seed in range(rounds)]
-            except Ended as end:
-                failed = CaseOutcome(case.id, False, {"end": str(end)})
-                return Outcome(end.verdict, (*done, failed), program.log)
-            done.append(next((outcome for outcome in found if not outcome.ok), found[-1]))
-            if not done[-1].ok:
-                return Outcome("wrong_answer", tuple(done), program.log)
-        return Outcome("passed", tuple(done), program.log)
+        return run_cases(oracle, program, rounds=rounds)
+
+
+def run_cases(oracle: Oracle, program: Program | Outcome, *, rounds: int = 2) -> Outcome:
+    """The cases of a program that `started` gave; its own outcome if it did not start."""
+    if isinstance(program, Outcome):
+        return program
+    done: list[CaseOutcome] = []
+    for case in oracle.task.cases:
+        try:
+            found = [_run_case(oracle, program, case, seed) for seed in range(rounds)]
+        except Ended as end:
+            failed = CaseOutcome(case.id, False, {"end": str(end)})
+            return Outcome(end.verdict, (*done, failed), program.log)
+        done.append(next((outcome for outcome in found if not outcome.ok), found[-1]))
+        if not done[-1].ok:
+            return Outcome("wrong_answer", tuple(done), program.log)
+    return Outcome("passed", tuple(done), program.log)
 
 
 def _run_case(oracle: Oracle, program: Program, case: Case, seed: int) -> CaseOutcome:
