@@ -5,7 +5,8 @@ floor.
 
 Measured by a small C program, once per CPU model, and kept in WORKER_DATA_DIR. Other load can only make a
 figure too low, so each is the best of many short runs, and a calibration made on a busy machine is made
-again at the next start, keeping the better of both."""
+again at the next start, keeping the better of both.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ Why each setting is what it is:
 * JSON only, no results, no priorities, no countdowns.
 
 `celery -A bench_runner.celery …` can look at the queues; workers start by `python -m bench_runner worker`,
-which checks the machine first."""
+which checks the machine first.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Not in charge of what is done with the answers (`attempt.py`, `presence.py`), no
 be delivered (`spool.py`).
 
 A broken connection or a 5xx is asked again with growing pauses until the patience of that request is over;
-a 4xx is the hub's last word. One client serves one thread: it keeps one connection open."""
+a 4xx is the hub's last word. One client serves one thread: it keeps one connection open.
+"""
 
 from __future__ import annotations
 
@@ -121,9 +122,7 @@ class HubClient:
     def _post(self, path: str, body: dict[str, Any], token: str, patience: float) -> dict[str, Any]:
         return self._ask("POST", path, json.dumps(body).encode(), token, patience)
 
-    def _ask(
-        self, method: str, path: str, body: bytes | None, token: str, patience: float
-    ) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: bytes | None, token: str, patience: float) -> dict[str, Any]:
         until, pause = time.monotonic() + patience, FIRST_PAUSE
         while True:
             try:

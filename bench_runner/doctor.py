@@ -2,7 +2,8 @@
 
 Not in charge of the layers (`sandbox/`). Nothing is concluded from settings: a limit counts when a guest
 that broke it was stopped. `quick` is what each worker looks at when it starts (about 0.2 s); `main` prints
-everything."""
+everything.
+"""
 
 from __future__ import annotations
 

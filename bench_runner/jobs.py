@@ -1,7 +1,8 @@
 """What Celery calls in a worker's child process: one task, which hands a job's id to `Attempts`.
 
 Not in charge of anything else. The child opens its own sandbox slot once and keeps it; without one it
-claims nothing."""
+claims nothing.
+"""
 
 from __future__ import annotations
 

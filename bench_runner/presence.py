@@ -6,7 +6,8 @@ Theory of operation. Every ten seconds one Hello, whatever else happens: the bro
 may run. The hub may answer with jobs that wait for our class; when we are idle they become wake-ups sent to
 our own queue, so that a message lost by a restart of Redis costs seconds. A worker can stop hearing its
 queue after a reconnect without noticing; one that sent itself wake-ups for a minute and received none is
-deaf, and starts itself anew."""
+deaf, and starts itself anew.
+"""
 
 from __future__ import annotations
 

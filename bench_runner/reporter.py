@@ -2,7 +2,8 @@
 
 Not in charge of the result itself (`attempt.py`). A thread of its own, which speaks HTTP and does nothing
 else: twice a second while there is news, else every five seconds, because silence makes the hub take the
-attempt away."""
+attempt away.
+"""
 
 from __future__ import annotations
 

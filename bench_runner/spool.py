@@ -1,7 +1,8 @@
 """Results and faults that the hub could not take: kept in a folder and delivered later.
 
 Not in charge of trying at once (`attempt.py` does, with patience). Written by the process that judges,
-emptied by the worker's main process after each hello that got through; a file appears whole or not at all."""
+emptied by the worker's main process after each hello that got through; a file appears whole or not at all.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 other.
 
 Not in charge of other programs on the machine (`noise.py` watches those). A file lock: it goes with its
-process."""
+process.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The cage for strangers' code; see README.md of this folder for the layers and what they cost.
 
-    with Sandbox.open().start(["/usr/bin/true"], mounts=[], limits=limits) as guest:
-        end = guest.wait()
+with Sandbox.open().start(["/usr/bin/true"], mounts=[], limits=limits) as guest:
+    end = guest.wait()
 """
 
 from bench_runner.errors import BadOutput, SandboxUnavailable

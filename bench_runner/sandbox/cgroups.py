@@ -13,7 +13,8 @@ everything in them. Three kinds of machine are served behind one interface:
 Groups live in a folder of each hierarchy (`touchstone`, for an ordinary user `touchstone-<uid>`), named
 after their slot, so that a later worker finds and clears what a killed one left. An ordinary user may use
 them when root has made that folder and given it away; the bare cgroup2 hierarchy lets nobody but root in,
-so for them the freezer serves beside v1."""
+so for them the freezer serves beside v1.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Not in charge of the mounts inside the sandbox; bubblewrap makes those from here
 
 Why stage at all: bubblewrap runs as the slot's uid and must reach every source by its path. A clone under
 /root or in a `mktemp -d` folder cannot be reached, so root binds it to a place that can. A source that is
-itself closed to others (a fresh temporary folder has mode 0700) is copied."""
+itself closed to others (a fresh temporary folder has mode 0700) is copied.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Reading what a guest left under /out, on the assumption that it is meant to hurt the reader.
 
 Not in charge of what the bytes mean. Nothing here follows a link, blocks on a FIFO or reads more than
-asked."""
+asked.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def _read_one(folder: int, name: str, limit: int) -> bytes:
         fd = os.open(name, FLAGS, dir_fd=folder)
     except OSError as error:
         raise BadOutput(_REASONS.get(error.errno or 0, "unreadable"), name) from error
-    with os.fdopen(fd, "rb", buffering=0) as file:
+    try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
             raise BadOutput("not_regular", name)
@@ -43,10 +44,10 @@ def _read_one(folder: int, name: str, limit: int) -> bytes:
             raise BadOutput("hard_link", name)
         if info.st_size > limit:
             raise BadOutput("too_big", name)
-        data = b"".join(iter(lambda: file.read(1 << 20), b""))
-    if len(data) > limit:  # it cannot grow: the guest is dead by now
-        raise BadOutput("too_big", name)
-    return data
+        # It cannot grow: the guest is dead by now.
+        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+    finally:
+        os.close(fd)
 
 
 _REASONS = {errno.ENOENT: "missing", errno.ELOOP: "link", errno.ENXIO: "not_regular"}

@@ -8,7 +8,8 @@ It stands for a range of uids (every guest that runs at the same time has its ow
 whoever takes the slot next kills and removes what was left. As root all layers hold. As an ordinary user
 there is no uid to switch to and /out is made by bubblewrap inside and held open from outside through /proc
 before the program starts; groups exist only where they were delegated, and without them no sandbox is
-opened at all."""
+opened at all.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from bench_runner.sandbox import seccomp
 from bench_runner.sandbox.cage import Cage
 from bench_runner.sandbox.cgroups import Backend, find_backend
 from bench_runner.sandbox.command import LAUNCHER_ENVIRONMENT, TOOLS, python_mounts
-from bench_runner.sandbox.process import Guest
+from bench_runner.sandbox.process import Guest, adopt_orphans
 from bench_runner.sandbox.records import Limits, Mount
 from bench_runner.sandbox.unsafe import start_unsafe
 
@@ -49,7 +50,8 @@ class Sandbox:
         self.folder = run_folder() / f"slot-{slot}"
         self._lock = lock
         self._numbers = itertools.count(1)
-        self._uids = [FIRST_UID + slot * UIDS_A_SLOT + i for i in range(UIDS_A_SLOT)]
+        self.uids = tuple(FIRST_UID + slot * UIDS_A_SLOT + i for i in range(UIDS_A_SLOT))
+        self._free_uids = list(self.uids)
         self._filter = -1
 
     @classmethod
@@ -70,7 +72,9 @@ class Sandbox:
         number, lock = _take_slot(slot)
         sandbox = cls(number, lock, backend, unsafe=unsafe)
         try:
+            adopt_orphans()
             sandbox.sweep()
+            _sweep_abandoned(backend)
             if not unsafe:
                 sandbox._filter = _filter_file()
         except BaseException:
@@ -110,9 +114,7 @@ class Sandbox:
 
     def sweep(self) -> int:
         """Kill, unmount and remove what an earlier worker left in this slot; gives the number of groups."""
-        count = self.backend.sweep(f"{os.geteuid()}.{self.slot}-")
-        if self.folder.exists():
-            host.remove_tree(self.folder)
+        count = _sweep(self.backend, self.slot)
         self.folder.mkdir(mode=0o755)
         return count
 
@@ -128,10 +130,10 @@ class Sandbox:
     def _take_uid(self, undo: contextlib.ExitStack) -> int | None:
         if not self.root:
             return None
-        if not self._uids:
+        if not self._free_uids:
             raise SandboxUnavailable(f"{UIDS_A_SLOT} guests run already: close one before the next")
-        uid = self._uids.pop(0)
-        undo.callback(self._uids.append, uid)
+        uid = self._free_uids.pop(0)
+        undo.callback(self._free_uids.append, uid)
         return uid
 
     def _staged(self, mounts: Sequence[Mount], place: Path) -> list[Mount]:
@@ -161,14 +163,36 @@ def run_folder() -> Path:
     return folder
 
 
+def _sweep(backend: Backend, slot: int) -> int:
+    count = backend.sweep(f"{os.geteuid()}.{slot}-")
+    folder = run_folder() / f"slot-{slot}"
+    if folder.exists():
+        host.remove_tree(folder)
+    return count
+
+
+def _sweep_abandoned(backend: Backend) -> None:
+    """The slots of killed workers, which perhaps nobody will take again."""
+    for folder in run_folder().glob("slot-*[0-9]"):
+        slot = int(folder.name.removeprefix("slot-"))
+        if (lock := _lock(slot)) is not None:
+            _sweep(backend, slot)
+            os.close(lock)
+
+
+def _lock(slot: int) -> int | None:
+    lock = os.open(run_folder() / f"slot-{slot}.lock", LOCK_FLAGS, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
 def _take_slot(first: int) -> tuple[int, int]:
     for slot in range(first, SLOTS):
-        lock = os.open(run_folder() / f"slot-{slot}.lock", LOCK_FLAGS, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-        else:
+        if (lock := _lock(slot)) is not None:
             return slot, lock
     raise SandboxUnavailable(f"all {SLOTS} slots are taken by running workers: stop one of them")
 

@@ -1,7 +1,8 @@
 """Running a guest with no cage at all: `--unsafe-no-sandbox`, for code that one trusts on one's own laptop.
 
 Not a sandbox: rlimits only. What runs here can read, write and kill whatever the worker can; every verdict
-that comes of it says `sandboxed: false` and is not ranked."""
+that comes of it says `sandboxed: false` and is not ranked.
+"""
 
 from __future__ import annotations
 

@@ -40,14 +40,20 @@ class HubDouble:
         self.requests: list[str] = []
         self.connections = 0
 
-    def add_job(self, name: str, task: str, files: Bundle, submission: Bundle, kind: JobKind = JobKind.CHECK) -> JobSpec:
+    def add_job(
+        self, name: str, task: str, files: Bundle, submission: Bundle, kind: JobKind = JobKind.CHECK
+    ) -> JobSpec:
         revision = digest(files)
         self.revisions[revision] = files
-        spec = JobSpec(name, f"attempt-{name}", f"token-{name}", kind, task, revision, "cpu", submission, 600.0)
+        spec = JobSpec(
+            name, f"attempt-{name}", f"token-{name}", kind, task, revision, "cpu", submission, 600.0
+        )
         self.jobs[name] = spec
         return spec
 
-    def answer(self, method: str, path: str, body: dict[str, Any], authorization: str) -> tuple[int, dict[str, Any]]:
+    def answer(
+        self, method: str, path: str, body: dict[str, Any], authorization: str
+    ) -> tuple[int, dict[str, Any]]:
         self.requests.append(f"{method} {path}")
         self.authorizations.append(authorization)
         last = path.rsplit("/", 1)[1]

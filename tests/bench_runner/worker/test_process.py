@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
 ADD = b"""
 #include <stdint.h>
-void vector_add(const float* a, const float* b, float* c, int64_t n) { for (int64_t i = 0; i < n; i++) c[i] = a[i] + b[i]; }
+void vector_add(const float* a, const float* b, float* c, int64_t n) {
+    for (int64_t i = 0; i < n; i++) c[i] = a[i] + b[i];
+}
 """
 ENDLESS = b"def vector_add(*_):\n    while True:\n        pass\n"
 
@@ -37,7 +39,16 @@ class Redis:
         self.start()
 
     def start(self) -> None:
-        command = ["--port", "0", "--unixsocket", f"{self.folder}/r.sock", "--dir", str(self.folder), "--save", ""]
+        command = [
+            "--port",
+            "0",
+            "--unixsocket",
+            f"{self.folder}/r.sock",
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+        ]
         self.process = subprocess.Popen(
             [embedded_redis.find_binary(), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -74,7 +85,11 @@ def worker(tmp_path: Path, redis: Redis, hub: HubDouble) -> Iterator[subprocess.
     }
     log = (tmp_path / "worker.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench_runner", "worker"], env=environment, stdout=log, stderr=log, cwd=ROOT.parent
+        [sys.executable, "-m", "bench_runner", "worker"],
+        env=environment,
+        stdout=log,
+        stderr=log,
+        cwd=ROOT.parent,
     )
     yield process
     process.kill()
