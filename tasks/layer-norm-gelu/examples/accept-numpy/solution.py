@@ -1,11 +1,21 @@
-"""layer-norm-gelu in NumPy: in place, in blocks of rows that stay in the cache between the passes."""
+"""layer-norm-gelu in NumPy: in place, in blocks of rows that stay in the cache between the passes.
+
+NumPy has no erf, and a formula for it takes some twenty passes. GELU is smooth, so a table with straight lines
+in between does: at 1024 steps per unit the error is below 2e-7. Beyond the table its first and last line go on,
+and they are GELU's own asymptotes: 0 on the left, z on the right.
+"""
+
+import math
 
 import numpy as np
 
-BLOCK_ELEMENTS = 32768  # 128 KiB of float32
-# Abramowitz and Stegun 7.1.26: erfc(u) = t (a1 + t (a2 + ...)) exp(-u^2) with t = 1 / (1 + p u), to 1.5e-7
-P = np.float32(0.3275911)
-A = [np.float32(a) for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)]
+BLOCK_ELEMENTS = 16384  # 64 KiB of float32
+STEPS = 1024  # per unit
+REACH = 6
+GRID = np.arange(-REACH * STEPS, REACH * STEPS + 1) / STEPS
+GELU = np.array([0.5 * z * math.erfc(-z / math.sqrt(2.0)) for z in GRID])
+SLOPE = np.diff(GELU).astype(np.float32)  # per step
+VALUE = GELU[:-1].astype(np.float32)
 
 
 def layer_norm_gelu(x, gamma, beta, y):
@@ -29,20 +39,10 @@ def normalise(x, gamma, beta, out):
 
 
 def gelu(z):
-    u = np.abs(z)
-    u *= np.float32(np.sqrt(0.5))
-    t = u * P
-    t += 1.0
-    np.reciprocal(t, out=t)
-    tail = np.full_like(z, A[0])
-    for a in A[1:]:
-        tail *= t
-        tail += a
-    tail *= t
-    np.multiply(u, u, out=u)
-    np.negative(u, out=u)
-    tail *= np.exp(u, out=u)
-    tail *= 0.5  # P(Z > |z|)
-    np.subtract(1.0, tail, out=t)
-    np.copyto(t, tail, where=z < 0)
-    z *= t
+    z *= STEPS
+    z += REACH * STEPS  # now in steps from the left end of the table
+    index = z.astype(np.int32)
+    np.clip(index, 0, len(SLOPE) - 1, out=index)
+    z -= index
+    z *= SLOPE.take(index)
+    z += VALUE.take(index)
