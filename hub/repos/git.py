@@ -274,6 +274,7 @@ def _environment(path: Path, config: Iterable[tuple[str, str]] = ()) -> dict[str
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_CONFIG_COUNT": str(len(settings_of_git)),
     }
     for number, (key, value) in enumerate(settings_of_git):
@@ -329,7 +330,7 @@ def _commit_into(
         raise ValueError(f"{ref!r} is neither main nor a contributor's branch: refs/heads/<username>/<topic>")
     now = _sha_of(path, ref)
     tree = _tree_with(path, files, parent)
-    if now is not None and _run(path, "rev-parse", "--end-of-options", f"{now}^{{tree}}") == tree:
+    if now is not None and _run(path, "rev-parse", "--verify", "--end-of-options", f"{now}^{{tree}}") == tree:
         return now
     sha = _commit_tree(path, tree, [parent] if parent else [], message, author)
     _run(path, "update-ref", "--end-of-options", ref, sha, now or ZERO)
