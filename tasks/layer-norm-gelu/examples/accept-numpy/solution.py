@@ -1,8 +1,8 @@
 """layer-norm-gelu in NumPy: in place, in blocks of rows that stay in the cache between the passes.
 
-NumPy has no erf, and a formula for it takes some twenty passes. GELU is smooth, so a table with straight lines
-in between does: at 1024 steps per unit the error is below 2e-7. Beyond the table its first and last line go on,
-and they are GELU's own asymptotes: 0 on the left, z on the right.
+NumPy has no erf, and a formula for it takes some twenty passes. GELU is smooth, so a table with straight
+lines in between does: at 1024 steps per unit the error is below 2e-7. Beyond the table its first and its
+last line go on, and they are GELU's own asymptotes: 0 on the left, z on the right.
 """
 
 import math
