@@ -64,7 +64,8 @@ def endpoint(method: str) -> Callable[[View], Callable[..., JsonResponse]]:
             except Refusal as refusal:
                 return _error(409, str(refusal))
             except ObjectDoesNotExist as error:
-                return _error(404, str(error))
+                model = type(error).__qualname__.split(".")[0]
+                return _error(404, f"there is no such {model.lower()}")
 
         return answered
 

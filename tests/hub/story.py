@@ -137,9 +137,8 @@ class Story:
         pulls.review(patch_set, by, "approve", "Good.")
         return patch_set.pull
 
-    def merged(self, who: User, by: User, topic: str = "fast") -> MergeAttempt:
-        pull = self.approved(who, by, topic)
-        attempt = flow.merge(pull, by)
+    def merged(self, who: User, by: User, merger: User, topic: str = "fast") -> MergeAttempt:
+        attempt = flow.merge(self.approved(who, by, topic), merger)
         self.run_all()
         attempt.refresh_from_db()
         return attempt
