@@ -11,7 +11,7 @@ from hub.audit import actions as audit
 from hub.catalog.models import Task
 from hub.core import clock
 from hub.core.refs import MAIN, branch_of
-from hub.repos import git
+from hub.repos import git, leftovers
 from hub.repos.models import Push, Repository
 
 
@@ -21,6 +21,7 @@ def open_repository(task: Task, files: Mapping[str, bytes], message: str) -> Rep
     In one that exists, files that differ are committed to `main`: a new revision brings new starters.
     """
     if git.exists(task.slug):
+        leftovers.clear(git.path_of(task.slug))
         main = git.main_sha(task.slug)
         git.commit_files(task.slug, MAIN, files, None, message, main)
     else:

@@ -313,8 +313,8 @@ def _full(sha: str) -> str:
     return sha
 
 
-def _sha_of(path: Path, ref: str) -> str | None:
-    done = _try(path, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+def _sha_of(path: Path, name: str) -> str | None:
+    done = _try(path, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     return done.stdout.decode().strip() or None
 
 

@@ -316,3 +316,17 @@ def test_a_pack_over_the_limit_is_refused_by_size(place: Place, settings: pytest
     assert said.code != 0
     assert "pack exceeds maximum allowed size" in said.remote, said.text
     assert set(place.branches()) == {"refs/heads/main"}
+
+
+def test_a_push_from_a_shallow_clone_is_taken(place: Place) -> None:
+    git.commit_files(SLUG, git.MAIN, {"README.md": b"newer\n"}, None, "Newer", git.main_sha(SLUG))
+    place.clone("bob")
+    address = Clone(place.folder / "bob", "", "").get("remote", "get-url", "origin").replace("bob:", "alice:")
+    address = address.replace(place.token("bob"), place.token("alice"))
+    clone = Clone(place.folder / "shallow", "alice", "")
+    Clone(place.folder, "", "").get("clone", "-q", "--depth", "1", address, str(clone.folder))
+    clone.get("config", "user.name", "alice")
+    clone.get("config", "user.email", "alice@example.org")
+    clone.commit({OWN: b"int y;\n"})
+    said = clone.push("HEAD:alice/fast")
+    assert said.code == 0, said.text
