@@ -2,9 +2,9 @@
 
 Not in charge of the compile commands (`tasks.languages`), nor of whether the artefact works (`check.py`).
 
-C and C++: the compiler runs in the sandbox, and one file comes out, by a name from our list, as bytes. Python:
-the sources are the artefact; they are byte-compiled in the sandbox so that a syntax error is found here. The
-build sees neither cases nor seeds.
+C and C++: the compiler runs in the sandbox, and one file comes out, by a name from our list, as bytes.
+Python: the sources are the artefact; they are byte-compiled in the sandbox so that a syntax error is found
+here. The build sees neither cases nor seeds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ LEAST_MEMORY_MB = 1024  # a compiler needs this for template-heavy code, whateve
 PROCESSES = 64
 SOURCES = "/src"
 # Names that would hide what the guest itself imports, or that Python runs at start.
-RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {"numpy", "sitecustomize", "usercustomize", "abi", "records"}
+RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {
+    "numpy",
+    "sitecustomize",
+    "usercustomize",
+    "abi",
+    "records",
+}
 
 
 @dataclass(frozen=True)
@@ -195,4 +201,3 @@ def _compiler_state(language: Language) -> str:
     command = language.build_command("/out", SOURCES)
     program = shutil.which(command[0]) if command else python_executable()
     return str(Path(program).resolve().stat().st_mtime_ns) if program else "none"
-

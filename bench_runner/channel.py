@@ -1,27 +1,30 @@
 """Call a guest's function with our buffers and by our clock: the parent's side of the shared memory.
 
-Not in charge of starting guests (`guests.py`), of what inputs hold (`pool.py`), of comparing outputs (`check.py`).
+Not in charge of starting guests (`guests.py`), of what inputs hold (`pool.py`), of comparing outputs
+(`check.py`).
 
-Theory of operation. Everything that decides a verdict stays on this side: answers, seeds, comparison, clock. The
-guest sees two arenas (inputs, which it cannot write, and outputs), a request page it cannot write, and a reply
-page. All it ever does is one *turn* after another: load, bind the arguments of a case to addresses, call once.
-Between turns it is frozen. A case is bound to SLOTS placements at once, each at addresses of its own, so that the
-timed turn finds its arguments ready. A call goes:
+Theory of operation. Everything that decides a verdict stays on this side: answers, seeds, comparison, clock.
+The guest sees two arenas (inputs, which it cannot write, and outputs), a request page it cannot write, and a
+reply page. All it ever does is one *turn* after another: load, bind the arguments of a case to addresses,
+call once. Between turns it is frozen. A case is bound to SLOTS placements at once, each at addresses of its
+own, so that the timed turn finds its arguments ready. A call goes:
 
-    1. While the guest is frozen, a slot is drawn, the inputs are written there, the outputs there are poisoned.
-    2. Clock. The turn's number is written. Thaw. The guest calls the function once and answers. Clock. Freeze.
-    3. The reply page must hold exactly what an honest guest leaves there. The outputs are now read where they
-       lie, while the guest stays frozen.
+    1. While the guest is frozen, a slot is drawn, the inputs are written there, the outputs there are
+       poisoned.
+    2. Clock. The turn's number is written. Thaw. The guest calls the function once and answers. Clock.
+       Freeze.
+    3. The answer, and the whole reply page after the freeze, must be exactly what an honest guest leaves
+       there. The outputs are now read where they lie, while the guest stays frozen.
 
-The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when the answer
-is seen, and whatever has not been written by then is still poison: an answer without work is a wrong answer. A
-guest that forges its own answer therefore gains nothing; one that writes anything else breaks the protocol, which
-ends its attempt. Poison is a NaN whose payload changes with every call, so that "never written" can be told from a
-NaN that was computed.
+The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when the
+answer is seen, and whatever has not been written by then is still poison: an answer without work is a wrong
+answer. A guest that forges its own answer therefore gains nothing; one that writes anything else breaks the
+protocol, which ends its attempt. Poison is a NaN whose payload changes with every call, so that "never
+written" can be told from a NaN that was computed.
 
-Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because being woken up costs more than a
-short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked at for
-signs of its death only now and then, because that look takes longer than an empty call.
+Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because being woken up costs more than
+a short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked
+at for signs of its death only now and then, because that look takes longer than an empty call.
 
 Stores of one thread are seen in order on x86-64; elsewhere the freeze orders them, as a signal does.
 """
@@ -131,10 +134,10 @@ class Channel:
         """
         self._guest, self._word = guest, 0
         self.where = "while loading"
-        self._wait(STARTED_SECONDS, _not_started())
+        word = self._wait(STARTED_SECONDS, _not_started())
         guest.freeze()
-        if self._reply[r.STATE] != r.reply(0, r.DONE):
-            fault("guest_failed", detail=f"its first word was {self._reply[r.STATE]:#x}")
+        if word != r.reply(0, r.DONE):
+            fault("guest_failed", detail=f"its first word was {word:#x}")
         self._word = r.reply(0, r.DONE)
         self._take_turn(r.LOAD, seconds, Failed("load_time_limit", seconds=seconds))
 
@@ -175,7 +178,8 @@ class Channel:
         return self._take_turn(r.EMPTY, STARTED_SECONDS, _stuck(self.where))
 
     def leave(self) -> None:
-        """Ask the guest to leave in good order, so that what it has buffered for stdout is seen. Never waits."""
+        """Ask the guest to leave in good order, so that what it has buffered for stdout is seen. Never
+        waits."""
         if self._guest is not None:
             self._request[r.KIND] = r.LEAVE
             self._request[r.TURN] = self._turn + 1
@@ -199,13 +203,14 @@ class Channel:
         begin = time.perf_counter_ns()
         request[r.TURN] = turn
         thaw()
-        self._wait(seconds, late)
+        word = self._wait(seconds, late)
         end = time.perf_counter_ns()
         self._guest.freeze()
-        word = self._reply[r.STATE]
         if word in (r.reply(turn, r.RAISED), r.reply(turn, r.NO_ENTRY)):
             raise of_answer(word & 0xFF, kind, self.where, self._facts)
-        self._word = r.reply(turn, r.DONE)
+        if word != r.reply(turn, r.DONE):
+            raise Failed("broken_protocol", where=self.where)
+        self._word = word
         self._expect_untouched()
         return (end - begin) * 1e-9
 
@@ -241,19 +246,19 @@ class Channel:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
         return np.asarray(_bits(output) == _poison_bits(output, self._payload))
 
-    def _wait(self, seconds: float, late: Exception) -> None:
-        """Until the reply word changes. Nothing in the inner loop but the look itself."""
+    def _wait(self, seconds: float, late: Exception) -> int:
+        """The reply word as soon as it changes. Nothing in the inner loop but the look itself."""
         reply, before = self._reply, self._word
         start = time.perf_counter()
         look = start + LOOK_SECONDS
         while True:
             for _ in range(SPINS):
-                if reply[r.STATE] != before:
-                    return
+                if (word := reply[r.STATE]) != before:
+                    return word
             now = time.perf_counter()
             if now > look or now > start + seconds:
                 if self._answered_or_alive():
-                    return
+                    return reply[r.STATE]
                 if now > start + seconds:
                     raise late
                 look = time.perf_counter() + (FLOOD_SECONDS if self._floods() else LOOK_SECONDS)

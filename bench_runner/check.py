@@ -21,8 +21,8 @@ from bench_runner.progress import Progress
 from tasks.compare import Expectation
 from tasks.spec import Case
 
-# Calls a case, each with an input of its own: a replayed answer is wrong the second time. The second call is at
-# the addresses of the first, the third elsewhere.
+# Calls a case, each with an input of its own: a replayed answer is wrong the second time. The second call is
+# at the addresses of the first, the third elsewhere.
 TIMES = 3
 
 
@@ -123,22 +123,20 @@ def _not_run(case: Case) -> CaseResult:
 
 
 def _wrong(channel: Channel, case: Case, name: str, expected: Expectation, output: Array) -> WrongAnswer:
-    found = expected.explain(output)
+    detail = {"tensor": name, **expected.explain(output)}
     untouched = channel.unwritten(output)
     if untouched.any():
         at = np.unravel_index(int(np.argmax(untouched)), untouched.shape)
-        index = [int(i) for i in at]
-        missing = int(np.count_nonzero(untouched))
-        detail = {
-            "reason": "unwritten", "tensor": name, "index": index, "expected": _plain(float(expected.oracle[at])),
-            "got": "unwritten", "wrong": missing, "of": found["of"],
-        }  # fmt: skip
+        detail |= {
+            "reason": "unwritten",
+            "index": [int(i) for i in at],
+            "expected": _plain(float(expected.oracle[at])),
+            "got": "unwritten",
+            "wrong": int(np.count_nonzero(untouched)),
+        }
     else:
-        reason = "wrong_value" if isinstance(found["got"], float) else "not_finite"
-        detail = {"reason": reason, "tensor": name, **found}
+        detail["reason"] = "wrong_value" if isinstance(detail["got"], float) else "not_finite"
     words = {key: detail[key] for key in ("tensor", "index", "expected", "got", "wrong")}
-    if detail["reason"] == "unwritten":
-        del words["got"]
     return WrongAnswer(detail["reason"], detail, case=case.id, elements=detail["of"], **words)
 
 

@@ -1,12 +1,13 @@
 """Judge one job: build → check → time, each in fresh sandboxes, and say what came out.
 
-Not in charge of claiming, heartbeats or sending (`worker`), nor of any step's own work (`build.py`, `check.py`,
-`timing.py`).
+Not in charge of claiming, heartbeats or sending (`worker`), nor of any step's own work (`build.py`,
+`check.py`, `timing.py`).
 
-Theory of operation. `judge` returns a Result whatever the contribution does, and raises only when our side failed
-(InfrastructureFault) or nobody wants the result any more (Cancelled). A step ends early by `Failed`, which carries
-a reason; this is the one place where it becomes an outcome. Between the steps only the artefact's bytes are
-carried over. While the compiler runs, a thread makes the inputs of the timing; it has ended before timing starts.
+Theory of operation. `judge` returns a Result whatever the contribution does, and raises only when our side
+failed (InfrastructureFault) or nobody wants the result any more (Cancelled). A step ends early by `Failed`,
+which carries a reason; this is the one place where it becomes an outcome. Between the steps only the
+artefact's bytes are carried over. While the compiler runs, a thread makes the inputs of the timing; it has
+ended before timing starts.
 """
 
 from __future__ import annotations
@@ -155,7 +156,11 @@ class _Job:
         self.log = joined if len(joined) <= limit else joined[:limit] + "\n(cut)"
 
     def _environment(self) -> dict[str, Any]:
-        found = {**self.machine.environment, **conditions(), "measuring_cpus": list(measuring_cpus()[0] or ())}
+        found = {
+            **self.machine.environment,
+            **conditions(),
+            "measuring_cpus": list(measuring_cpus()[0] or ()),
+        }
         return {**found, **(self.timed.environment if self.timed else {})}
 
     def _seconds(self, total: float) -> dict[str, float]:
@@ -166,7 +171,8 @@ class _Job:
 
 
 def _expected_need(task: Task, case: Case, paces: dict[str, float]) -> int:
-    """How many inputs the timing of a case will want, by what the baseline needed last time on this worker."""
+    """How many inputs the timing of a case will want, by what the baseline needed last time on this
+    worker."""
     if case.id not in paces:
         return WARM_UPS
     return inputs_needed(calls_for(task, case, paces[case.id]))

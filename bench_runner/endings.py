@@ -1,7 +1,7 @@
 """From how a guest ended, or what it said instead of an answer, to the reason for the contributor.
 
-Not in charge of noticing it (`channel.py`, `sandbox`), nor of whose guest it was: a baseline that ends like this
-is our fault, and `guests.py` says so.
+Not in charge of noticing it (`channel.py`, `sandbox`), nor of whose guest it was: a baseline that ends like
+this is our fault, and `guests.py` says so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Our two sides, baseline and candidate: a channel each, and fresh guests on it, one after another.
 
-Not in charge of what is called when (`check.py`, `timing.py`). The same command line, mounts, limits and arena
-sizes in every phase and for both sides: nothing tells a submission which phase or which side it is.
+Not in charge of what is called when (`check.py`, `timing.py`). The same command line, mounts, limits and
+arena sizes in every phase and for both sides: nothing tells a submission which phase or which side it is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Side:
     def __init__(self, rig: Rig, artefact: Artefact, clocks: Clocks) -> None:
         task = rig.task
         self._rig, self._artefact, self._clocks = rig, artefact, clocks
-        facts = Facts(task.entry.symbol, LANGUAGES[artefact.language].entry, task.limits.memory_mb, WALL_SECONDS)
+        facts = Facts(
+            task.entry.symbol, LANGUAGES[artefact.language].entry, task.limits.memory_mb, WALL_SECONDS
+        )
         largest = {role: _largest(task, role) for role in ("input", "output")}
         self.channel = Channel(task.tensors, largest["input"], largest["output"], facts)
         self._guest: Guest | None = None

@@ -3,8 +3,8 @@
 Not in charge of what is in it (`channel.py`).
 
 A buffer is a memfd that the parent maps read-write *before* it is sealed. Sealing the size keeps a guest from
-truncating it, which would kill the parent with SIGBUS; sealing future writes makes an input read-only for every
-mapping and write that comes after the parent's own.
+truncating it, which would kill the parent with SIGBUS; sealing future writes makes an input read-only for
+every mapping and write that comes after the parent's own.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - sentences for people, a line each; the linter counts a Chinese character twice
 """What is said to people: one table from a reason's id to what happened, why, and what to do next.
 
 Not in charge of deciding which reason holds (`build.py`, `check.py`, `timing.py`, `director.py`). Imports nothing
@@ -174,12 +175,12 @@ _TABLE = (
               "请检查溢出（softmax 要先减去该行最大值）或除以零，然后重新推送。"),
     ),
     Reason(
-        "unwritten", Outcome.WRONG_ANSWER, ("case", "tensor", "index", "expected", "wrong", "elements"),
+        "unwritten", Outcome.WRONG_ANSWER, ("case", "tensor", "index", "expected", "got", "wrong", "elements"),
         Words("Case {case}: {tensor}[{index}] was never written, expected {expected}.",
-              "Outputs are filled with a marker before each call; the marker was still there when the call returned.",
+              "Outputs are filled with a marker before each call; the marker was still there in {wrong} of {elements} elements when the call returned.",
               "Write every element before the function returns: look at tails, threads not joined, early returns."),
         Words("用例 {case}：{tensor}[{index}] 从未被写入，应为 {expected}。",
-              "每次调用前输出都会填满标记值；函数返回时标记仍在原处。",
+              "每次调用前输出都会填满标记值；函数返回时，{elements} 个元素中有 {wrong} 个仍是标记值。",
               "请在函数返回前写完每个元素：检查尾部处理、未等待结束的线程和提前返回。"),
     ),
     # --- runtime_error ----------------------------------------------------------------------------------------

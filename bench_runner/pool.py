@@ -1,4 +1,5 @@
-"""Fresh inputs and what they must lead to: made by the task's own generator and oracle, here, never in a sandbox.
+"""Fresh inputs and what they must lead to: made by the task's own generator and oracle, here, never in a
+sandbox.
 
 Not in charge of the comparison rule (`tasks.compare`) nor of when an input is used (`check.py`, `timing.py`).
 
@@ -57,7 +58,9 @@ class Oracle:
         made = _run("inputs.py", self._make, dict(case.dims), rng)
         inputs = {t.name: _fitting(made, t, case, t.dtype, "inputs.py") for t in self.task.inputs}
         # The reference gets copies it may scribble on; ours go to the guest.
-        answers = _run("reference.py", self._reference, {name: array.copy() for name, array in inputs.items()})
+        answers = _run(
+            "reference.py", self._reference, {name: array.copy() for name, array in inputs.items()}
+        )
         expected = {}
         for tensor in self.task.outputs:
             oracle = _fitting(answers, tensor, case, "float64", "reference.py")
@@ -81,7 +84,8 @@ class Pool:
 
 @contextmanager
 def growing(plan: Mapping[Pool, int]) -> Iterator[Callable[[], None]]:
-    """Grow pools in a thread beside the body; what is yielded waits for the end of that, and raises its error.
+    """Grow pools in a thread beside the body; what is yielded waits for the end of that, and raises its
+    error.
 
     Leaving the body early stops the growth: no thread outlives it.
     """
@@ -127,5 +131,9 @@ def _fitting(made: dict[str, Any], tensor: Tensor, case: Case, dtype: str, file:
     array, shape = made.get(tensor.name), tensor.shape_of(case.dims)
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
         got = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        fault("task_failed", file=file, detail=f"{tensor.name} of case {case.id} is {got}, not {dtype} {list(shape)}")
+        fault(
+            "task_failed",
+            file=file,
+            detail=f"{tensor.name} of case {case.id} is {got}, not {dtype} {list(shape)}",
+        )
     return np.ascontiguousarray(array)

@@ -21,9 +21,16 @@ class Progress:
         self._seq = 0
 
     def say(
-        self, phase: Phase, text: str = "", *, case: str = "", ok: bool | None = None, done: int = 0, total: int = 0,
+        self,
+        phase: Phase,
+        text: str = "",
+        *,
+        case: str = "",
+        ok: bool | None = None,
+        done: int = 0,
+        total: int = 0,
         note: dict[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Report one event.
 
         Raises:

@@ -2,12 +2,12 @@
 
 Not in charge of taking samples (`timing.py`) nor of who ranks above whom (`hub/boards`).
 
-Theory of operation. Every process has a speed bias of its own (address layout, page placement) that more samples
-in the same process never remove. So the unit of the statistics is the *pair*: one fresh baseline process and one
-fresh candidate process, measured in turns. A pair gives one number per case, r = ln(median baseline / median
-candidate); the mean over pairs has a t-interval with (pairs - 1) degrees of freedom. A difference counts only when
-the whole interval lies beyond MARGIN: measured on the same code against itself, ten pairs gave 0 false
-differences in 121 (README, "How sure a number is").
+Theory of operation. Every process has a speed bias of its own (address layout, page placement) that more
+samples in the same process never remove. So the unit of the statistics is the *pair*: one fresh baseline
+process and one fresh candidate process, measured in turns. A pair gives one number per case, r = ln(median
+baseline / median candidate); the mean over pairs has a t-interval with (pairs - 1) degrees of freedom. A
+difference counts only when the whole interval lies beyond MARGIN: measured on the same code against itself,
+ten pairs gave 0 false differences in 121 (README, "How sure a number is").
 """
 
 from __future__ import annotations
@@ -90,9 +90,10 @@ def over_cases(by_case: Sequence[Sequence[float]]) -> list[float]:
 def may_stop(by_case: Sequence[Sequence[float]]) -> bool:
     """Whether the pairs so far settle the matter, so that the rest of the PAIRS need not be run.
 
-    Looking again and again for a reason to stop would raise the false rate of a 95 % interval. So the look uses
-    99.9 % intervals and asks for an effect far beyond MARGIN, in every case and over all cases; a submission
-    that is as fast as the baseline never stops early, and the guarantee of the full ten pairs stays as it was.
+    Looking again and again for a reason to stop would raise the false rate of a 95 % interval. So the look
+    uses 99.9 % intervals and asks for an effect far beyond MARGIN, in every case and over all cases; a
+    submission that is as fast as the baseline never stops early, and the guarantee of the full ten pairs
+    stays as it was.
     """
     pairs = len(by_case[0])
     if not pairs >= EARLIEST_STOP:

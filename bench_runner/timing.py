@@ -2,18 +2,19 @@
 
 Not in charge of a single call (`channel.py`) nor of what the samples prove (`stats.py`).
 
-Theory of operation. A job times up to PAIRS pairs. A pair is two fresh guests, started in random order. Inside a
-pair all rank cases run, in random order. Per case: WARM_UPS calls of each side, then ROUNDS rounds; in a round
-both sides, in random order, take one sample on the same inputs. A sample is the sum of `calls` single calls, each
-on an input of its own and each by its own clock, with `calls` chosen once, in the first pair, so that the slower
-side's sample is SAMPLE_SECONDS or more. While one side runs, the other is frozen.
+Theory of operation. A job times up to PAIRS pairs. A pair is two fresh guests, started in random order.
+Inside a pair all rank cases run, in random order. Per case: WARM_UPS calls of each side, then ROUNDS rounds;
+in a round both sides, in random order, take one sample on the same inputs. A sample is the sum of `calls`
+single calls, each on an input of its own and each by its own clock, with `calls` chosen once, in the first
+pair, so that the slower side's sample is SAMPLE_SECONDS or more. While one side runs, the other is frozen.
 
-Inputs come from a pool per case, made once per job from operating-system randomness. A guest meets each of them at
-most once, in an order drawn anew for its pair. That later pairs draw from the same pool helps nobody: a guest is
-a new process in a new sandbox on wiped memory, and nothing that an earlier one learnt can reach it.
+Inputs come from a pool per case, made once per job from operating-system randomness. A guest meets each of
+them at most once, in an order drawn anew for its pair. That later pairs draw from the same pool helps nobody:
+a guest is a new process in a new sandbox on wiped memory, and nothing that an earlier one learnt can reach
+it.
 
-Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, so their samples may stay
-below SAMPLE_SECONDS; the interval then says how sure the number is.
+Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, so their samples may
+stay below SAMPLE_SECONDS; the interval then says how sure the number is.
 
 A pair during which others used the machine is timed once more. When the task's `time_seconds` are spent, the
 pairs that are complete count; fewer than FEWEST_PAIRS are no measurement.

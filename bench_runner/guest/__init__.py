@@ -1,1 +1,2 @@
-"""The only code of ours that runs inside the sandbox, beside the submission. It has no authority: see channel.py."""
+"""The only code of ours that runs inside the sandbox, beside the submission. It has no authority: see
+channel.py."""

@@ -1,4 +1,5 @@
-"""Do what the parent asks, turn by turn: load a submission, bind its arguments, call it. Runs inside the sandbox.
+"""Do what the parent asks, turn by turn: load a submission, bind its arguments, call it. Runs inside the
+sandbox.
 
 Not in charge of clocks, inputs, answers or verdicts: it knows none of them. A submission may overwrite all of
 this, and gains nothing: the parent looks only at the outputs and at the reply page (`channel.py` says why).
@@ -16,8 +17,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import abi  # type: ignore[import-not-found]  # noqa: E402 - mounted beside this file
-import records as r  # type: ignore[import-not-found]  # noqa: E402
+import abi  # type: ignore[import-not-found]  # mounted beside this file
+import records as r  # type: ignore[import-not-found]
 
 del sys.path[0], sys.modules["abi"], sys.modules["records"]  # a submission may have helpers of these names
 
@@ -33,7 +34,9 @@ class Entry:
     """What the command line says."""
 
     def __init__(self, arguments: list[str]) -> None:
-        request_fd, reply_fd, in_fd, in_bytes, out_fd, out_bytes, self.nonce, self.dims = map(int, arguments[:8])
+        request_fd, reply_fd, in_fd, in_bytes, out_fd, out_bytes, self.nonce, self.dims = map(
+            int, arguments[:8]
+        )
         self.language, self.folder, self.symbol = arguments[8:11]
         self.tensors = [each.split(":") for each in arguments[11:]]  # [role, dtype]
         self.requests = _words(_map(request_fd, r.PAGE_BYTES, PROT_READ))
@@ -55,7 +58,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve(entry: Entry) -> None:
-    """Between seeing a turn and calling the function lies as little as possible: it is inside the timed window."""
+    """Between seeing a turn and calling the function lies as little as possible: it is inside the timed
+    window."""
     requests, replies = entry.requests, entry.replies
     calls: list[Callable[[], object]] = []
     function: Callable[..., object] = _nothing

@@ -1,10 +1,11 @@
-"""The two pages that parent and guest share: what each word means. Standard library only; both sides import it.
+"""The two pages that parent and guest share: what each word means. Standard library only; both sides import
+it.
 
 Not in charge of moving them (`channel.py` outside, `main.py` inside).
 
-Two pages of 64-bit words. The request page is written by the parent and mapped read-only by the guest. The reply
-page is written by the guest; the parent believes nothing in it but compares the whole page with the one content
-that is right at that moment.
+Two pages of 64-bit words. The request page is written by the parent and mapped read-only by the guest. The
+reply page is written by the guest; the parent believes nothing in it but compares the whole page with the one
+content that is right at that moment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Byte-compile Python sources and say what is wrong with them. Runs inside the build sandbox; executes none of it.
+"""Byte-compile Python sources and say what is wrong with them. Runs inside the build sandbox; executes none
+of it.
 
-Not in charge of whether they work. Arguments: a folder, then the names of the files in it. Exit status 1: a file
-does not compile, and stderr holds Python's own words.
+Not in charge of whether they work. Arguments: a folder, then the names of the files in it. Exit status 1: a
+file does not compile, and stderr holds Python's own words.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Judge the judge: labelled submissions, honest, wrong and cheating, through the real director and sandbox.
 
-A folder of `cases/` is a submission with `expect.toml`: `about`, `job` (check or rank), `outcome`, and optionally
-`reason`, `may_be_faster` (false: whatever it tries, it must not count as faster), `log_lacks`, `slow`.
-The letter and number of a folder's name are the row of the list of cheats in README.md.
+A folder of `cases/` is a submission with `expect.toml`: `about`, `job` (check or rank), `outcome`, and
+optionally `reason`, `may_be_faster` (false: whatever it tries, it must not count as faster), `log_lacks`,
+`slow`. The letter and number of a folder's name are the row of the list of cheats in README.md.
 """
 
 from __future__ import annotations
@@ -58,11 +58,15 @@ def test_a_labelled_submission_gets_the_verdict_of_its_label(
     assert not _left_behind(sandbox.slot), "something of the guest outlived its verdict"
 
 
-def test_the_first_lines_of_the_list_of_cheats_are_covered():
-    covered = {folder.name.split("-")[0] for folder in CASES}
-    wanted = "C1 C3 C4 C8 C15 R1 R3 R6 R7 R8 R9 R15 W1 W2 W3 W4 W5 W6 W7 W10 W11 P1 P3 P6 P7 P8 P12"
-    assert set(wanted.split()) <= covered
-    assert set("O3 O4 O5 O10 O11 O13 O14 O15".split()) <= covered
+WANTED = """
+    C1 C3 C4 C8 C15 R1 R3 R6 R7 R8 R9 R15 W1 W2 W3 W4 W5 W6 W7 W10 W11 P1 P3 P6 P7 P8 P12
+    O3 O4 O5 O10 O11 O13 O14 O15
+"""
+
+
+def test_the_rows_of_the_list_of_cheats_that_are_claimed_are_covered():
+    rows = {folder.name.split("-")[0] for folder in CASES}
+    assert {*WANTED.split()} <= rows
 
 
 def _left_behind(slot: int) -> list[str]:

@@ -102,7 +102,7 @@ def test_the_overall_ratio_is_the_geometric_mean_of_the_cases():
 
 
 def test_a_sample_of_no_duration_is_refused():
-    with pytest.raises(ValueError, match="above 0 s, got baseline 0.0 and candidate 1.0"):
+    with pytest.raises(ValueError, match=r"above 0 s, got baseline 0\.0 and candidate 1\.0"):
         stats.pair_log_ratio([0.0], [1.0])
 
 
