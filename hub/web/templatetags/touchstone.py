@@ -12,10 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from hub.core import clock
 from hub.web import icons, words
+
+COUNTED_IN_DAYS = timedelta(days=2)  # from here on
 
 register = template.Library()
 
@@ -37,10 +39,12 @@ def _distance(moment: datetime) -> str:
     now = clock.now()
     if abs((moment - now).total_seconds()) < 60:
         return _("just now")
+    if moment - now > COUNTED_IN_DAYS:
+        # A deadline is told in days, rounded: 7 days from a moment ago are "in 7 days", neither 6 nor a week.
+        days = round((moment - now) / timedelta(days=1))
+        return ngettext("in %(number)s day", "in %(number)s days", days) % {"number": days}
     if moment > now:
-        # Seven days from a moment ago are "in 7 days", not "in 6": half of the unit that is shown is added.
-        half = timedelta(hours=12) if moment - now > timedelta(days=2) else timedelta(minutes=30)
-        return _("in %(time)s") % {"time": timeuntil(moment + half, now, depth=1)}
+        return _("in %(time)s") % {"time": timeuntil(moment, now, depth=1)}
     return _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
 
 

@@ -1,0 +1,131 @@
+"""A small town: people with claims, pull requests, verdicts and points; and a way to look as each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from hub import flow
+from hub.accounts.actions import create_token
+from hub.accounts.models import ApiToken, User
+from hub.catalog.models import Task
+from hub.claims.actions import claim
+from hub.claims.models import Claim
+from hub.pulls.models import PullRequest
+from tests import people
+from tests.hub.story import HARDWARE, Story
+
+LANGUAGES = ("en", "zh-hans")
+PROPOSAL = "First the plain loops, then blocks that fit the cache, then the vector units, measured each time."
+
+
+@dataclass
+class Visitor:
+    """A browser of one person; None is a stranger."""
+
+    who: User | None
+    language: str = "en"
+
+    def __post_init__(self) -> None:
+        self.client = Client(headers={"accept-language": self.language})
+        if self.who is not None:
+            self.client.force_login(self.who)
+
+    def get(self, path: str, status: int = 200, **more: Any) -> str:
+        return self._text(self.client.get(path, **more), status, path)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> HttpResponse:
+        return self.client.post(path, data or {}, **more)
+
+    def send(self, path: str, data: dict[str, Any] | None = None, status: int = 200) -> str:
+        """POST and follow the redirect, as a browser does."""
+        return self._text(self.client.post(path, data or {}, follow=True), status, path)
+
+    def _text(self, answer: HttpResponse, status: int, path: str) -> str:
+        assert answer.status_code == status, f"{path}: {answer.status_code}, not {status}"
+        return answer.content.decode().replace("\xa0", " ")
+
+
+@dataclass
+class Town:
+    story: Story
+    people: people.Cast
+    merged: PullRequest  # alice's, with points
+    failing: PullRequest  # bob's
+    proposal: Claim  # bob's, on `guarded`
+    claim: Claim  # alice's, on `single`
+    guarded: Task
+    single: Task
+    token: ApiToken  # alice's
+
+    @property
+    def task(self) -> Task:
+        return self.story.task
+
+    def pages(self) -> list[str]:
+        slug = self.task.slug
+        return [
+            "/",
+            "/login/",
+            "/signup/",
+            "/tasks/",
+            "/tasks/?text=nothing-like-this",
+            f"/tasks/{slug}/",
+            f"/tasks/{self.guarded.slug}/",
+            f"/tasks/{self.single.slug}/",
+            "/boards/",
+            f"/boards/{slug}/{HARDWARE}/",
+            f"/boards/{self.single.slug}/cpu-x86/",
+            "/people/alice/",
+            "/people/bob/",
+            "/people/mei/",
+        ]
+
+
+@pytest.fixture
+def visitor() -> Callable[..., Visitor]:
+    return Visitor
+
+
+@pytest.fixture
+def town(make_story: Callable[..., Story], make_task: Callable[..., Task], cast: people.Cast) -> Town:
+    story = make_story()
+    single = make_task("row-softmax", policy="exclusive", slots=1)
+    guarded = make_task("layer-norm-gelu", policy="proposal", slots=1)
+    merged = story.approved(cast.alice, by=cast.mei)
+    flow.merge(merged, cast.max)
+    story.run_all()
+    patch_set = story.push(cast.bob, "slow")
+    story.run(story.live()[0], "wrong_answer")
+    token, _clear = create_token(cast.alice, "laptop")
+    return Town(
+        story=story,
+        people=cast,
+        merged=merged,
+        failing=patch_set.pull,
+        proposal=claim(guarded, cast.bob, PROPOSAL),
+        claim=claim(single, cast.alice),
+        guarded=guarded,
+        single=single,
+        token=token,
+    )
+
+
+@pytest.fixture
+def measured(make_story: Callable[..., Story], cast: people.Cast) -> Callable[[dict[str, float]], Story]:
+    """A board on which each of the given people has a timed entry with that ratio."""
+
+    def make(ratios: dict[str, float]) -> Story:
+        story = make_story()
+        story.worker()
+        for name, ratio in ratios.items():
+            story.push(getattr(cast, name))
+            story.run_all(ratio)
+        return story
+
+    return make

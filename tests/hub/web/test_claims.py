@@ -1,0 +1,119 @@
+"""Claiming, as people do it: on the task's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from hub.catalog.models import Task
+from hub.claims.models import Claim
+from hub.core import clock
+from tests import people
+from tests.hub.web.conftest import PROPOSAL, Visitor
+
+
+@pytest.fixture
+def single(make_task: Callable[..., Task]) -> Task:
+    return make_task("row-softmax", policy="exclusive", slots=1)
+
+
+@pytest.fixture
+def guarded(make_task: Callable[..., Task]) -> Task:
+    return make_task("row-softmax", policy="proposal", slots=1)
+
+
+def test_a_claim_shows_its_clock_and_the_next_step(single: Task, cast: people.Cast) -> None:
+    page = Visitor(cast.alice).send("/tasks/row-softmax/claim/")
+    assert "The task is yours." in page
+    assert "This task is yours" in page
+    assert "First push due" in page
+    assert "in 7 days" in page
+
+
+def test_the_second_in_line_reads_why_not(single: Task, cast: people.Cast) -> None:
+    Visitor(cast.alice).send("/tasks/row-softmax/claim/")
+    page = Visitor(cast.bob).get("/tasks/row-softmax/")
+    assert "All 1 slots are taken" in page
+    assert "Claim this task" not in page
+
+
+def test_who_is_too_late_reads_so_and_nothing_happens(single: Task, cast: people.Cast) -> None:
+    Visitor(cast.alice).send("/tasks/row-softmax/claim/")
+    assert "All 1 slots are taken" in Visitor(cast.bob).send("/tasks/row-softmax/claim/")
+    assert Claim.objects.count() == 1
+
+
+def test_a_stranger_is_asked_to_log_in_and_comes_back(single: Task) -> None:
+    assert 'href="/login/?next=/tasks/row-softmax/"' in Visitor(None).get("/tasks/row-softmax/")
+
+
+def test_a_short_proposal_is_refused_and_not_lost(guarded: Task, cast: people.Cast) -> None:
+    page = Visitor(cast.alice).send("/tasks/row-softmax/claim/", {"proposal": "Trust me."}, status=422)
+    assert "Your proposal has 9 characters; write between 40 and 8000." in page
+    assert ">Trust me.</textarea>" in page
+
+
+def test_a_proposal_waits_can_be_withdrawn_and_sent_again(guarded: Task, cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    assert "Your proposal is sent." in alice.send("/tasks/row-softmax/claim/", {"proposal": PROPOSAL})
+    assert "Your proposal waits for a mentor" in alice.get("/tasks/row-softmax/")
+    assert "Your proposal is withdrawn." in alice.send(f"/claims/{Claim.objects.get().pk}/withdraw/")
+    assert "Send the proposal" in alice.get("/tasks/row-softmax/")
+
+
+def test_a_mentor_answers_on_the_tasks_page(guarded: Task, cast: people.Cast) -> None:
+    alice, mei = Visitor(cast.alice), Visitor(cast.mei)
+    alice.send("/tasks/row-softmax/claim/", {"proposal": PROPOSAL})
+    claim = Claim.objects.get()
+    assert PROPOSAL in mei.get("/tasks/row-softmax/")
+    refused = mei.send(f"/claims/{claim.pk}/answer/", {"accept": "0", "text": ""})
+    assert "a refusal without a reason helps nobody" in refused
+    mei.send(f"/claims/{claim.pk}/answer/", {"accept": "0", "text": "Say how you measure."})
+    assert "Say how you measure." in alice.get("/tasks/row-softmax/")
+    alice.send("/tasks/row-softmax/claim/", {"proposal": PROPOSAL})
+    mei.send(f"/claims/{Claim.objects.first().pk}/answer/", {"accept": "1"})
+    assert "This task is yours" in alice.get("/tasks/row-softmax/")
+
+
+def test_the_mentor_lands_where_the_form_said_but_never_elsewhere(guarded: Task, cast: people.Cast) -> None:
+    Visitor(cast.alice).send("/tasks/row-softmax/claim/", {"proposal": PROPOSAL})
+    path = f"/claims/{Claim.objects.get().pk}/answer/"
+    data = {"accept": "1", "next": "https://elsewhere.example/"}
+    assert Visitor(cast.mei).post(path, data).headers["location"] == "/tasks/row-softmax/"
+
+
+def test_a_released_task_passes_its_note_on(single: Task, cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    alice.send("/tasks/row-softmax/claim/")
+    note = "The tail loop is right; the rest is <slow>."
+    page = alice.send(f"/claims/{Claim.objects.get().pk}/release/", {"hand_over": note})
+    assert "Thank you for making room." in page
+    assert "You gave this task up lately" in page
+    assert "the rest is &lt;slow&gt;." in Visitor(cast.bob).get("/tasks/row-softmax/")
+
+
+def test_a_claim_is_extended_once(single: Task, cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    alice.send("/tasks/row-softmax/claim/")
+    path = f"/claims/{Claim.objects.get().pk}/extend/"
+    page = alice.send(path)
+    assert "extended by 14 days" in page
+    assert "in 21 days" in page
+    assert "Extended already" in page
+    assert "can be extended once only" in alice.send(path)
+
+
+def test_an_idle_claim_says_when_it_lapses(single: Task, cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    alice.send("/tasks/row-softmax/claim/")
+    earlier = clock.now() - timedelta(days=10)
+    Claim.objects.update(pushed_at=earlier, last_activity_at=earlier)
+    page = alice.get("/tasks/row-softmax/")
+    assert "Lapses when idle" in page
+    assert "in 11 days" in page
+
+
+def test_an_unknown_claim_is_not_found(cast: people.Cast) -> None:
+    Visitor(cast.alice).send("/claims/999/release/", status=404)

@@ -1,0 +1,76 @@
+"""Every page, for everybody, in both languages: it answers, is well formed, keeps to the security policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.hub.story import HARDWARE
+from tests.hub.web.conftest import LANGUAGES, Town, Visitor
+from tests.hub.web.markup import problems
+
+EVERYBODY = (None, "alice", "bob", "mei", "max")
+OWN_PAGES = ("/settings/tokens/",)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_every_page_answers_well_formed(town: Town, name: str | None, language: str) -> None:
+    visitor = Visitor(getattr(town.people, name) if name else None, language)
+    found = {}
+    for path in town.pages() + list(OWN_PAGES if name else ()):
+        if name and path in {"/login/", "/signup/"}:
+            continue  # who is logged in is sent on
+        if wrong := problems(visitor.get(path)):
+            found[path] = wrong
+    assert found == {}
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh-hans", "zh-Hans"), ("zh-CN", "zh-Hans")])
+def test_a_page_says_its_language(db: None, language: str, tag: str) -> None:
+    assert f'<html lang="{tag}"' in Visitor(None, language).get("/")
+
+
+def test_the_language_switch_is_on_every_page_and_comes_back_to_it(town: Town) -> None:
+    visitor = Visitor(None)
+    assert "切换到中文" in visitor.get(f"/tasks/{town.task.slug}/")
+    answer = visitor.post("/i18n/setlang/", {"language": "zh-hans", "next": "/tasks/?text=softmax"})
+    assert answer.headers["location"] == "/tasks/?text=softmax"
+    assert '<html lang="zh-Hans"' in visitor.get("/tasks/")
+
+
+def test_the_theme_is_in_the_first_byte_of_the_page(db: None) -> None:
+    visitor = Visitor(None)
+    assert "data-theme=" not in visitor.get("/")
+    visitor.post("/settings/theme/", {"theme": "dark", "next": "/tasks/"})
+    assert 'data-theme="dark"' in visitor.get("/")
+    visitor.post("/settings/theme/", {"theme": "no such theme"})
+    assert "data-theme=" not in visitor.get("/")
+
+
+def test_nothing_inline_may_run(town: Town) -> None:
+    for path in town.pages():
+        policy = Visitor(None).client.get(path).headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "script-src 'self';" in policy
+
+
+def test_only_a_page_with_a_plot_lets_styles_be_inline(town: Town) -> None:
+    plot = f"/boards/{town.task.slug}/{HARDWARE}/"
+    for path in town.pages():
+        policy = Visitor(None).client.get(path).headers["content-security-policy"]
+        assert ("'unsafe-inline'" in policy) == (path.startswith("/boards/") and path != "/boards/"), path
+    assert 'id="board-figure"' in Visitor(None).get(plot)
+
+
+def test_every_page_loads_from_this_site_alone(town: Town) -> None:
+    for path in town.pages():
+        page = Visitor(None).get(path)
+        for loads in ('src="http', 'href="http', 'src="//', 'href="//'):
+            assert loads not in page, f"{path} has {loads}"
+
+
+@pytest.mark.parametrize("path", ["/logout/", "/settings/theme/", "/settings/tokens/create/"])
+def test_what_writes_does_not_answer_get(town: Town, visitor: Callable[..., Visitor], path: str) -> None:
+    visitor(town.people.alice).get(path, status=405)

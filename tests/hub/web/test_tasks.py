@@ -1,0 +1,118 @@
+"""The list of tasks and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hub.catalog.actions import retire
+from hub.catalog.models import Task
+from tests import people
+from tests.hub.web.conftest import LANGUAGES, Visitor
+
+SLUGS = ("vector-add", "row-softmax", "layer-norm-gelu")
+
+
+@pytest.fixture
+def tasks(make_task: Callable[..., Task]) -> list[Task]:
+    return [make_task(slug) for slug in SLUGS]
+
+
+def listed(page: str) -> set[str]:
+    return {slug for slug in SLUGS if f'href="/tasks/{slug}/"' in page}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", set(SLUGS)),
+        ("text=softmax", {"row-softmax"}),
+        ("text=向量加法", {"vector-add"}),
+        ("text=SOFTMAX+row", {"row-softmax"}),
+        ("language=cpp", {"row-softmax", "layer-norm-gelu"}),
+        ("level=1", {"vector-add"}),
+        ("level=1&language=cpp", set()),
+        ("level=one", set()),
+        ("kind=no-such-kind", set()),
+        ("page=99", set(SLUGS)),
+    ],
+)
+def test_the_list_shows_what_fits(tasks: list[Task], query: str, found: set[str]) -> None:
+    assert listed(Visitor(None).get(f"/tasks/?{query}")) == found
+
+
+def test_a_filter_without_result_says_what_to_do(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/?text=zzz")
+    assert "No task fits" in page
+    assert "Show all tasks" in page
+
+
+def test_an_empty_hub_says_how_to_add_a_task(db: None) -> None:
+    assert "A task is a folder under tasks/." in Visitor(None).get("/tasks/")
+
+
+def test_htmx_gets_the_results_alone(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/?text=softmax", headers={"hx-request": "true"})
+    assert listed(page) == {"row-softmax"}
+    assert "<html" not in page
+
+
+def test_a_chosen_filter_stays_chosen(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/?language=cpp&text=row")
+    assert '<input type="radio" name="language" value="cpp" checked>' in page
+    assert 'value="row"' in page
+
+
+def test_ones_own_claims_are_marked(tasks: list[Task], cast: people.Cast) -> None:
+    visitor = Visitor(cast.alice)
+    assert ">yours</span>" not in visitor.get("/tasks/")
+    visitor.send("/tasks/vector-add/claim/")
+    assert ">yours</span>" in visitor.get("/tasks/")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_statement_comes_in_the_readers_language_with_maths_as_mathml(
+    tasks: list[Task], language: str
+) -> None:
+    page = Visitor(None, language).get("/tasks/vector-add/")
+    assert "<math" in page
+    assert ("单精度" in page) == (language == "zh-hans")
+
+
+def test_the_commands_carry_the_readers_name(tasks: list[Task], cast: people.Cast) -> None:
+    page = Visitor(cast.bob).get("/tasks/row-softmax/")
+    assert "git clone http://127.0.0.1:8000/git/row-softmax.git\ncd row-softmax" in page
+    assert "cp starter/c/* solutions/bob/" in page
+    assert "git push origin HEAD:bob/first-try" in page
+
+
+def test_a_stranger_sees_where_the_name_goes(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/row-softmax/")
+    assert "git push origin HEAD:&lt;username&gt;/first-try" in page
+    assert "Put your own username in place of &lt;username&gt;." in page
+    assert "<code>solutions/&lt;username&gt;/</code>" in page
+
+
+def test_the_rules_are_all_there(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/vector-add/")
+    for said in (
+        "<code>from-memory</code>",
+        "1000003",
+        "512 MiB",
+        "20 files, 256 KiB in all",
+        "rtol",
+        "0.50×",
+    ):
+        assert said in page, said
+
+
+def test_a_retired_task_is_off_the_list_but_its_page_stays(tasks: list[Task], cast: people.Cast) -> None:
+    retire(tasks[0])
+    assert "vector-add" not in listed(Visitor(None).get("/tasks/"))
+    assert "This task is retired." in Visitor(cast.alice).get("/tasks/vector-add/")
+    assert "Log in to claim it" not in Visitor(None).get("/tasks/vector-add/")
+
+
+def test_an_unknown_task_is_not_found(db: None) -> None:
+    assert "Nothing here" in Visitor(None).get("/tasks/no-such-task/", status=404)
