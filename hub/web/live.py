@@ -171,21 +171,25 @@ FRAMES = Frames()
 
 
 async def _in_pool(pull_id: int, language: str, last: Frame | None) -> Frame | None:
-    return await sync_to_async(draw, thread_sensitive=False, executor=POOL)(pull_id, language, last)
+    def drawn() -> Frame | None:
+        try:
+            return draw(pull_id, language, last)
+        finally:
+            close_old_connections()  # no request ends here, so nobody else would
+
+    return await sync_to_async(drawn, thread_sensitive=False, executor=POOL)()
 
 
 def draw(pull_id: int, language: str, last: Frame | None = None) -> Frame | None:
     """The frame as of now, or `last` itself if nothing has changed; None if there is no such pull request."""
-    try:
-        beat = pulse(pull_id)
-        if beat is None or (last is not None and last.pulse.id == beat.id):
-            return last if beat is not None else None
-        with translation.override(language):
-            pull = PullRequest.objects.select_related("task", "author").get(pk=pull_id)
-            html = render_to_string("pulls/_run.html", {"runs": live_runs(current_patch_set(pull))})
-            return Frame(beat, html, str(whose_turn(pull).sentence))
-    finally:
-        close_old_connections()
+    beat = pulse(pull_id)
+    if beat is None or (last is not None and last.pulse.id == beat.id):
+        return last if beat is not None else None
+    with translation.override(language):
+        pull = PullRequest.objects.select_related("task", "author").get(pk=pull_id)
+        current = current_patch_set(pull)
+        html = render_to_string("pulls/_run.html", {"runs": live_runs(current) if current else []})
+        return Frame(beat, html, str(whose_turn(pull).sentence))
 
 
 def pulse(pull_id: int) -> Pulse | None:

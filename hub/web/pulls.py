@@ -83,7 +83,9 @@ def by_branch(request: HttpRequest, slug: str, username: str, topic: str) -> Htt
     if pull is not None:
         return HttpResponseRedirect(reverse("web:pull", args=[pull.pk]))
     shown = {"task": task, "author": author, "topic": plain_line(topic)}
-    return render(request, "pulls/soon.html", shown, status=404, headers={"Refresh": "2"})
+    answer = render(request, "pulls/soon.html", shown, status=404)
+    answer.headers["Refresh"] = "2"
+    return answer
 
 
 @require_safe
