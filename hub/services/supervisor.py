@@ -69,7 +69,7 @@ class _Child:
     ends: int = 0
     log_read: int = 0  # bytes of the log already looked at
     given_up_telling: bool = False  # it ends again and again: said often enough
-    repeated: str = ""  # the last line of it that went to the terminal
+    repeated: set[str] = field(default_factory=set)  # lines of it that went to the terminal
 
 
 @dataclass

@@ -91,7 +91,7 @@ def test_a_killed_program_is_named_with_its_signal(supervisor, terminal, tmp_pat
 
 def test_what_ends_for_ever_is_not_told_for_ever(supervisor, terminal, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.1)
-    supervisor.start(python(tmp_path, "print('ERROR as ever'); raise SystemExit(1)"))
+    supervisor.start(python(tmp_path, "print('ERROR as ever'); print('ERROR too'); raise SystemExit(1)"))
     watch(supervisor, lambda: supervisor.ends("guest") >= 5)
     assert len([line for line in terminal.lines if "guest ended" in line]) == 2
     assert "and every time it ends" in terminal.lines[-1]
