@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 Judge = Callable[[JobSpec, Revision, Sandbox, Machine, Report, Callable[[], bool]], Result]
 
+PATIENCE_SECONDS = 20.0  # to deliver; then the spool keeps it
+STOPPED_PATIENCE_SECONDS = 3.0  # of a worker that was told to stop
+
 
 class WorkerStopped(InfrastructureFault):
     """Raised into a running attempt by SIGTERM."""
@@ -110,8 +113,9 @@ class Attempts:
 
     def _deliver(self, spec: JobSpec, kind: str, body: dict[str, object]) -> None:
         path = f"/api/worker/attempts/{spec.attempt}/{kind}"
+        patience = STOPPED_PATIENCE_SECONDS if self._stop.asked else PATIENCE_SECONDS
         try:
-            self._client.deliver(path, spec.token, body, patience=3.0 if self._stop.asked else 20.0)
+            self._client.deliver(path, spec.token, body, patience=patience)
         except AttemptLost as lost:
             log.info("attempt %s: too late: %s", spec.attempt, lost)
         except HubUnreachable as error:

@@ -199,6 +199,9 @@ class Backend:
         try:
             return self._create_v2(name, limits) if self.name == "v2" else self._create_v1(name, limits)
         except OSError as error:
+            for folder in self.folders.values():  # what was made before the one that failed
+                with contextlib.suppress(OSError):
+                    (folder / name).rmdir()
             cure = "run `python -m bench_runner doctor`"
             raise SandboxUnavailable(f"control group {name}: {error}: {cure}") from error
 

@@ -1,0 +1,114 @@
+"""Hello every ten seconds, whatever else happens; waiting jobs become wake-ups, a deaf worker starts anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench_runner.client import HubClient
+from bench_runner.contract import Hello
+from bench_runner.presence import DEAF_AFTER, WAKE_AT_ONCE, Presence
+from bench_runner.spool import Spool
+from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
+
+
+class Queue:
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+        self.away = self.occupied = False
+        self.count = 0
+
+    def wake(self, jobs: Sequence[str]) -> bool:
+        if not self.away:
+            self.woken += jobs
+        return not self.away
+
+    def busy(self) -> bool:
+        return self.occupied
+
+    def received(self) -> int:
+        return self.count
+
+
+@pytest.fixture
+def hub() -> Iterator[HubDouble]:
+    with serving() as double:
+        yield double
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def restarts() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def presence(hub: HubDouble, queue: Queue, restarts: list[str], tmp_path: Path) -> Presence:
+    hello = Hello("w", "cpu-x86", {}, sandboxed=True)
+    return Presence(HubClient(hub.url, TOKEN), hello, Spool(tmp_path), queue, lambda: restarts.append("now"))
+
+
+def test_the_thread_says_hello_at_once_and_ends_when_told(hub: HubDouble, presence: Presence) -> None:
+    presence.start()
+    wait_for(lambda: hub.hellos)
+    presence.stop()
+
+
+def test_waiting_jobs_wake_an_idle_worker(hub: HubDouble, presence: Presence, queue: Queue) -> None:
+    hub.waiting = [f"j{number}" for number in range(20)]
+    presence.say_hello()
+    assert queue.woken == hub.waiting[:WAKE_AT_ONCE]
+
+
+def test_a_busy_worker_says_hello_and_wakes_nobody(hub: HubDouble, presence: Presence, queue: Queue) -> None:
+    hub.waiting, queue.occupied = ["j"], True
+    presence.say_hello()
+    assert len(hub.hellos) == 1
+    assert queue.woken == []
+
+
+def test_the_spool_is_emptied_when_the_hub_is_back(
+    hub: HubDouble, presence: Presence, tmp_path: Path
+) -> None:
+    Spool(tmp_path).put("/api/worker/attempts/a/fault", "t", {"what": "late news"})
+    hub.broken = 1
+    presence.say_hello()
+    assert hub.faults == []
+    presence.say_hello()
+    assert hub.faults == ["late news"]
+
+
+def test_a_worker_that_hears_none_of_its_wake_ups_starts_anew(
+    hub: HubDouble, presence: Presence, queue: Queue, restarts: list[str]
+) -> None:
+    hub.waiting = ["j"]
+    for _ in range(DEAF_AFTER):
+        presence.say_hello()
+    assert restarts == []
+    presence.say_hello()
+    assert restarts == ["now"]
+
+
+@pytest.mark.parametrize("reason", ["hears", "busy", "broker away"])
+def test_a_worker_that_hears_works_or_has_no_broker_is_not_deaf(
+    hub: HubDouble, presence: Presence, queue: Queue, restarts: list[str], reason: str
+) -> None:
+    hub.waiting = ["j"]
+    queue.occupied, queue.away = reason == "busy", reason == "broker away"
+    for _ in range(3 * DEAF_AFTER):
+        queue.count += reason == "hears"
+        presence.say_hello()
+    assert restarts == []
+
+
+def test_a_refused_token_does_not_stop_the_worker(hub: HubDouble, presence: Presence) -> None:
+    hub.refuse["hello"] = 401
+    presence.say_hello()
+    presence.say_hello()
+    assert len(hub.requests) == 2
