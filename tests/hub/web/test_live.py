@@ -17,12 +17,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bench_runner.contract import JobSpec, Phase
+from hub import flow
 from hub.bench import actions as bench
 from hub.pulls import actions as pulls
 from hub.pulls.models import PatchSet
 from hub.web import live
 from tests import people
-from tests.hub.story import Story, attempt_id, event
+from tests.hub.story import Story, attempt_id, event, result
 
 WAIT_SECONDS = 10
 
@@ -122,9 +123,6 @@ def test_a_verdict_makes_the_page_be_fetched_again(
     with viewing(live_site, patch_set.pull_id, Accept_Language="zh-hans") as viewer:
         events = viewer.events()
         next(events)
-        from hub import flow
-        from tests.hub.story import result
-
         flow.result_arrived(attempt_id(spec), spec.token, result("wrong_answer", reason="wrong_value"))
         changed = next(events)
         assert "看判定" in changed.data["sentence"]
@@ -217,9 +215,7 @@ def test_too_many_viewers_are_asked_to_look_by_hand(
 def test_a_pulse_is_a_few_queries_and_draws_only_what_changed(story: Story, cast: people.Cast) -> None:
     story.worker()
     pull = story.push(cast.alice).pull
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         first = live.pulse(pull.pk)
     assert len(queries) <= 5
     assert live.pulse(pull.pk) == first
