@@ -33,6 +33,7 @@ PROVEN_SECONDS = 60.0  # having lived so long, its next end is a new story
 POLL_SECONDS = 0.25
 LOG_KEEP_BYTES = 10 * 1024 * 1024  # a longer log is moved aside
 LINE_CHARACTERS = 1000  # of a repeated line
+LINES_REMEMBERED = 200  # so many are not said twice
 LOG_READ_BYTES = 64 * 1024  # of one log per look; a flood is skipped over, the file has it all
 TELLING = re.compile(
     r"\b(ERROR|CRITICAL|FATAL)\b|^Traceback |^[\w.]*(Error|Exception|Warning): |FATAL CONFIG"
@@ -171,10 +172,11 @@ class Supervisor:
         whole = text[: text.rfind(b"\n") + 1]
         child.log_read = max(child.log_read, size - LOG_READ_BYTES) + len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            if (
-                TELLING.search(line) and line != child.repeated
-            ):  # one that cannot start says the same each time
-                child.repeated = line
+            # One that cannot start says the same each time; lines with a time in them are always new.
+            if TELLING.search(line) and line not in child.repeated:
+                if len(child.repeated) >= LINES_REMEMBERED:
+                    child.repeated.clear()
+                child.repeated.add(line)
                 self.say(f"{child.program.name} | {line[:LINE_CHARACTERS]}")
 
 
