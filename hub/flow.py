@@ -22,6 +22,7 @@ signals. What holds everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from hub.core.guard import each, guarded
 from hub.core.refs import branch_of
 from hub.pulls import actions as pulls
 from hub.pulls import queries as pull_facts
+from hub.pulls.actions import LineComment
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.repos import git
 from hub.repos.actions import note_pushes, open_repository
@@ -194,6 +196,9 @@ def attempt_failed(attempt_id: UUID, token: str, what: str) -> bool:
 def job_ended(job: Job) -> None:
     """Draw what follows from a job that ended: finished, abandoned or cancelled."""
     passed = job.state == Job.State.FINISHED and job.verdict.outcome == Outcome.PASSED
+    pull = job.patch_set.pull
+    if job.kind == JobKind.CHECK:
+        claims.note_activity(pull.task, pull.author)  # it is the contributor's turn from now on, not before
     if job.kind == JobKind.CHECK and passed:
         judge(job.patch_set)
     elif job.kind == JobKind.RANK and passed:
@@ -210,14 +215,22 @@ def confirm_first_place(verdict: Verdict) -> Job | None:
     job = verdict.job
     with transaction.atomic():
         pulls.locked(job.patch_set.pull)
-        if bench_facts.has_run(job.patch_set, JobKind.CONFIRM, job.hardware_class) or not is_new_first(
-            verdict
-        ):
+        confirmed = bench_facts.has_run(job.patch_set, JobKind.CONFIRM, job.hardware_class)
+        if confirmed or not is_new_first(verdict):
             return None
         return bench.queue_job(job.patch_set, JobKind.CONFIRM, job.hardware_class)
 
 
-# 6. Mentors review (`pulls.actions.review`). They and the author may close, reopen and run again.
+# 6. Mentors review. They and the author may close, reopen and run again.
+
+
+def review(
+    patch_set: PatchSet, reviewer: User, kind: str, body: str = "", remarks: Sequence[LineComment] = ()
+) -> Review:
+    """Say what a mentor thinks of it (see `pulls.review`); the contributor's clock runs from there."""
+    given = pulls.review(patch_set, reviewer, kind, body, remarks)
+    claims.note_activity(patch_set.pull.task, patch_set.pull.author)
+    return given
 
 
 def close(pull: PullRequest, by: User) -> None:
@@ -272,6 +285,8 @@ def merge(pull: PullRequest, by: User) -> MergeAttempt:
     patch_set = _may_merge(pull, by)
     slug, head = pull.task.slug, patch_set.head_sha
     main = git.main_sha(slug)
+    if git.merge_base(slug, main, head) is None:
+        raise NotNow(_("The branch shares no history with main: begin it again from main."))
     tried = git.test_merge(slug, main, head)
     if tried.conflicts:
         return pulls.note_conflict(patch_set, by, main_sha=main, paths=tried.conflicts)

@@ -224,6 +224,7 @@ def begin_landing(attempt: MergeAttempt) -> bool:
 def landed(attempt: MergeAttempt) -> bool:
     """`main` has moved: the pull request is merged."""
     with transaction.atomic():
+        locked(attempt.patch_set.pull)  # first, as everywhere
         if not MergeAttempt.moves.move(attempt, MergeAttempt.State.LANDED, ended_at=clock.now()):
             return False
         pull, sha = attempt.patch_set.pull, attempt.merge_sha

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from hub import flow
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
 from hub.pulls import actions
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
@@ -90,7 +91,7 @@ def review(request: HttpRequest, pull_id: int) -> HttpResponse:
     kind, body = request.POST.get("kind", ""), request.POST.get("body", "")
     back = reverse("web:pull", args=[pull.pk])
     try:
-        actions.review(patch_set, request.user, kind, body)
+        flow.review(patch_set, request.user, kind, body)
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     except (BadInput, NotNow) as refusal:

@@ -192,6 +192,11 @@ def test_one_rule_that_fails_does_not_stop_the_others(
     assert [job.patch_set for job in story.live()] == [patch_set]
 
 
+def grow_old() -> None:
+    long_ago = clock.now() - timedelta(days=60)
+    Claim.objects.update(active_since=long_ago, pushed_at=long_ago, last_activity_at=long_ago)
+
+
 @pytest.fixture
 def idle(make_story: Callable[..., Story], cast: Cast) -> tuple[Story, Claim]:
     """An exclusive claim whose last push lies long back."""
@@ -199,14 +204,14 @@ def idle(make_story: Callable[..., Story], cast: Cast) -> tuple[Story, Claim]:
     held = claim(story.task, cast.alice)
     story.worker()
     story.push(cast.alice)
-    long_ago = clock.now() - timedelta(days=60)
-    Claim.objects.update(active_since=long_ago, pushed_at=long_ago, last_activity_at=long_ago)
+    grow_old()
     return story, held
 
 
 def test_a_claim_lapses_on_the_contributors_turn(idle: tuple[Story, Claim]) -> None:
     story, held = idle
     story.run(story.live()[0], "wrong_answer")
+    grow_old()
     jobs.run_rules()
     held.refresh_from_db()
     assert held.state == "expired"
@@ -215,10 +220,21 @@ def test_a_claim_lapses_on_the_contributors_turn(idle: tuple[Story, Claim]) -> N
 def test_the_clock_of_a_claim_stands_still_while_others_are_to_move(idle: tuple[Story, Claim]) -> None:
     story, held = idle
     story.run_all()
+    grow_old()
     jobs.run_rules()
     held.refresh_from_db()
     assert held.state == "active"
     assert held.last_activity_at > clock.now() - timedelta(minutes=1)
+
+
+def test_a_review_starts_the_contributors_clock_anew(idle: tuple[Story, Claim], cast: Cast) -> None:
+    story, held = idle
+    story.run_all()
+    grow_old()
+    flow.review(PatchSet.objects.get(), cast.mei, "changes", "Sixty days later: please …")
+    jobs.run_rules()
+    held.refresh_from_db()
+    assert held.state == "active"
 
 
 def test_the_sweeper_runs_when_its_process_starts(monkeypatch: pytest.MonkeyPatch) -> None:
