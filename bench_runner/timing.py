@@ -13,8 +13,9 @@ them at most once, in an order drawn anew for its pair. That later pairs draw fr
 a guest is a new process in a new sandbox on wiped memory, and nothing that an earlier one learnt can reach
 it.
 
-Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, so their samples may
-stay below SAMPLE_SECONDS; the interval then says how sure the number is.
+Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, and what surrounds a
+call by the task's budget, so their samples may stay below SAMPLE_SECONDS; the interval then says how sure the
+number is.
 
 A pair during which others used the machine is timed once more. When the task's `time_seconds` are spent, the
 pairs that are complete count; fewer than FEWEST_PAIRS are no measurement.
@@ -49,6 +50,7 @@ ROUNDS = 5
 SAMPLE_SECONDS = 0.010
 MOST_CALLS = 500  # per sample
 POOL_BYTES = 128 * 2**20  # tensors of the inputs of one case
+BUDGET_SHARE = 0.5  # of the task's time_seconds that the plan may fill; the rest is for repeated pairs
 EMPTY_CALLS = 25
 BLAME = 2.0  # a candidate that used this many times the baseline's time is why the budget was too small
 
@@ -179,9 +181,12 @@ class Timing:
         return loud
 
     def _case(self, run: CaseRun) -> Samples:
+        self._grow(run, WARM_UPS)
+        begin = time.perf_counter()
         warm = self._warm_up(run)
         if not run.calls:
-            run.calls = calls_for(self._task, run.case, max(warm.values()))
+            both = (time.perf_counter() - begin) / WARM_UPS
+            run.calls = min(calls_for(self._task, run.case, max(warm.values())), self._affordable(both))
         items = self._fresh(run)
         samples: Samples = {name: [] for name in SIDES}
         for _ in range(ROUNDS):
@@ -194,9 +199,13 @@ class Timing:
             raise Failed("faster_than_possible", case=run.case.id, seconds=fastest, floor=run.floor)
         return samples
 
+    def _affordable(self, both: float) -> int:
+        """Calls per sample that fit the budget; `both`: seconds of a call of each side with all around it."""
+        budget = BUDGET_SHARE * self._task.limits.time_seconds
+        return max(1, int(budget / (stats.PAIRS * len(self._runs) * ROUNDS * both)))
+
     def _warm_up(self, run: CaseRun) -> dict[str, float]:
         """The first calls of both sides; gives the seconds of each side's last."""
-        self._grow(run, WARM_UPS)
         self._drawn = self._shuffled(run.pool.items)
         seconds: dict[str, float] = {}
         for name in self._shuffled(SIDES):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from bench_runner.fingerprint import Machine
 from bench_runner.sandbox import Sandbox
 from bench_runner.sandbox.slots import FIRST_UID, UIDS_A_SLOT
 from bench_runner.workspace import Revision
-from tasks.spec import load_folder, read_folder
+from tasks.spec import Task, load_folder, read_folder
 
 HERE = Path(__file__).parent
 TASK = HERE / "task" / "mirror-add"
@@ -35,10 +36,18 @@ def _parameter(folder: Path) -> Any:
     return pytest.param(folder, expected, id=folder.name, marks=marks)
 
 
-def _judge(folder: Path, job: str, sandbox: Sandbox, machine: Machine) -> Result:
+def _task(expected: dict[str, Any]) -> Task:
     task = load_folder(TASK)
+    seconds = expected.get("time_seconds", task.limits.time_seconds)
+    return replace(task, limits=replace(task.limits, time_seconds=seconds))
+
+
+def _judge(folder: Path, expected: dict[str, Any], sandbox: Sandbox, machine: Machine) -> Result:
+    task = _task(expected)
     files = {name: content for name, content in read_folder(folder).items() if name != "expect.toml"}
-    spec = JobSpec("job", "attempt", "token", JobKind(job), task.slug, task.digest, "cpu", files, 600.0)
+    spec = JobSpec(
+        "job", "attempt", "token", JobKind(expected["job"]), task.slug, task.digest, "cpu", files, 600.0
+    )
     return director.judge(spec, Revision(task, TASK), sandbox, machine, lambda event: None, lambda: False)
 
 
@@ -46,7 +55,7 @@ def _judge(folder: Path, job: str, sandbox: Sandbox, machine: Machine) -> Result
 def test_a_labelled_submission_gets_the_verdict_of_its_label(
     folder: Path, expected: dict[str, Any], sandbox: Sandbox, machine: Machine
 ):
-    result = _judge(folder, expected["job"], sandbox, machine)
+    result = _judge(folder, expected, sandbox, machine)
 
     assert result.outcome.value == expected["outcome"], (result.reason, result.reason_args, result.log)
     assert result.reason == expected.get("reason", result.reason)
