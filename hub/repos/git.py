@@ -267,7 +267,7 @@ def _environment(path: Path, config: Iterable[tuple[str, str]] = ()) -> dict[str
     ]
     settings_of_git = [*fixed, *config]
     environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
         "LC_ALL": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
