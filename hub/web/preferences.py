@@ -1,10 +1,11 @@
-"""The reader's theme, kept in a cookie so that the first byte of a page already has it."""
+"""Small things of every page: the reader's theme, in a cookie so that the first byte has it; the icon."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from hub.web.context import THEME_COOKIE, THEMES
 
@@ -17,6 +18,12 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(safe_next(request, request.POST.get("next", "/")))
     response.set_cookie(THEME_COOKIE, theme if theme in THEMES else "auto", max_age=A_YEAR, samesite="Lax")
     return response
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Pages name their icon; this is for those that do not, such as the administration's."""
+    return HttpResponseRedirect(static("img/mark.svg"))
 
 
 def safe_next(request: HttpRequest, url: str | None, default: str = "/") -> str:

@@ -21,6 +21,7 @@ from hub.web import (
 app_name = "web"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("favicon.ico", preferences.favicon, name="favicon"),
     path("login/", accounts.log_in, name="login"),
     path("logout/", accounts.log_out, name="logout"),
     path("signup/", accounts.register, name="signup"),
