@@ -36,7 +36,7 @@ class Words:
 
 
 ENGLISH = Words("en-GB", "en", "Demo mode")
-CHINESE = Words("zh-CN", "zh-hans", "演示")
+CHINESE = Words("zh-CN", "zh-Hans", "演示")
 
 
 def files_of(name: str) -> dict[str, bytes]:
@@ -100,7 +100,7 @@ def test_from_the_list_of_tasks_to_the_points(story, hub: WholeHub, tmp_path: Pa
     expect(contributor.page.locator("main")).to_contain_text("exp(x - max)", timeout=15_000)
 
     push(git, "accept-simd-exp")
-    watch_until(contributor.page, "[data-part=results] .js-plotly-plot .point")
+    watch_until(contributor.page, "[data-part=results] .js-plotly-plot .main-svg")
     the_board_shows(contributor)
     approve_from_the_desk(mentor, contributor)
     mentor.press("/merge/")
@@ -180,7 +180,7 @@ def the_board_shows(person: Person) -> None:
     page.goto(f"{person.hub.url}/boards/")
     page.locator(f'a[href^="/boards/{TASK}/"]').first.click()
     expect(page.locator(f'table.board a[href="/people/{person.username}/"]')).to_be_visible()
-    expect(page.locator(".js-plotly-plot .point").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     page.close()
 
 
