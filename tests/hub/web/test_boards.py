@@ -7,8 +7,11 @@ import re
 from collections.abc import Callable
 
 import pytest
+from plotly import graph_objects
 
 from hub.bench.models import Job, Verdict
+from hub.boards import queries
+from hub.boards.plots import figure
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import Visitor
 
@@ -94,3 +97,12 @@ def test_hardware_on_which_the_task_is_not_judged_has_no_board(make_task: Callab
     make_task()
     page = Visitor(None).get("/boards/vector-add/gpu-h100/", status=404)
     assert "The task vector-add is not judged on gpu-h100." in page
+
+
+def test_the_figure_is_one_that_plotly_knows(board: Story) -> None:
+    alice = board.task.pulls.get(author__username="alice").author
+    alice.display_name = "<b>Alice</b>"
+    alice.save(update_fields=["display_name"])
+    made = figure(queries.board(board.task, HARDWARE))
+    checked = graph_objects.Figure(made)  # raises on a property that Plotly does not have
+    assert checked.data[0].y[-1].startswith("&lt;b&gt;Alice")
