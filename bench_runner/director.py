@@ -137,7 +137,10 @@ class _Job:
         with Side(rig, baseline, self.clocks) as base, Side(rig, artefact, self.clocks) as candidate:
             sides = {"baseline": base, "candidate": candidate}
             cpus = len(rig.cpus) if rig.cpus else 1
-            timing = Timing(self.task, sides, pools, self.machine, self.progress, self.clocks, cpus)
+            timing = Timing(
+                self.task, sides, pools, self.machine, self.progress, self.clocks,
+                cpus=cpus, all_pairs=self.spec.kind is JobKind.CONFIRM,
+            )  # fmt: skip
             try:
                 self.timed = timing.run()
             finally:

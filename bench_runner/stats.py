@@ -23,8 +23,7 @@ MARGIN = math.log(1.02)  # a difference within 2 % is called "same"
 PAIRS = 10  # the plan; the false rates that the README states hold for this number
 FEWEST_PAIRS = 3  # below that there is no usable interval
 EARLIEST_STOP = 5  # pairs before which a clear result may not end the timing
-CLEAR = math.log(1.05)  # how far beyond 1 an early stop wants the effect to be …
-NARROW = math.log(1.01)  # … and how narrow the 95 % interval
+CLEAR = math.log(1.05)  # how far beyond 1 an early stop wants the effect to be
 
 # Student's t, two-sided, by degrees of freedom from 1.
 _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
@@ -100,7 +99,7 @@ def may_stop(by_case: Sequence[Sequence[float]]) -> bool:
         return False
     overall = over_cases(by_case)
     clear = all(_is_clear(estimate(each, _T999)) for each in (*by_case, overall))
-    return clear and estimate(overall).half <= NARROW
+    return clear and is_narrow(estimate(overall))
 
 
 def is_narrow(overall: Estimate) -> bool:

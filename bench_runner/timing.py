@@ -100,9 +100,19 @@ class Timing:
     """The timing phase of one job."""
 
     def __init__(
-        self, task: Task, sides: dict[str, Side], pools: list[Pool], machine: Machine, progress: Progress,
-        clocks: Clocks, cpus: int,
-    ) -> None:  # fmt: skip
+        self,
+        task: Task,
+        sides: dict[str, Side],
+        pools: list[Pool],
+        machine: Machine,
+        progress: Progress,
+        clocks: Clocks,
+        *,
+        cpus: int = 1,
+        all_pairs: bool = False,
+    ) -> None:
+        """`cpus`: how many a guest may use; `all_pairs`: never stop early."""
+        self._all_pairs = all_pairs
         self._task, self._sides, self._progress, self._clocks = task, sides, progress, clocks
         self._random = random.SystemRandom()
         self._runs = [_case_run(task, pool, machine, cpus) for pool in pools]
@@ -126,7 +136,7 @@ class Timing:
                     self._pair(number)
                 except _BudgetSpent:
                     break
-                if stats.may_stop([run.ratios for run in self._runs]) or self._next_would_be_late(number):
+                if self._settled() or self._next_would_be_late(number):
                     break
         self._need_enough_pairs()
         overall = stats.estimate(stats.over_cases([run.ratios for run in self._runs]))
@@ -243,6 +253,9 @@ class Timing:
 
     def _shuffled(self, things: Any) -> list[Any]:
         return self._random.sample(list(things), len(things))
+
+    def _settled(self) -> bool:
+        return not self._all_pairs and stats.may_stop([run.ratios for run in self._runs])
 
     def _next_would_be_late(self, done: int) -> bool:
         spent = time.perf_counter() - self._begin

@@ -104,12 +104,14 @@ def _time(
     machine: Machine | None = None,
     report: Callable[[ProgressEvent], None] = lambda event: None,
     cancelled: Callable[[], bool] = lambda: False,
+    all_pairs: bool = False,
 ) -> Timed:
     oracle = Oracle(Revision(task, FOLDER))
     pools = [Pool(oracle, case) for case in task.cases]
     sides: Any = {"baseline": baseline, "candidate": candidate}
     progress = Progress(report, cancelled)
-    return Timing(task, sides, pools, machine or _machine(), progress, Clocks(), 1).run()
+    timing = Timing(task, sides, pools, machine or _machine(), progress, Clocks(), all_pairs=all_pairs)
+    return timing.run()
 
 
 def test_the_ratio_is_baseline_over_candidate_with_an_interval_around_it(task: Task):
@@ -148,6 +150,10 @@ def test_a_clear_result_stops_after_five_pairs(task: Task):
     assert candidate.processes == stats.EARLIEST_STOP
     assert timed.environment["pairs"] == stats.EARLIEST_STOP
     assert timed.summary.stopped == "narrow"
+
+
+def test_a_confirmation_times_all_pairs_however_clear_the_result(task: Task):
+    assert _time(task, Pace(0.003), Pace(0.001), all_pairs=True).environment["pairs"] == stats.PAIRS
 
 
 def test_a_wide_interval_is_said_to_be_inconclusive(task: Task):
