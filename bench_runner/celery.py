@@ -8,7 +8,7 @@ Why each setting is what it is:
 
 * acknowledged early: losing a wake-up is harmless, while a late acknowledgement brings back, again and
   again, what kills its worker;
-* one process, no prefetch: nothing waits behind a long job while another worker is free;
+* one process, nothing fetched ahead: no message waits behind a long job while another worker is free;
 * every time derived from one JOB_TIME_LIMIT: soft < hard < lease < token < visibility;
 * JSON only, no results, no priorities, no countdowns.
 
@@ -45,8 +45,10 @@ app.conf.update(
     task_soft_time_limit=LIMITS.soft.total_seconds(),
     task_time_limit=LIMITS.hard.total_seconds(),
     worker_concurrency=1,
-    worker_prefetch_multiplier=1,
+    # Fetch nothing while a job runs. The usual way, a prefetch count of one, must be off: when Redis dies just
+    # before an acknowledgement, that message counts as fetched for ever, and the worker never hears another.
     worker_disable_prefetch=True,
+    worker_prefetch_multiplier=0,
     worker_soft_shutdown_timeout=60.0,
     worker_enable_remote_control=False,
     worker_send_task_events=False,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import math
 import random
 import ssl
 import time
@@ -120,7 +121,8 @@ class HubClient:
             self._connection = None
 
     def _post(self, path: str, body: dict[str, Any], token: str, patience: float) -> dict[str, Any]:
-        return self._ask("POST", path, json.dumps(body).encode(), token, patience)
+        text = json.dumps(_finite(body), allow_nan=False)
+        return self._ask("POST", path, text.encode(), token, patience)
 
     def _ask(self, method: str, path: str, body: bytes | None, token: str, patience: float) -> dict[str, Any]:
         until, pause = time.monotonic() + patience, FIRST_PAUSE
@@ -167,6 +169,15 @@ class HubClient:
                 self._host, self._port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
             )
         return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity, wrong answers do: they travel as words."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _answer(status: int, text: bytes, path: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class _Reading:
         if not token or not token.isascii() or not token.isprintable():
             self.mistakes.append(
                 "WORKER_TOKEN: a worker token is needed, in WORKER_TOKEN or in the file WORKER_TOKEN_FILE: "
-                "a maintainer makes one on the hub's workers page"
+                "`manage.py add_worker NAME` on the hub makes one"
             )
         return token
 

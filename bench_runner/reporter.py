@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 NEWS_SECONDS = 0.5
 QUIET_SECONDS = 5.0
+EVENTS_A_BEAT = 200
 KEPT_EVENTS = 2000  # while the hub is away; then the oldest go, the result is what counts
 
 
@@ -57,20 +58,22 @@ class Reporter:
             if self._events or time.monotonic() - last >= QUIET_SECONDS:
                 last = time.monotonic()
                 self._beat()
-        if self._events:
-            self._beat()
+        while self._events and self._beat():
+            pass
 
-    def _beat(self) -> None:
+    def _beat(self) -> bool:
+        """Post the oldest events; False when the hub is away and they wait."""
         with self._lock:
-            events = list(self._events)
+            events = self._events[:EVENTS_A_BEAT]
         try:
             if self._client.heartbeat(self._spec.attempt, self._spec.token, events):
                 self._cancelled.set()
         except HubUnreachable as error:
             log.warning("heartbeat: %s; %d events wait", error, len(events))
-            return
+            return False
         except (HubRefused, ContractError) as error:
             log.error("heartbeat refused, %d events dropped: %s", len(events), error)
         with self._lock:
             sent = {event.seq for event in events}
             self._events = [event for event in self._events if event.seq not in sent]
+        return True

@@ -67,7 +67,11 @@ def fails(error: BaseException) -> Job:
     return job
 
 
-def test_a_result_is_delivered_after_all_its_events(hub: HubDouble, judging: Callable[[Job], None]) -> None:
+def test_a_result_is_delivered_after_all_its_events(
+    hub: HubDouble, judging: Callable[[Job], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter_module, "EVENTS_A_BEAT", 2)
+
     def job(spec: JobSpec, report: Callable[[ProgressEvent], None], cancelled: Callable[[], bool]) -> Result:
         for number in range(1, 6):
             report(ProgressEvent(number, time.time(), Phase.CHECKING, f"step {number}"))

@@ -19,7 +19,7 @@ from bench_runner.celery import LIMITS, app, queue_of
         ("task_acks_late", False),
         ("task_reject_on_worker_lost", False),
         ("worker_concurrency", 1),
-        ("worker_prefetch_multiplier", 1),
+        ("worker_prefetch_multiplier", 0),
         ("worker_disable_prefetch", True),
         ("worker_enable_remote_control", False),
         ("worker_cancel_long_running_tasks_on_connection_loss", False),

@@ -8,7 +8,7 @@ import pytest
 
 from bench_runner import client as client_module
 from bench_runner.client import HubClient
-from bench_runner.contract import Hello, JobKind, Outcome, Phase, ProgressEvent, Result
+from bench_runner.contract import CaseResult, Hello, JobKind, Outcome, Phase, ProgressEvent, Result
 from bench_runner.errors import AttemptLost, HubRefused, HubUnreachable
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving
 
@@ -47,6 +47,12 @@ def test_the_five_requests_carry_the_records_and_the_right_token(hub: HubDouble,
     assert hub.faults == ["it broke"]
     assert hub.authorizations == [f"Bearer {TOKEN}"] * 3 + [f"Bearer {spec.token}"] * 3
     assert hub.connections == 1  # kept open
+
+
+def test_numbers_that_json_does_not_have_travel_as_words(hub: HubDouble, client: HubClient) -> None:
+    case = CaseResult("tiny", ok=False, detail={"got": [float("nan"), float("inf"), 1.5]})
+    client.result("a", "t", Result(Outcome.WRONG_ANSWER, "wrong_values", cases=[case]))
+    assert hub.results[0]["cases"][0]["detail"] == {"got": ["nan", "inf", 1.5]}
 
 
 def test_a_hub_that_restarts_is_asked_again(hub: HubDouble, client: HubClient) -> None:

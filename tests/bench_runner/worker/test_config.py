@@ -48,7 +48,7 @@ def test_the_name_defaults_to_the_host(tmp_path: Path) -> None:
         ({"HUB_URL": "hub:8000"}, "HUB_URL='hub:8000': an http"),
         ({"REDIS_URL": "amqp://x"}, "REDIS_URL='amqp://x': redis://host"),
         ({"REDIS_URL": "http://u:secret@x"}, "REDIS_URL='http://…@x'"),
-        ({"WORKER_TOKEN": ""}, "WORKER_TOKEN: a worker token is needed.*workers page"),
+        ({"WORKER_TOKEN": ""}, "WORKER_TOKEN: a worker token is needed.*manage.py add_worker"),
         (
             {"WORKER_TOKEN": "", "WORKER_TOKEN_FILE": "/no/such"},
             "WORKER_TOKEN_FILE='/no/such': .*No such file",

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from celery import Celery
+from redis import Redis as Client
 
 from bench_runner.celery import queue_of
 from bench_runner.contract import JobKind
@@ -53,6 +55,10 @@ class Redis:
             [embedded_redis.find_binary(), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         wait_for((self.folder / "r.sock").exists)
+
+    def waiting(self) -> int:
+        with Client(unix_socket_path=f"{self.folder}/r.sock") as client:
+            return client.llen(queue_of(hardware_class()))
 
     def stop(self) -> None:
         self.process.kill()
@@ -108,14 +114,12 @@ def test_wake_ups_are_judged_survive_redis_and_stop_with_a_fault(
     redis: Redis, hub: HubDouble, worker: subprocess.Popen[bytes]
 ) -> None:
     files = read_folder(ROOT / "vector-add")
-    wait_for(lambda: hub.hellos)
+    hub.add_job("one", "vector-add", files, {"solution.c": ADD})
+    hub.waiting = ["one"]  # its wake-up was lost; the hub tells it to whoever says hello
+    wait_for(lambda: hub.results, seconds=15)
     assert hub.hellos[0]["hardware_class"] == hardware_class()
     assert hub.hellos[0]["sandboxed"] is True
-
-    hub.add_job("one", "vector-add", files, {"solution.c": ADD})
-    wake(redis, "one")
     wake(redis, "one")  # doubled by the broker: the second claim is refused
-    wait_for(lambda: hub.results)
     assert hub.results[0]["outcome"] == "passed"
     assert {event["phase"] for event in hub.events} >= {"building", "checking", "done"}
 
@@ -126,15 +130,40 @@ def test_wake_ups_are_judged_survive_redis_and_stop_with_a_fault(
     wait_for(lambda: len(hub.results) == 2)
     assert worker.poll() is None
 
+    hub.add_job("killed", "vector-add", files, {"solution.py": ENDLESS})
+    wake(redis, "killed")
+    wait_for(lambda: "killed" in hub.claimed and len(descendants(worker.pid)) >= 4)
+    family = descendants(worker.pid)
+    os.kill(family[0], signal.SIGKILL)  # the child that judges
+    wait_for(lambda: not any(alive(pid) for pid in family), seconds=3)
+    assert worker.poll() is None
+
+    hub.events.clear()
     hub.add_job("three", "vector-add", files, {"solution.py": ENDLESS}, JobKind.CHECK)
     wake(redis, "three")
     wait_for(lambda: "three" in hub.claimed)
     wait_for(lambda: any(event["phase"] == "checking" for event in hub.events[-2:]))
+    wake(redis, "four")  # for another worker, perhaps: it stays in the queue while this one is busy
+    time.sleep(0.3)
+    assert redis.waiting() == 1
     worker.send_signal(signal.SIGTERM)
     wait_for(lambda: hub.faults, seconds=3)
     assert hub.faults == ["the worker was stopped"]
     assert worker.wait(10) == 0
     assert len(hub.results) == 2
+
+
+def descendants(pid: int) -> list[int]:
+    """Children, then theirs, by host pid."""
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [found for child in children for found in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _woken(redis: Redis, hub: HubDouble, job: str) -> bool:
