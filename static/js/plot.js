@@ -23,7 +23,7 @@ function themed(figure, width) {
   }
   if (width < 560 && layout.yaxis) {
     // On a phone the names go above their lines, so that the plot has the whole width.
-    layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", automargin: false };
+    layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", tickfont: { color: ink }, automargin: false };
     const lines = new Set(figure.data.flatMap((trace) => trace.y ?? [])).size;
     if (layout.yaxis.type !== "log" && lines) layout.yaxis.range = [-0.6, lines - 0.2];
     layout.margin = { ...layout.margin, l: 4, r: 12 };
