@@ -18,7 +18,6 @@ ESCAPE = re.compile(
     r"|\x1b[ -/]*[0-~]?"  # two-character escapes, and a lone ESC
     r"|[\x80-\x9f]"  # the same as single characters
 )
-OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])")  # a progress bar rewrites its line
 SURROGATE = re.compile("[\ud800-\udfff]")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 UNSEEN = re.compile(
@@ -33,9 +32,9 @@ def plain_line(text: object) -> str:
 
 def plain_text(text: str) -> str:
     """Text of several lines without a single character that acts on the reader's screen."""
-    text = ESCAPE.sub("", text.replace("\r\n", "\n"))
-    text = OVERWRITTEN.sub("", text).replace("\r", "\n")
-    return named(text)
+    lines = ESCAPE.sub("", text).split("\n")
+    # A carriage return goes back to the start of the line: what a progress bar wrote last is what stays.
+    return named("\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines))
 
 
 def named(text: str) -> str:

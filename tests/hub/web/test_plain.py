@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hub.web.plain import named, plain_line, plain_text, tail
@@ -38,6 +40,13 @@ def test_source_shows_its_escapes_by_name() -> None:
 def test_shown_text_can_always_be_sent() -> None:
     every = "".join(chr(code) for code in range(0x0, 0x10000))
     plain_text(every).encode()
+
+
+@pytest.mark.parametrize("hostile", ["x", "\r", "\x1b[", "\x1b]", "\x1b[0", "\u202e", "a\r"])
+def test_a_hostile_log_costs_little_time(hostile: str) -> None:
+    begin = time.process_time()
+    plain_text(hostile * 300_000)
+    assert time.process_time() - begin < 2
 
 
 def test_the_tail_says_how_much_is_missing() -> None:
