@@ -102,8 +102,9 @@ def test_the_heartbeat_of_a_cancelled_attempt_says_so(caller: Caller, spec: JobS
     assert caller.post(path, {"events": []}, spec.token) == (200, {"cancelled": True})
 
 
+# A fixed id: a test must have the same name in every xdist worker.
 @pytest.mark.parametrize("token", ["", "tsw_nobody-has-this"])
-@pytest.mark.parametrize("path", ["hello", f"jobs/{UUID(int=7)}/claim"])  # the same name in every xdist worker
+@pytest.mark.parametrize("path", ["hello", f"jobs/{UUID(int=7)}/claim"])
 def test_without_a_workers_token_nothing_is_said(caller: Caller, path: str, token: str) -> None:
     status, said = caller.post(path, hello().to_json(), token)
     assert status == 401
