@@ -198,7 +198,7 @@ class Summary(Record):
     low: float
     high: float
     speed: Speed
-    stopped: str  # "narrow": the interval was narrow enough; "budget": the time was spent
+    stopped: str  # "narrow": narrow enough; "pairs": all planned were timed; "budget": the time was spent
     floor_case: str = ""  # a case below the task's case floor, else empty
 
 

@@ -30,6 +30,7 @@ from bench_runner.timing import WARM_UPS, Timed, Timing, calls_for, inputs_neede
 from bench_runner.workspace import Revision, Workspace
 from tasks.spec import Case, Task
 
+EXCERPT = 4000  # characters
 WITHHELD = "(output of timed runs is not shown)"
 PARTS = ("timed_calls", "start_guests", "handing_over", "inputs", "checking")
 
@@ -99,9 +100,13 @@ class _Job:
         begin = time.perf_counter()
         try:
             built = build.submission(self.sandbox, self.workspace, self.task, dict(self.spec.files), place)
+        except BuildFailed as failure:
+            self.progress.say(Phase.BUILDING, text=_excerpt(failure.log), ok=False)
+            raise
         finally:
             self.steps["build"] = time.perf_counter() - begin
         self._append(built.log)
+        self.progress.say(Phase.BUILDING, text=_excerpt(built.log), ok=True)
         self.artefact_sha256 = built.artefact.sha256
         return built.artefact
 
@@ -119,7 +124,10 @@ class _Job:
         self.clocks.add("inputs", oracle.seconds)
         self.steps["check"] = time.perf_counter() - begin
         self.cases = checked.cases
-        self._append(checked.log.decode("utf-8", errors="replace"))
+        printed = checked.log.decode("utf-8", errors="replace")
+        self._append(printed)
+        if printed:
+            self.progress.say(Phase.CHECKING, text=_excerpt(printed))
         if checked.failure is not None:
             raise checked.failure
 
@@ -171,6 +179,11 @@ class _Job:
         other = total - self.steps.get("build", 0.0) - sum(parts.values())
         figures = {**self.steps, **parts, "other": max(other, 0.0), "total": total}
         return {name: round(seconds, 4) for name, seconds in figures.items()}
+
+
+def _excerpt(log: str) -> str:
+    """The beginning, for the live run; the whole bounded log comes with the result."""
+    return log if len(log) <= EXCERPT else log[:EXCERPT] + "\n…"
 
 
 def _expected_need(task: Task, case: Case, paces: dict[str, float]) -> int:

@@ -129,24 +129,30 @@ class Timing:
             InfrastructureFault: the baseline failed.
         """
         self._begin = time.perf_counter()
-        stopped = "budget"
         with _undisturbed():
-            for number in range(1, stats.PAIRS + 1):
-                try:
-                    self._pair(number)
-                except _BudgetSpent:
-                    break
-                if self._settled() or self._next_would_be_late(number):
-                    break
+            stopped = self._pairs()
         self._need_enough_pairs()
         overall = stats.estimate(stats.over_cases([run.ratios for run in self._runs]))
-        if stats.is_narrow(overall):
+        if stopped == "pairs" and stats.is_narrow(overall):
             stopped = "narrow"
         measurements = [_measurement(run) for run in self._runs]
         floor = self._task.speed.case_floor
         below = next((m.case for m in measurements if m.ratio < floor), "")
         summary = Summary(overall.ratio, overall.low, overall.high, overall.speed, stopped, below)
         return Timed(measurements, summary, self._environment())
+
+    def _pairs(self) -> str:
+        """Time pairs, and say what ended that: "narrow", "pairs" (all that were planned) or "budget"."""
+        for number in range(1, stats.PAIRS + 1):
+            try:
+                self._pair(number)
+            except _BudgetSpent:
+                return "budget"
+            if self._settled():
+                return "narrow"
+            if number < stats.PAIRS and self._next_would_be_late(number):
+                return "budget"
+        return "pairs"
 
     def paces(self) -> dict[str, float]:
         """Per case the baseline's seconds a call: what the next job of this revision plans its pools by."""

@@ -50,14 +50,14 @@ def test_a_right_submission_passes_case_by_case(judge: Judge, events: list[Progr
     assert [case.case for case in result.cases] == ["empty", "one", "odd"]
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     phases = [event.phase for event in events]
-    assert phases == [Phase.BUILDING, *[Phase.CHECKING] * 4, Phase.DONE]
+    assert phases == [Phase.BUILDING] * 2 + [Phase.CHECKING] * 4 + [Phase.DONE]
     told = [(event.case, event.ok, event.done, event.total) for event in events if event.case]
     assert told == [("empty", True, 1, 3), ("one", True, 2, 3), ("odd", True, 3, 3)]
     assert result.sandboxed
     assert len(result.artefact_sha256) == 64
 
 
-def test_a_wrong_submission_is_told_where_and_by_how_much(judge: Judge):
+def test_a_wrong_submission_is_told_where_and_by_how_much(judge: Judge, events: list[ProgressEvent]):
     result = judge(WRONG)
     assert (result.outcome, result.reason) == (Outcome.WRONG_ANSWER, "wrong_value")
     assert result.reason_args["case"] == "one"
@@ -65,6 +65,7 @@ def test_a_wrong_submission_is_told_where_and_by_how_much(judge: Judge):
     assert result.reason_args["expected"] == pytest.approx(1.5 * result.reason_args["got"])
     assert [case.ok for case in result.cases] == [True, False, False]  # the cases after it ran all the same
     assert "hello" in result.log
+    assert any(event.text.startswith("hello") for event in events)
 
 
 def test_after_a_crash_the_other_cases_are_marked_as_not_run(judge: Judge):
@@ -86,7 +87,8 @@ def test_a_build_failure_carries_the_compilers_words(judge: Judge, events: list[
     assert result.outcome is Outcome.BUILD_FAILED
     assert result.log.startswith("solution.c:1:9: error")
     assert not result.cases
-    assert events[-1].phase is Phase.DONE
+    assert [event.phase for event in events] == [Phase.BUILDING, Phase.BUILDING, Phase.DONE]
+    assert (events[1].ok, events[1].text) == (False, result.log)
 
 
 def test_all_cases_together_have_a_limit(judge: Judge, monkeypatch: pytest.MonkeyPatch):

@@ -159,7 +159,7 @@ def test_a_confirmation_times_all_pairs_however_clear_the_result(task: Task):
 def test_a_wide_interval_is_said_to_be_inconclusive(task: Task):
     timed = _time(task, Pace(0.003, 0.2), Pace(0.003, 0.2))
     assert timed.summary.speed is Speed.INCONCLUSIVE
-    assert timed.summary.stopped == "budget"
+    assert timed.summary.stopped == "pairs"
 
 
 def test_one_slow_case_is_named_although_the_mean_is_fine(task: Task, monkeypatch: pytest.MonkeyPatch):
