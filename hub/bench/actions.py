@@ -6,6 +6,8 @@ Theory of operation
 - A job lives in the database; whoever wakes for it claims it by compare-and-swap. An open attempt means that
   its job is running, and the other way round: both move in one transaction, under a lock on the job's row
   (SQLite locks the whole database at BEGIN instead), so the two never contradict each other.
+- Messages come first in, first out. So a job that is asked for while a more urgent one waits is not given
+  away: both are woken again, the more urgent one first.
 - An attempt has a token of its own. What comes with another token, or after the attempt has ended for
   whatever reason, changes nothing: a late result is booked in the audit and refused.
 - An attempt that our machines failed at (fault, silence, lease over) is followed by another one, up to
@@ -153,7 +155,7 @@ class _Claimed:
 
 
 def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
-    """Give a queued job to a worker; None if it is not to be had (somebody was first, cancelled, too early).
+    """Give a queued job to a worker; None if it is not to be had (taken, cancelled, too early, not its turn).
 
     Raises:
         Job.DoesNotExist: no such job.
@@ -296,6 +298,10 @@ def _open_attempt(job_id: UUID, worker: Worker) -> _Claimed | None:
         job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
         early = job.not_before is not None and job.not_before > now
         if early or worker.retired_at is not None or job.hardware_class != worker.hardware_class:
+            return None
+        if (first := queries.more_urgent(job)) is not None:
+            wake.wake(first)  # whose wake-up lies further back in the broker's queue, or is lost
+            wake.wake(job)
             return None
         if not Job.moves.move(job, Job.State.RUNNING, not_before=None):
             return None

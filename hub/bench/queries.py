@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -94,24 +94,24 @@ def live_job(patch_set: PatchSet) -> Job | None:
 
 
 def queue_position(job: Job) -> Position:
-    queue = Job.objects.filter(state=Job.State.QUEUED, hardware_class=job.hardware_class)
-    number, of = queue.filter(queued_at__lt=job.queued_at).count() + 1, queue.count()
-    online = workers_online(job.hardware_class)
-    where = {"number": number, "of": max(number, of), "name": job.hardware_class}
+    queue = list(in_order(Job.objects.filter(state=Job.State.QUEUED, hardware_class=job.hardware_class)))
+    number = next((place for place, other in enumerate(queue, 1) if other.pk == job.pk), 1)
+    of, online = max(number, len(queue)), workers_online(job.hardware_class)
+    where = {"number": number, "of": of, "name": job.hardware_class}
     if online:
         text = ngettext(
             "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s worker is online.",
             "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s workers are online.",
             online,
         )
-        return Position(number, max(number, of), online, text % (where | {"online": online}))
+        return Position(number, of, online, text % (where | {"online": online}))
     seen = workers().filter(hardware_class=job.hardware_class).aggregate(last=Max("last_seen_at"))["last"]
     if seen is None:
         text = _("No worker for %(name)s has reported yet; number %(number)s of %(of)s waits for one.")
     else:
         text = _("No worker for %(name)s since %(time)s; number %(number)s of %(of)s waits for one.")
         where["time"] = _shown(seen)
-    return Position(number, max(number, of), 0, text % where)
+    return Position(number, of, 0, text % where)
 
 
 def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
@@ -200,16 +200,30 @@ def passed_check(patch_set: PatchSet) -> bool:
 
 
 def waiting_jobs(worker: Worker, most: int = 20) -> list[Job]:
-    """Jobs that this worker could claim now, the longest waiting first."""
+    """Jobs that this worker could claim now, in the order of the queue."""
     if worker.retired_at is not None or not worker.hardware_class:
         return []
     return list(queued_now().filter(hardware_class=worker.hardware_class)[:most])
 
 
 def queued_now() -> QuerySet[Job]:
-    """Queued jobs whose back-off is over, the longest waiting first."""
+    """Queued jobs whose back-off is over, in the order of the queue."""
     due = Q(not_before=None) | Q(not_before__lte=clock.now())
-    return Job.objects.filter(due, state=Job.State.QUEUED).order_by("queued_at")
+    return in_order(Job.objects.filter(due, state=Job.State.QUEUED))
+
+
+def in_order(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """The order of a queue: people before the house's examples, cheap before dear, then who waits longest."""
+    house = Case(When(patch_set__pull__author__is_house=True, then=2), default=0)
+    dear = Case(When(kind__in=(JobKind.RANK, JobKind.CONFIRM), then=1), default=0)
+    return jobs.annotate(urgency=house + dear).order_by("urgency", "queued_at")
+
+
+def more_urgent(job: Job) -> Job | None:
+    """The job that goes before this one, though this one may wait longer; None if it is this one's turn."""
+    queue = queued_now().filter(hardware_class=job.hardware_class)
+    own = queue.filter(pk=job.pk).values_list("urgency", flat=True).first()
+    return None if own is None else queue.filter(urgency__lt=own).first()
 
 
 def unsettled_jobs() -> QuerySet[Job]:

@@ -24,6 +24,7 @@ from hub import flow
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job, Verdict, Worker
+from hub.bench.queries import in_order
 from hub.catalog.models import Task
 from hub.core.refs import MAIN
 from hub.pulls import actions as pulls
@@ -125,9 +126,8 @@ class Story:
 
     def run_all(self, ratio: float = 1.5) -> None:
         """Everything passes until nothing is queued."""
-        while jobs := self.live(state="queued"):
-            for job in jobs:
-                self.run(job, ratio=ratio)
+        while job := in_order(Job.objects.filter(state="queued")).first():
+            self.run(job, ratio=ratio)
 
     def approved(self, who: User, by: User, topic: str = "fast") -> PullRequest:
         """A pull request whose current patch set passed and is approved."""
