@@ -45,8 +45,8 @@ app.conf.update(
     task_soft_time_limit=LIMITS.soft.total_seconds(),
     task_time_limit=LIMITS.hard.total_seconds(),
     worker_concurrency=1,
-    # Fetch nothing while a job runs. The usual way, a prefetch count of one, must be off: when Redis dies just
-    # before an acknowledgement, that message counts as fetched for ever, and the worker never hears another.
+    # Fetch nothing while a job runs. A prefetch count of one, the usual way, must be off: if Redis dies just
+    # before an acknowledgement, that message counts as fetched for ever, and the worker hears no other.
     worker_disable_prefetch=True,
     worker_prefetch_multiplier=0,
     worker_soft_shutdown_timeout=60.0,

@@ -126,15 +126,15 @@ class Group:
     def _read(self, path: Path) -> bytes:
         return os.pread(self._fd(path), 4096, 0)
 
-    def _fd(self, path: Path) -> int:
+    def _fd(self, path: Path, mode: int = os.O_RDONLY) -> int:
+        """Kept open: opening costs more than reading."""
         fd = self._fds.get(path)
         if fd is None:
-            mode = os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY
             fd = self._fds[path] = os.open(path, mode | os.O_CLOEXEC)
         return fd
 
     def _freeze_core(self, core: Path) -> None:
-        os.pwrite(self._fd(core / "cgroup.freeze"), b"1", 0)
+        os.pwrite(self._fd(core / "cgroup.freeze", os.O_WRONLY), b"1", 0)
         events = self._fd(core / "cgroup.events")
         until = time.monotonic() + KILL_SECONDS
         looks = 0
@@ -142,7 +142,7 @@ class Group:
             looks = _look_again(looks, until)
 
     def _thaw_core(self, core: Path) -> None:
-        os.pwrite(self._fd(core / "cgroup.freeze"), b"0", 0)
+        os.pwrite(self._fd(core / "cgroup.freeze", os.O_WRONLY), b"0", 0)
 
 
 class GroupV2(Group):
@@ -170,7 +170,7 @@ class GroupV1(Group):
     def freeze(self) -> None:
         if "core" in self._paths:
             return self._freeze_core(self._paths["core"])
-        state = self._fd(self._paths["freezer"] / "freezer.state")
+        state = self._fd(self._paths["freezer"] / "freezer.state", os.O_RDWR)
         until = time.monotonic() + KILL_SECONDS
         os.pwrite(state, b"FROZEN", 0)
         looks = 0
@@ -181,7 +181,7 @@ class GroupV1(Group):
         if "core" in self._paths:
             self._thaw_core(self._paths["core"])
         else:
-            os.pwrite(self._fd(self._paths["freezer"] / "freezer.state"), b"THAWED", 0)
+            os.pwrite(self._fd(self._paths["freezer"] / "freezer.state", os.O_RDWR), b"THAWED", 0)
 
 
 @dataclass
