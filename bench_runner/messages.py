@@ -80,7 +80,7 @@ _TABLE = (
               "See the table for the ratio of each case; a board lists it when the task ranks speed."),
         Words("每次计时调用的结果都正确，并已与基线对比测量。",
               "共 {pairs} 对全新进程交替计时，每个计时输出都经过比较。",
-              "各用例的比值见下表；若任务比较速度，成绩会出现在排行榜上。"),
+              "各用例的比值见下表；若任务比较速度，成绩会出现在榜单上。"),
     ),
     # --- build_failed -----------------------------------------------------------------------------------------
     Reason(
@@ -303,7 +303,7 @@ _TABLE = (
               "A mentor looks at it before it can be ranked; write in the pull request how it works."),
         Words("用例 {case} 每次调用 {seconds} 秒；这台机器至少需要 {floor} 秒。",
               "仅搬运该用例的数据并完成运算就不止这么久，因此这个数字不能成立。",
-              "导师查看之后才能进入排名；请在拉取请求中说明它的原理。"),
+              "导师查看之后才能进入排名；请在合并请求中说明它的原理。"),
     ),
     # --- ours: infrastructure faults --------------------------------------------------------------------------
     Reason(
@@ -313,7 +313,7 @@ _TABLE = (
               "Maintainer: run `python -m tasks check` for the task and `python -m bench_runner doctor` on the worker."),
         Words("任务自带的基线失败：{detail}。",
               "没有基线就无从比较；与提交无关。",
-              "维护者请对该任务运行 `python -m tasks check`，并在工作机上运行 `python -m bench_runner doctor`。"),
+              "维护者请对该任务运行 `python -m tasks check`，并在评测机上运行 `python -m bench_runner doctor`。"),
     ),
     Reason(
         "task_failed", None, ("file", "detail"),
@@ -331,7 +331,7 @@ _TABLE = (
               "Maintainer: run `python -m bench_runner doctor` on the worker."),
         Words("沙箱内我们自己的进程没有启动：{detail}。",
               "它在加载提交的任何代码之前就失败了；与提交无关。",
-              "维护者请在工作机上运行 `python -m bench_runner doctor`。"),
+              "维护者请在评测机上运行 `python -m bench_runner doctor`。"),
     ),
     Reason(
         "budget_too_small", None, ("seconds", "pairs", "needed"),

@@ -12,7 +12,7 @@ README = """# {title_en} · {title_zh}
 
 {summary_zh}
 
-Task, rules and board · 任务、规则与排行榜: {site}/tasks/{slug}/
+Task, rules and board · 任务、规则与榜单: {site}/tasks/{slug}/
 
 ## How to contribute · 如何贡献
 
@@ -27,7 +27,7 @@ Your work lives in `solutions/YOUR-NAME/` and nowhere else; exactly one entry fi
 The push answers with the address of your pull request, where the judge can be followed live.
 
 你的代码只放在 `solutions/你的用户名/` 下，其中必须恰好有一个入口文件（{entries}）。
-推送后终端会给出拉取请求的网址，可以在那里实时查看评测。
+推送后终端会给出合并请求的网址，可以在那里实时查看评测。
 
 The folders under `solutions/` are accepted work of others: read and learn.
 `solutions/` 下是已被接受的他人作品，欢迎学习。
