@@ -84,6 +84,12 @@ class Attempts:
 
     def _judge(self, spec: JobSpec) -> Result | str | None:
         """The result, or what went wrong on our side, or None when nobody wants either."""
+        outcome = self._caught(spec)
+        if not isinstance(outcome, Result):
+            self._sandbox.clear()  # the exception may have come between any two steps of a start or an end
+        return outcome
+
+    def _caught(self, spec: JobSpec) -> Result | str | None:
         try:
             client = HubClient(self._config.hub_url, self._config.token)
             with Reporter(spec, client) as reporter, self._stop.raising():

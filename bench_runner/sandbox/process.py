@@ -40,9 +40,9 @@ READ_BYTES = 1 << 16
 READS_A_POLL = 64  # 4 MiB: a flood cannot keep poll() for ever
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(wanted: bool = True) -> None:
     """Become the parent of what our children leave behind: not every init buries the dead."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(wanted))
 
 
 class Guest:

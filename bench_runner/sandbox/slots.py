@@ -118,9 +118,17 @@ class Sandbox:
         self.folder.mkdir(mode=0o755)
         return count
 
+    def clear(self) -> None:
+        """After an attempt that was broken off at whatever point: end its guests, take back what they held."""
+        self.backend.sweep(f"{os.geteuid()}.{self.slot}-")
+        for place in self.folder.glob(f"{os.geteuid()}.{self.slot}-*"):
+            host.remove_tree(place)
+        self._free_uids = list(self.uids)
+
     def close(self) -> None:
         """Give the slot back. Guests must have been closed."""
         if self._lock >= 0:
+            adopt_orphans(False)
             host.remove_tree(self.folder)
             os.close(self._lock)
             if self._filter >= 0:
@@ -133,8 +141,12 @@ class Sandbox:
         if not self._free_uids:
             raise SandboxUnavailable(f"{UIDS_A_SLOT} guests run already: close one before the next")
         uid = self._free_uids.pop(0)
-        undo.callback(self._free_uids.append, uid)
+        undo.callback(self._give_back, uid)
         return uid
+
+    def _give_back(self, uid: int) -> None:
+        if uid not in self._free_uids:  # `clear` may have taken it back before
+            self._free_uids.append(uid)
 
     def _staged(self, mounts: Sequence[Mount], place: Path) -> list[Mount]:
         if not self.root:

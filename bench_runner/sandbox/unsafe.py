@@ -43,10 +43,12 @@ def start_unsafe(
     words = [inside.sub(f"{place}/", word) for word in program]
     values = {**GUEST_ENVIRONMENT, **environment, "TOUCHSTONE_ROOT": str(place)}
     settings = [f"{name}={inside.sub(f'{place}/', value)}" for name, value in values.items()]
-    tool = shutil.which("prlimit")
+    prlimit, taskset = shutil.which("prlimit"), shutil.which("taskset")
     log, log_in = pipe(undo)
     try:
-        limiter = [tool, *rlimits(limits)] if tool else []
+        limiter = [prlimit, *rlimits(limits)] if prlimit else []
+        if taskset and limits.cpus:
+            limiter += [taskset, "--cpu-list", ",".join(map(str, limits.cpus))]
         process = spawn([*limiter, "env", "-i", *settings, *words], log_in, pass_fds)
     finally:
         os.close(log_in)

@@ -200,6 +200,19 @@ def test_a_killed_worker_leaves_nothing_once_its_slot_is_taken_again(sandbox: Sa
         again.close()
 
 
+def test_what_a_broken_off_attempt_left_is_cleared() -> None:
+    broken = Sandbox.open(8)
+    try:
+        guests = [broken.start(["/bin/sleep", "60"], mounts=[], limits=LIMITS) for _ in broken.uids]
+        assert guests[-1].pid
+        broken.clear()
+        assert left_overs(broken) == []
+        with broken.start(["/bin/true"], mounts=[], limits=LIMITS) as guest:
+            assert guest.wait().how == "exited"
+    finally:
+        broken.close()
+
+
 def test_two_workers_never_share_a_slot(sandbox: Sandbox) -> None:
     other = Sandbox.open(sandbox.slot)
     try:

@@ -42,8 +42,20 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
         yield double
 
 
+class SandboxDouble:
+    cleared = 0
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+
 @pytest.fixture
-def judging(hub: HubDouble, tmp_path: Path) -> Callable[[Job], None]:
+def sandbox() -> SandboxDouble:
+    return SandboxDouble()
+
+
+@pytest.fixture
+def judging(hub: HubDouble, tmp_path: Path, sandbox: SandboxDouble) -> Callable[[Job], None]:
     """Run job `j` with this in the judge's place."""
     config = Config(hub.url, "redis://unused", TOKEN, "w", tmp_path)
     hub.add_job("j", "vector-add", FILES, {"solution.c": b"x"})
@@ -55,7 +67,7 @@ def judging(hub: HubDouble, tmp_path: Path) -> Callable[[Job], None]:
             assert revision.task.slug == "vector-add"
             return job(spec, report, cancelled)
 
-        Attempts(config, cast(Sandbox, None), cast(Machine, None), judge).run("j")
+        Attempts(config, cast(Sandbox, sandbox), cast(Machine, None), judge).run("j")
 
     return judging
 
@@ -94,9 +106,14 @@ def test_a_result_is_delivered_after_all_its_events(
     ids=["known", "unforeseen", "soft limit"],
 )
 def test_our_failure_is_reported_as_ours(
-    hub: HubDouble, judging: Callable[[Job], None], error: BaseException, words: str
+    hub: HubDouble,
+    judging: Callable[[Job], None],
+    sandbox: SandboxDouble,
+    error: BaseException,
+    words: str,
 ) -> None:
     judging(fails(error))
+    assert sandbox.cleared == 1  # whatever the exception left of a guest
     assert hub.results == []
     assert len(hub.faults) == 1
     assert words in hub.faults[0]
