@@ -4,7 +4,7 @@ Not in charge of judging (`director.py`), of transport (`client.py`) or of when 
 
 Theory of operation. Whatever happens after a claim ends in exactly one message to the hub: a result, or the
 fault of our machine, or nothing because the hub has ended the attempt itself. So there is one boundary,
-`_judge`, that catches everything; an exception that we did not foresee is our failure too, never the
+`_caught`, that catches everything; an exception that we did not foresee is our failure too, never the
 contributor's. A message that the hub cannot take goes into the spool. If even this process dies, the hub's
 reaper closes the silent attempt.
 """

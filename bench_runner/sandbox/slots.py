@@ -119,7 +119,7 @@ class Sandbox:
         return count
 
     def clear(self) -> None:
-        """After an attempt that was broken off at whatever point: end its guests, take back what they held."""
+        """After an attempt that was broken off at any point: end its guests, take back what they held."""
         self.backend.sweep(f"{os.geteuid()}.{self.slot}-")
         for place in self.folder.glob(f"{os.geteuid()}.{self.slot}-*"):
             host.remove_tree(place)
