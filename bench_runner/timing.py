@@ -221,14 +221,15 @@ class Timing:
         return max(1, int(budget / (stats.PAIRS * len(self._runs) * ROUNDS * both)))
 
     def _warm_up(self, run: CaseRun) -> dict[str, float]:
-        """The first calls of both sides; gives the seconds of each side's last."""
+        """The first calls of both sides; gives the seconds of each side's quickest."""
         self._drawn = self._shuffled(run.pool.items)
         seconds: dict[str, float] = {}
         for name in self._shuffled(SIDES):
             with _whose(name):
                 self._sides[name].bind(run.case)
             for item in self._drawn[:WARM_UPS]:
-                seconds[name] = self._call(name, run, item)
+                took = self._call(name, run, item)
+                seconds[name] = min(seconds.get(name, took), took)
         return seconds
 
     def _fresh(self, run: CaseRun) -> Iterator[Item]:
