@@ -2,8 +2,8 @@
 
 A folder of `cases/` is a submission with `expect.toml`: `about`, `job` (check or rank), `outcome`, and
 optionally `reason`, `may_be_faster` (false: whatever it tries, it must not count as faster), `time_seconds`
-(else the task's), `log_lacks`, `slow`. The letter of a folder's name is the kind of trick: C clock, R replay, W wrong but passes, P Python,
-O operating system; E is about entry files.
+(else the task's), `log_lacks`, `slow`. The letter of a folder's name is the kind of trick: C clock, R replay,
+W wrong but passes, P Python, O operating system; E is about entry files.
 """
 
 from __future__ import annotations
