@@ -5,8 +5,8 @@ Not in charge of judging (`director.py`), of transport (`client.py`) or of when 
 Theory of operation. Whatever happens after a claim ends in exactly one message to the hub: a result, or the
 fault of our machine, or nothing because the hub has ended the attempt itself. So there is one boundary,
 `_caught`, that catches everything; an exception that we did not foresee is our failure too, never the
-contributor's. A message that the hub cannot take goes into the spool. If even this process dies, the hub's
-reaper closes the silent attempt.
+contributor's. A message that the hub cannot take goes into the spool. If even this process dies, its
+worker or its successor reports that from the spool; if nobody does, the hub's reaper closes the attempt.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
 
-from bench_runner.client import HubClient
+from bench_runner.client import HubClient, attempt_path
 from bench_runner.config import Config
-from bench_runner.contract import VERSION, JobKind, JobSpec, Result
+from bench_runner.contract import VERSION, ContractError, JobKind, JobSpec, Result
 from bench_runner.errors import AttemptLost, HubRefused, HubUnreachable, InfrastructureFault
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
@@ -69,12 +69,17 @@ class Attempts:
         except AttemptLost as lost:
             log.info("job %s: not ours: %s", job, lost)
             return
-        except (HubUnreachable, HubRefused) as error:
+        except (HubUnreachable, HubRefused, ContractError) as error:
             # The job stays queued on the hub; its sweeper sends the wake-up again.
             log.error("job %s: cannot be claimed: %s", job, error)
             return
         log.info("job %s: %s of %s, attempt %s", job, spec.kind.value, spec.task, spec.attempt)
-        outcome = self._judge(spec)
+        killed = {"what": "the worker was killed while it judged"}
+        with self._spool.unless_finished(attempt_path(spec.attempt, "fault"), spec.token, killed):
+            self._judge_and_deliver(spec)
+
+    def _judge_and_deliver(self, spec: JobSpec) -> None:
+        job, outcome = spec.job, self._judge(spec)
         if isinstance(outcome, Result):
             log.info("job %s: %s (%s)", job, outcome.outcome.value, outcome.reason)
             self._deliver(spec, "result", outcome.to_json())
@@ -118,7 +123,7 @@ class Attempts:
             )
 
     def _deliver(self, spec: JobSpec, kind: str, body: dict[str, object]) -> None:
-        path = f"/api/worker/attempts/{spec.attempt}/{kind}"
+        path = attempt_path(spec.attempt, kind)
         patience = STOPPED_PATIENCE_SECONDS if self._stop.asked else PATIENCE_SECONDS
         try:
             self._client.deliver(path, spec.token, body, patience=patience)

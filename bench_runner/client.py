@@ -40,6 +40,10 @@ MAX_ANSWER = 64 * 2**20
 GONE = (401, 403, 404, 409, 410)  # of an attempt: it is ours no more
 
 
+def attempt_path(attempt: str, kind: str) -> str:
+    return f"/api/worker/attempts/{attempt}/{kind}"
+
+
 @dataclass(frozen=True)
 class Welcome:
     """The hub's answer to Hello: our id there, and jobs that wait for a worker of our class."""
@@ -87,7 +91,7 @@ class HubClient:
         """Send progress; True when the hub wants the attempt no more. One try: the next beat comes soon."""
         body = {"events": [event.to_json() for event in events]}
         try:
-            data = self._post(f"/api/worker/attempts/{attempt}/heartbeat", body, token, 0.0)
+            data = self._post(attempt_path(attempt, "heartbeat"), body, token, 0.0)
         except HubRefused as refusal:
             if refusal.status in GONE:
                 return True
@@ -100,12 +104,11 @@ class HubClient:
         Raises:
             AttemptLost: too late, or somebody was faster.
         """
-        self.deliver(f"/api/worker/attempts/{attempt}/result", token, result.to_json(), patience=patience)
+        self.deliver(attempt_path(attempt, "result"), token, result.to_json(), patience=patience)
 
     def fault(self, attempt: str, token: str, what: str, *, patience: float = 20.0) -> None:
         """Say that our machine failed; the hub queues the job again."""
-        path = f"/api/worker/attempts/{attempt}/fault"
-        self.deliver(path, token, {"what": what[:2000]}, patience=patience)
+        self.deliver(attempt_path(attempt, "fault"), token, {"what": what[:2000]}, patience=patience)
 
     def deliver(self, path: str, token: str, body: dict[str, Any], *, patience: float) -> None:
         try:
@@ -184,8 +187,8 @@ def _answer(status: int, text: bytes, path: str) -> dict[str, Any]:
     try:
         data = json.loads(text or b"{}")
     except ValueError as error:
-        if status < 400:
-            raise ContractError(f"{path}: the hub's answer is not JSON: {text[:60]!r}") from error
+        if status < 300:  # a proxy's page, perhaps: what we sent has not arrived for certain
+            raise HubUnreachable(f"{path}: the hub's answer is not JSON: {text[:60]!r}") from error
         data = None
     if status >= 300:
         words = data.get("error") if isinstance(data, dict) else None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from bench_runner.spool import Spool
 log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 10.0
+LOOK_SECONDS = 0.5
 WAKE_AT_ONCE = 8  # jobs; the rest comes with the next hello
 DEAF_AFTER = 6  # hellos with waiting jobs and wake-ups of which none arrived
 
@@ -76,7 +78,10 @@ class Presence:
     def _run(self) -> None:
         while not self._leaving.is_set():
             self.say_hello()
-            self._leaving.wait(HELLO_SECONDS)
+            until = time.monotonic() + HELLO_SECONDS
+            while time.monotonic() < until and not self._leaving.wait(LOOK_SECONDS):
+                if self._spool.take_over_from_the_dead():
+                    break  # the process that judged has died: the hub hears now, not in ten seconds
 
     def _wake(self, welcome: Welcome) -> None:
         received, self._received = self._received, self._queue.received()

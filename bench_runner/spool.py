@@ -1,17 +1,24 @@
-"""Results and faults that the hub could not take: kept in a folder and delivered later.
+"""Messages of attempts that wait in a folder: undelivered ones, and one in case the process that judges dies.
 
 Not in charge of trying at once (`attempt.py` does, with patience). Written by the process that judges,
 emptied by the worker's main process after each hello that got through; a file appears whole or not at all.
+
+    <id>.json      a result or fault that the hub could not take
+    <id>.open      the fault to report should its owner die: removed when the attempt has been delivered
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import socket
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +40,7 @@ class Letter:
     token: str
     body: dict[str, Any]
     at: float  # Unix time when it was written
+    owner: str  # the process that wrote it
 
 
 class Spool:
@@ -40,13 +48,17 @@ class Spool:
         self._folder = folder
 
     def put(self, path: str, token: str, body: dict[str, Any]) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        part = self._folder / f".{name}"
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w") as file:
-            json.dump({"path": path, "token": token, "body": body, "at": time.time()}, file)
-        part.replace(self._folder / f"{name}.json")
+        """Keep a message until the hub takes it."""
+        self._write(Letter(path, token, body, time.time(), _me()), "json")
+
+    @contextmanager
+    def unless_finished(self, path: str, token: str, body: dict[str, Any]) -> Iterator[None]:
+        """Should this process die within, whoever lives on in this folder sends the message."""
+        file = self._write(Letter(path, token, body, time.time(), _me()), "open")
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
     def deliver(self, client: HubClient) -> int:
         """Try every letter once, the oldest first; gives how many the hub accepted.
@@ -55,6 +67,7 @@ class Spool:
             HubUnreachable: the hub is away again; the rest stays.
         """
         accepted = 0
+        self.take_over_from_the_dead()
         for file in sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime):
             letter = _read(file)
             if letter is not None and time.time() - letter.at < KEEP_SECONDS:
@@ -63,6 +76,44 @@ class Spool:
                 log.warning("spool: %s is too old, dropped", letter.path)
             file.unlink(missing_ok=True)
         return accepted
+
+    def take_over_from_the_dead(self) -> int:
+        """Make the messages of processes that died ready for delivery; gives how many there were."""
+        taken = 0
+        for file in self._folder.glob("*.open"):
+            with contextlib.suppress(FileNotFoundError):  # it was finished just now
+                letter = _read(file)
+                if letter is None or _has_died(letter.owner):
+                    file.rename(file.with_suffix(".json"))
+                    taken += 1
+        return taken
+
+    def _write(self, letter: Letter, kind: str) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = uuid.uuid4().hex
+        part = self._folder / f".{name}"
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            json.dump(asdict(letter), file)
+        return part.replace(self._folder / f"{name}.{kind}")
+
+
+def _me() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _has_died(owner: str) -> bool:
+    """Of another host nothing is known: two containers may share a folder."""
+    host, pid, started = owner.rsplit(":", 2)
+    return host == socket.gethostname() and _started(int(pid)) != started
+
+
+def _started(pid: int) -> str:
+    """When the process started, in the kernel's ticks: tells it from a later one of the same number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _send(client: HubClient, letter: Letter) -> bool:

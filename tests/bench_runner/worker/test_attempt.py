@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,15 @@ from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait
 
 RESULT = Result(Outcome.WRONG_ANSWER, "wrong_values")
 FILES = read_folder(ROOT / "vector-add")
+
+JUDGING = """
+import pathlib, sys, time
+from bench_runner.spool import Spool
+spool = Spool(pathlib.Path(sys.argv[1]))
+with spool.unless_finished("/api/worker/attempts/a/fault", "t", {"what": "killed"}):
+    print("judging", flush=True)
+    time.sleep(60)
+"""
 
 Job = Callable[[JobSpec, Callable[[ProgressEvent], None], Callable[[], bool]], Result]
 
@@ -187,6 +198,36 @@ def test_what_cannot_be_delivered_is_kept_and_delivered_later(
     assert Result.from_json(hub.results[0]) == RESULT
     assert hub.authorizations[-1] == "Bearer token-j"
     assert not list((tmp_path / "spool").glob("*.json"))
+
+
+def test_the_death_of_the_judging_process_is_reported_by_whoever_lives_on(
+    hub: HubDouble, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", JUDGING, str(tmp_path)]
+    client = HubClient(hub.url, TOKEN)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT.parent) as judging:
+        assert judging.stdout is not None
+        judging.stdout.readline()
+        assert Spool(tmp_path).deliver(client) == 0  # it lives: nothing to say
+        judging.kill()
+    assert Spool(tmp_path).deliver(client) == 1
+    assert Spool(tmp_path).deliver(client) == 0
+    client.close()
+    assert hub.faults == ["killed"]
+
+
+def test_a_finished_attempt_leaves_nothing_to_report(
+    hub: HubDouble, judging: Callable[[Job], None], tmp_path: Path
+) -> None:
+    during: list[Path] = []
+
+    def job(*_: object) -> Result:
+        during.extend((tmp_path / "spool").glob("*.open"))
+        return RESULT
+
+    judging(job)
+    assert len(during) == 1
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def test_a_letter_that_is_too_old_refused_or_damaged_is_dropped(hub: HubDouble, tmp_path: Path) -> None:
