@@ -7,6 +7,9 @@ The stylesheet is made from Pygments' own styles: `python -m hub.web.code > stat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 
 from django.utils.html import escape
@@ -19,7 +22,10 @@ from pygments.token import Comment, Keyword, Literal, Name, Operator
 
 from hub.web.plain import named
 
-MOST_CHARACTERS = 200_000  # more is shown without colours: lexers are slow
+MOST_CHARACTERS = 100_000  # more is shown without colours
+# Coloured at a time. Some lexers take quadratic time over blank lines; a comment that runs across this border
+# loses its colour behind it.
+LINES_AT_A_TIME = 500
 LIGHT, DARK = "xcode", "github-dark"  # every colour below reads at 4.5:1 on our grounds; a test checks
 LEXERS = {
     ".c": "c", ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".cxx": "cpp", ".hpp": "cpp", ".cu": "cuda",
@@ -39,16 +45,32 @@ def code_lines(path: str, lines: Sequence[str]) -> list[SafeString]:
     lexer = _lexer(path)
     if lexer is None or sum(map(len, shown)) > MOST_CHARACTERS:
         return [escape(line) for line in shown]
-    html = [""]
+    html: list[SafeString] = []
+    for begin in range(0, len(shown), LINES_AT_A_TIME):
+        html += _coloured(lexer, shown[begin : begin + LINES_AT_A_TIME])
+    return html
+
+
+def _coloured(lexer: Lexer, shown: Sequence[str]) -> list[SafeString]:
+    lines: list[list[tuple[str, str]]] = [[]]
     for token, text in lexer.get_tokens("\n".join(shown)):
         css = _class(token)
         for number, piece in enumerate(text.split("\n")):
             if number:
-                html.append("")
+                lines.append([])
             if piece:
-                html[-1] += f'<span class="{css}">{escape(piece)}</span>' if css else escape(piece)
-    # Every piece was escaped above. Lexers end their text with a line end of their own.
-    return [mark_safe(line) for line in html[: len(shown)]]  # noqa: S308
+                lines[-1].append((css, piece))
+    # Lexers end their text with a line end of their own.
+    return [_line(pieces) for pieces in lines[: len(shown)]]
+
+
+def _line(pieces: list[tuple[str, str]]) -> SafeString:
+    """Neighbours of one colour become one piece."""
+    html = []
+    for css, group in groupby(pieces, key=itemgetter(0)):
+        text = escape("".join(piece for _css, piece in group))
+        html.append(f'<span class="{css}">{text}</span>' if css else text)
+    return mark_safe("".join(html))  # noqa: S308 - every piece was escaped in the line above
 
 
 def _lexer(path: str) -> Lexer | None:
@@ -56,6 +78,7 @@ def _lexer(path: str) -> Lexer | None:
     return get_lexer_by_name(name, stripnl=False) if name else None
 
 
+@cache
 def _class(token: object) -> str:
     while token is not None and token not in COLOURED:
         token = getattr(token, "parent", None)

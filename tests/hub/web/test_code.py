@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_nothing_in_source_becomes_markup(path: str) -> None:
 
 def test_a_huge_text_is_left_without_colours() -> None:
     assert code_lines("a.c", ["int x;" * MOST_CHARACTERS])[0].startswith("int x;")
+
+
+@pytest.mark.parametrize("path", ["a.c", "a.py", "a.cu"])
+@pytest.mark.parametrize("line", ["", "\t", "(" * 24])
+def test_hostile_source_costs_little_time(path: str, line: str) -> None:
+    begin = time.process_time()
+    assert len(code_lines(path, [line] * 1500)) == 1500
+    assert time.process_time() - begin < 3
 
 
 def test_the_stylesheet_is_the_one_that_the_module_makes() -> None:
