@@ -52,7 +52,7 @@ app.conf.update(
     worker_soft_shutdown_timeout=60.0,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # a restart of Redis must not cost an attempt
+    worker_cancel_long_running_tasks_on_connection_loss=True,  # only late ones, we have none; False logs a page
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # for ever: services start and restart in any order
     broker_connection_timeout=5.0,

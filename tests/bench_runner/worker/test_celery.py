@@ -22,7 +22,7 @@ from bench_runner.celery import LIMITS, app, queue_of
         ("worker_prefetch_multiplier", 0),
         ("worker_disable_prefetch", True),
         ("worker_enable_remote_control", False),
-        ("worker_cancel_long_running_tasks_on_connection_loss", False),
+        ("worker_cancel_long_running_tasks_on_connection_loss", True),
         ("broker_connection_retry_on_startup", True),
         ("broker_connection_max_retries", None),
     ],
