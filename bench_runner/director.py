@@ -20,7 +20,7 @@ from typing import Any
 from bench_runner import build, check
 from bench_runner.build import Artefact, BuildFailed
 from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, Result
-from bench_runner.failure import Failed
+from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine, conditions
 from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
 from bench_runner.pool import Oracle, Pool, growing
@@ -88,8 +88,12 @@ class _Job:
         )
 
     def _steps(self, place: Path) -> tuple[Outcome, str, dict[str, Any]]:
+        checks = self.spec.kind in (JobKind.CHECK, JobKind.MERGE)
+        use = "check" if checks else "rank"
+        if not self.task.cases_for(use):
+            fault("task_failed", file="task.toml", detail=f"no case has use = {use!r}")
         oracle = Oracle(self.revision)
-        if self.spec.kind in (JobKind.CHECK, JobKind.MERGE):
+        if checks:
             self._check(self._build(place), oracle)
             return Outcome.PASSED, "all_cases_right", {"cases": len(self.cases)}
         timed = self._time(place, oracle)

@@ -105,6 +105,16 @@ def test_a_cancelled_job_ends_without_a_result_and_leaves_nothing(judge: Judge, 
     assert not list(sandbox.folder.glob("judge/job-*"))
 
 
+@pytest.mark.parametrize("kind", [JobKind.CHECK, JobKind.RANK])
+def test_a_task_without_cases_of_a_kind_cannot_be_judged(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, kind: JobKind
+):
+    empty = dataclasses.replace(load_folder(FOLDER), cases=())
+    monkeypatch.setattr("tests.bench_runner.test_director.load_folder", lambda folder: empty)
+    with pytest.raises(InfrastructureFault, match=f"no case has use = '{kind}'"):
+        judge(BASELINE, kind)
+
+
 @pytest.mark.parametrize(
     ("file", "source", "words"),
     [
