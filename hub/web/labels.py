@@ -62,6 +62,10 @@ FACTS: dict[str, Promise] = {
     "bandwidth": _("memory bandwidth (bytes a second)"),
     "cache_bandwidth": _("cache bandwidth (bytes a second)"),
     "pairs": _("pairs of runs"),
+    "repeated_pairs": _("pairs repeated because of noise"),
+    "others_cores": _("most cores that others kept busy"),
+    "empty_call_us": _("one call of nothing (µs)"),
+    "rounds": _("rounds in a pair"),
 }
 
 
