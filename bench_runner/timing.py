@@ -17,8 +17,9 @@ Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_
 call by the task's budget, so their samples may stay below SAMPLE_SECONDS; the interval then says how sure the
 number is.
 
-A pair during which others used the machine is timed once more. When the task's `time_seconds` are spent, the
-pairs that are complete count; fewer than FEWEST_PAIRS are no measurement.
+A pair during which others used the machine is timed once more, and the quieter of the two counts. When the
+task's `time_seconds` are spent, the pairs that are complete count; fewer than FEWEST_PAIRS are no
+measurement.
 """
 
 from __future__ import annotations
@@ -162,9 +163,10 @@ class Timing:
         loud = self._measure_pair()
         if loud.too_loud:
             self._repeated += 1
+            again = self._measure_pair()
             for run in self._runs:
-                run.pairs.pop()
-            loud = self._measure_pair()
+                run.pairs.pop(-1 if again.others > loud.others else -2)
+            loud = min(loud, again, key=lambda each: each.others)
         self._others.append(loud.others)
         overall = stats.over_cases([run.ratios for run in self._runs])
         ratio = round(math.exp(sum(overall) / len(overall)), 4)

@@ -31,6 +31,7 @@ from tasks.spec import Case, Task, load_folder
 FOLDER = Path(__file__).parents[1] / "adversary" / "task" / "mirror-add"
 QUIET = noise.Noise(0.0, 0.0)
 LOUD = noise.Noise(0.5, 0.0)
+LOUDER = noise.Noise(0.7, 0.0)
 
 
 SEEDS = itertools.count(7)
@@ -203,7 +204,7 @@ def test_a_time_that_physics_forbids_is_suspicious(task: Task):
 
 
 def test_a_loud_pair_is_timed_once_more_and_counted(task: Task, monkeypatch: pytest.MonkeyPatch):
-    heard: Iterator[noise.Noise] = iter([LOUD, QUIET, QUIET, LOUD, LOUD, *[QUIET] * 20])
+    heard: Iterator[noise.Noise] = iter([LOUD, QUIET, QUIET, LOUD, LOUDER, *[QUIET] * 20])
     monkeypatch.setattr(noise, "between", lambda start, end: next(heard))
     candidate = Pace(0.003)
     timed = _time(task, Pace(0.003), candidate)
