@@ -49,10 +49,11 @@ app.conf.update(
     # before an acknowledgement, that message counts as fetched for ever, and the worker hears no other.
     worker_disable_prefetch=True,
     worker_prefetch_multiplier=0,
+    worker_proc_alive_timeout=30.0,  # the child opens its sandbox slot first, on a busy machine too
     worker_soft_shutdown_timeout=60.0,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
-    worker_cancel_long_running_tasks_on_connection_loss=True,  # only late ones, we have none; False logs a page
+    worker_cancel_long_running_tasks_on_connection_loss=True,  # late ones: we have none; False warns
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # for ever: services start and restart in any order
     broker_connection_timeout=5.0,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench_runner.errors import JudgeError
+from bench_runner.errors import BadOutput, JudgeError
 from bench_runner.sandbox import (
     End,
     Limits,
@@ -54,6 +54,8 @@ except PermissionError:
     print("vsock refused")
 """
 USE_NUMPY = "import sys; sys.path.insert(0, '/runtime'); import numpy; print(numpy.ones(3).sum())"
+LOAD = "import ctypes; print(ctypes.CDLL('/a.so').answer())"
+LINKAGE = {"c": "", "c++": '"C"'}
 EAT_MEMORY = "x = bytearray(300 << 20); print('survived')"
 FORK_BOMB = """
 import os, time
@@ -154,11 +156,38 @@ def _numpy(sandbox: Sandbox) -> Finding:
 
 def _compilers(sandbox: Sandbox) -> Iterator[Finding]:
     for tool, language in (("gcc", "c"), ("g++", "c++")):
-        program = f"echo 'int main(void){{return 0;}}' | {tool} -O1 -x {language} - -o /out/a && echo built"
-        end, log = _run(sandbox, ["/bin/sh", "-c", program])
-        ok = end is not None and log.strip() == "built"
-        cure = "run `apt-get install gcc g++ libc6-dev`"
-        yield Finding(tool, ok, "builds inside the sandbox" if ok else log[-300:] or "failed", cure)
+        library, words = _built(sandbox, tool, language)
+        if library:
+            yield _loads(sandbox, tool, library)
+        else:
+            yield Finding(tool, False, words, "run `apt-get install gcc g++ libc6-dev`")
+
+
+def _built(sandbox: Sandbox, tool: str, language: str) -> tuple[bytes, str]:
+    """A small library, or why there is none."""
+    code = f"extern {LINKAGE[language]} int answer(void) {{ return 42; }}"
+    command = ["/bin/sh", "-c", f"echo '{code}' | {tool} -O1 -shared -fPIC -x {language} - -o /out/a.so"]
+    try:
+        with sandbox.start(command, mounts=[], limits=LIMITS) as guest:
+            guest.wait()
+            log = guest.log.decode(errors="replace")[-300:]
+            return guest.output(["a.so"], LIMITS.out_bytes)["a.so"], log
+    except BadOutput:
+        return b"", f"cannot build: {log}"
+    except (JudgeError, OSError) as error:
+        return b"", str(error)
+
+
+def _loads(sandbox: Sandbox, tool: str, library: bytes) -> Finding:
+    """What one guest built, another must be able to load from where the judge keeps it."""
+    kept = sandbox.folder / "doctor.so"
+    kept.write_bytes(library)
+    kept.chmod(0o644)
+    end, log = _run(sandbox, [*PYTHON, LOAD], [Mount(kept, "/a.so")])
+    kept.unlink()
+    ok = end is not None and log.strip() == "42"
+    words = "builds inside the sandbox, guests load it" if ok else log[-300:]
+    return Finding(tool, ok, words, f"mount {sandbox.folder.parent} without noexec, or set XDG_RUNTIME_DIR")
 
 
 def _memory(sandbox: Sandbox) -> Finding:

@@ -19,6 +19,7 @@ from bench_runner.errors import SandboxUnavailable
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 2, 4, 8, 4096
 MNT_DETACH = 2
+SLOT_BYTES = 2**30  # staged copies, built artefacts
 COPY_LIMIT = 64 * 2**20  # a closed source above this is refused instead of copied
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -28,6 +29,11 @@ def mount_output(where: Path, uid: int, size: int, files: int) -> None:
     """A tmpfs that only `uid` can use; one unmount clears whatever was left in it."""
     options = f"size={size},nr_inodes={files + 1},mode=0700,uid={uid},gid={uid}"
     _mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
+
+
+def mount_slot(where: Path) -> None:
+    """A slot's own folder in memory. /run may be mounted noexec, and libraries built here are run from it."""
+    _mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, f"size={SLOT_BYTES},mode=0755")
 
 
 def stage(source: Path, place: Path, budget: int = COPY_LIMIT) -> None:
@@ -55,10 +61,9 @@ def unmount(where: Path) -> None:
 
 
 def below(folder: Path) -> list[Path]:
-    """Everything mounted under `folder`, the last one first."""
-    prefix = f"{folder}/"
-    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return [Path(point) for point in reversed(list(points)) if point.startswith(prefix)]
+    """Everything mounted at or under `folder`, the last one first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [Path(point) for point in reversed(points) if f"{point}/".startswith(f"{folder}/")]
 
 
 def remove_tree(folder: Path) -> None:

@@ -116,6 +116,8 @@ class Sandbox:
         """Kill, unmount and remove what an earlier worker left in this slot; gives the number of groups."""
         count = _sweep(self.backend, self.slot)
         self.folder.mkdir(mode=0o755)
+        if self.root and self.sandboxed:
+            host.mount_slot(self.folder)
         return count
 
     def clear(self) -> None:

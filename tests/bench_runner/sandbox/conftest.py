@@ -53,7 +53,7 @@ def left_overs(sandbox: Sandbox) -> list[str]:
     found += [
         line.split()[4]
         for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if str(sandbox.folder) in line
+        if f"{sandbox.folder}/" in line
     ]
     found += [
         str(path)
