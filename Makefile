@@ -21,7 +21,7 @@ demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (
 	@$(PY) manage.py demo
 
 test: prepare-dev lint  ## Everything that is checked: lint, the hub on PostgreSQL, the whole suite on SQLite
-	@$(PY) -m tests.on_postgres tests/hub --quiet --numprocesses 2 -m "not slow"
+	@$(PY) -m tests.on_postgres tests/hub --quiet --numprocesses 2 -m "not slow" --ignore tests/hub/web --ignore tests/hub/repos
 	@$(PY) -m pytest --quiet --numprocesses 2 -m "not slow"
 	@$(PY) -m pytest --quiet -m slow  # one at a time: these measure, or bring up whole hubs
 
