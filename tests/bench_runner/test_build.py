@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from tasks.spec import Bundle, Limits, Task, load_folder
 
 FOLDER = Path(__file__).parents[1] / "adversary" / "task" / "mirror-add"
 GOOD = b"#include <stdint.h>\nvoid mirror_add(const float *x, float *y, int64_t n) {}\n"
+
+# Sixteen times sixteen times … nothing: takes long and no memory.
+STEPS = "".join(f"#define {b} {' '.join(a * 16)}\n" for a, b in pairwise("ABCDEFGH"))
+NOTHING_SLOWLY = f"#define A\n{STEPS}H\n".encode()
 
 pytestmark = pytest.mark.sandbox
 
@@ -108,7 +113,7 @@ def test_the_refusal_of_a_missing_entry_says_what_is_allowed(sandbox: Sandbox, t
     ("source", "limit", "reason"),
     [
         (b'#include "/dev/zero"\n', {"memory_mb": 64}, "build_memory_limit"),
-        (b'#include "/dev/zero"\n', {"build_seconds": 0.2}, "build_time_limit"),
+        (NOTHING_SLOWLY, {"build_seconds": 0.3}, "build_time_limit"),
         (b"char big[3 << 20] = {1};\n" + GOOD, {"output_mb": 2}, "compile_error"),
     ],
     ids=["memory", "time", "output"],
