@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from celery.signals import worker_process_init  # type: ignore[import-untyped]
+from celery.signals import worker_process_init
 
 from bench_runner.attempt import Attempts
 from bench_runner.celery import TASK, app

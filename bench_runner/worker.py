@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import kombu
-from celery import bootsteps  # type: ignore[import-untyped]
-from celery.apps.worker import Worker  # type: ignore[import-untyped]
-from celery.platforms import SecurityWarning  # type: ignore[import-untyped]
-from celery.signals import task_received, worker_shutting_down  # type: ignore[import-untyped]
-from celery.worker import state  # type: ignore[import-untyped]
+from celery import bootsteps
+from celery.apps.worker import Worker
+from celery.platforms import SecurityWarning
+from celery.signals import task_received, worker_shutting_down
+from celery.worker import state
 
 from bench_runner import doctor, jobs
 from bench_runner.celery import TASK, app, queue_of

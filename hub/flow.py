@@ -368,8 +368,12 @@ def _is_in_main(slug: str, sha: str) -> bool:
 
 
 def pay_for(pull: PullRequest) -> None:
-    """Points for the author and for everybody who reviewed; a key makes each payment happen once."""
-    book(pull.author, Reward.Kind.MERGE, pull.task.points, pull, f"merge:{pull.pk}:{pull.author.username}")
+    """Points for the author and for everybody who reviewed; a key makes each payment happen once.
+
+    A task pays its points to a person once, however often they improve on it.
+    """
+    author, task = pull.author, pull.task
+    book(author, Reward.Kind.MERGE, task.points, pull, f"merge:{task.slug}:{author.username}")
     said = Review.objects.filter(patch_set__pull=pull).exclude(kind=Review.Kind.COMMENT)
     for reviewer in User.objects.filter(pk__in=said.values("reviewer")).exclude(pk=pull.author_id):
         book(reviewer, Reward.Kind.REVIEW, REVIEW_POINTS, pull, f"review:{pull.pk}:{reviewer.username}")

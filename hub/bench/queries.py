@@ -222,8 +222,11 @@ def in_order(jobs: QuerySet[Job]) -> QuerySet[Job]:
 def more_urgent(job: Job) -> Job | None:
     """The job that goes before this one, though this one may wait longer; None if it is this one's turn."""
     queue = queued_now().filter(hardware_class=job.hardware_class)
-    own = queue.filter(pk=job.pk).values_list("urgency", flat=True).first()
-    return None if own is None else queue.filter(urgency__lt=own).first()
+    own = queue.filter(pk=job.pk).first()
+    first = queue.first()
+    if own is None or first is None or first.urgency >= own.urgency:  # type: ignore[attr-defined]  # annotated
+        return None
+    return first
 
 
 def unsettled_jobs() -> QuerySet[Job]:

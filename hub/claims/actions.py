@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -138,7 +139,7 @@ def _activate_new(task: Task, user: User) -> Claim:
     raise NotNow(_("All %(slots)s slots of this task are taken.") % {"slots": task.slots})
 
 
-def _insert(task: Task, user: User, **columns: object) -> Claim:
+def _insert(task: Task, user: User, **columns: Any) -> Claim:
     try:
         with transaction.atomic():
             row = Claim.objects.create(task=task, user=user, requested_at=clock.now(), **columns)
@@ -153,7 +154,7 @@ def _own(claim: Claim, user: User) -> None:
         raise NotAllowed(_("This is %(name)s's claim, not yours.") % {"name": claim.user.username})
 
 
-def _move(claim: Claim, state: str, by: User, **columns: object) -> None:
+def _move(claim: Claim, state: str, by: User, **columns: Any) -> None:
     with transaction.atomic():
         if not Claim.moves.move(claim, state, **columns):
             claim.refresh_from_db()

@@ -108,7 +108,10 @@ def claims_allowed(user: User) -> int:
         .order_by("-ended_at")
         .values_list("ended_at", flat=True)
     )
-    penalised = len(lapsed) >= rules.EXPIRIES_MOST and lapsed[0] > now - rules.EXPIRIES_PENALTY
+    last = lapsed.first()
+    penalised = (
+        last is not None and len(lapsed) >= rules.EXPIRIES_MOST and last > now - rules.EXPIRIES_PENALTY
+    )
     return 1 if penalised else rules.ACTIVE_MOST
 
 

@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from git import GitCommandError, Repo
 from git.objects import Blob, Commit, Submodule, Tree
-from gitdb.exc import BadName, BadObject  # type: ignore[import-untyped]
+from gitdb.exc import BadName, BadObject
 
 from bench_runner.contract import Bundle
 from hub.accounts.models import User

@@ -1,8 +1,8 @@
 """From `git push` to the verdict: how long a contributor waits on an idle machine, and what the time goes to.
 
 Brings up a hub of its own, pushes the honest C example of row-softmax ten times, one after the other, and
-waits for the check and the rank verdict of each. "Overhead" is all that is neither building nor timed calls: push,
-queue, claims, process starts, inputs, oracle, checks, reports.
+waits for the check and the rank verdict of each. "Overhead" is all that is neither building nor timed calls:
+push, queue, claims, process starts, inputs, oracle, checks, reports.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_a_merge_pays_author_and_reviewer(story: Story, cast: Cast, pull: PullRe
         for reward in Reward.objects.all()
     }
     assert paid == {
-        ("alice", "merge", story.task.points, f"merge:{pull.pk}:alice"),
+        ("alice", "merge", story.task.points, f"merge:{story.task.slug}:alice"),
         ("mei", "review", 5, f"review:{pull.pk}:mei"),
     }
 
@@ -84,6 +84,14 @@ def test_merging_twice_pays_once(story: Story, cast: Cast, pull: PullRequest) ->
     assert points_of(cast.mei) == 5
     with pytest.raises(NotNow, match="Merged"):
         flow.merge(refreshed(attempt).patch_set.pull, cast.max)
+
+
+def test_a_second_merge_on_the_same_task_pays_no_more(story: Story, cast: Cast, pull: PullRequest) -> None:
+    flow.merge(pull, cast.max)
+    story.run_all()
+    story.merged(cast.alice, by=cast.mei, merger=cast.max, topic="second")
+    assert PullRequest.objects.filter(state="merged").count() == 2
+    assert points_of(cast.alice) == story.task.points
 
 
 def test_the_claim_has_done_its_duty(make_story: Callable[..., Story], cast: Cast) -> None:
