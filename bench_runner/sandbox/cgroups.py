@@ -98,11 +98,15 @@ class Group:
                 write(core / "cgroup.kill", "1")
             else:
                 self._kill_each()
-            if not any(members(path) for path in set(self._paths.values())):
+            left = {pid for path in set(self._paths.values()) for pid in members(path)}
+            if not left:
                 return
+            for pid in left:  # a launcher that was on its way into the groups
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             if time.monotonic() > until:
                 raise SandboxUnavailable(
-                    f"processes {members(self._paths['pids'])} outlived SIGKILL for {KILL_SECONDS:.0f} s: "
+                    f"processes {sorted(left)} outlived SIGKILL for {KILL_SECONDS:.0f} s: "
                     "look at them with `ps -o pid,stat,wchan`, reboot the machine if they hang in the kernel"
                 )
             time.sleep(pause)
@@ -237,7 +241,9 @@ class Backend:
         if limits.cpus is not None:
             write(paths["cpuset"] / "cpuset.mems", (self.folders["cpuset"] / "cpuset.mems").read_text())
             write(paths["cpuset"] / "cpuset.cpus", _cpu_list(limits.cpus))
-        return GroupV1(paths, [path / "cgroup.procs" for path in paths.values()])
+        # First the group by which it can be killed.
+        order = sorted(paths, key=lambda controller: controller not in ("core", "freezer"))
+        return GroupV1(paths, [paths[controller] / "cgroup.procs" for controller in order])
 
 
 def our_folder() -> str:
@@ -306,7 +312,8 @@ def _delegate(base: Path) -> None:
 
 def members(path: Path) -> list[int]:
     try:
-        return [int(word) for word in _words(path / "cgroup.procs")]
+        # The kernel writes 0 for a process that our pid namespace cannot name; kill(0) would hit ourselves.
+        return [int(word) for word in _words(path / "cgroup.procs") if word != "0"]
     except FileNotFoundError:
         return []
 
