@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from celery import Celery  # type: ignore[import-untyped]
+from celery import Celery
 
 from bench_runner.config import broker_url
 from bench_runner.contract import JOB_TIME_LIMIT, TimeLimits

@@ -41,7 +41,7 @@ def program() -> bytes:
     Raises:
         ImportError, OSError: libseccomp is missing; `doctor` says how to get it.
     """
-    import pyseccomp as seccomp  # type: ignore[import-untyped]  # late: `client` and `fingerprint` do without
+    import pyseccomp as seccomp  # late: `client` and `fingerprint` do without
 
     rules = seccomp.SyscallFilter(defaction=seccomp.ALLOW)
     refuse = seccomp.ERRNO(errno.EPERM)
