@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -42,7 +43,7 @@ def figure(board: Board) -> dict[str, Any]:
             "showlegend": False,
             "height": 110 + ROW_PIXELS * max(1, len(board.entries)),
             "margin": {"l": 10, "r": 20, "t": 30, "b": 50},
-            "xaxis": _axis(board),
+            "xaxis": ratio_axis(end for entry in board.entries for end in (entry.low, entry.high)),
             "yaxis": {"automargin": True},
             "shapes": [line],
             "annotations": [caption],
@@ -71,8 +72,9 @@ def _points(board: Board) -> dict[str, Any]:
     }
 
 
-def _axis(board: Board) -> dict[str, Any]:
-    ticks = _ticks(board)
+def ratio_axis(ratios: Iterable[float]) -> dict[str, Any]:
+    """The axis of a figure that shows these ratios and the baseline."""
+    ticks = _ticks([1.0, *ratios])
     return {
         "type": "log",
         "title": {"text": _("times the baseline's speed")},
@@ -84,10 +86,9 @@ def _axis(board: Board) -> dict[str, Any]:
     }
 
 
-def _ticks(board: Board) -> tuple[float, ...]:
-    """Round ratios in sight of the entries and the baseline, few enough for a phone."""
-    low = min([1.0, *(entry.low for entry in board.entries)])
-    high = max([1.0, *(entry.high for entry in board.entries)])
+def _ticks(ratios: list[float]) -> tuple[float, ...]:
+    """Round ratios in sight, few enough for a phone."""
+    low, high = min(ratios), max(ratios)
     for row in TICKS:
         if row[0] <= low and high <= row[-1] and sum(low <= tick <= high for tick in row) <= MOST_TICKS:
             return row

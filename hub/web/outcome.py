@@ -95,6 +95,13 @@ class Report:
         return min((len(row.measurement.pairs) for row in self.timed), default=0)
 
     @property
+    def busy_cores(self) -> float:
+        """How many cores other programs kept busy at worst, if that made pairs be timed anew; else 0."""
+        told = self.verdict.environment
+        others = told.get("others_cores")
+        return float(others) if told.get("repeated_pairs") and is_number(others) else 0.0
+
+    @property
     def right(self) -> int:
         return sum(row.ok for row in self.checked)
 

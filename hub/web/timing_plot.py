@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from hub.bench.models import Measurement
+from hub.boards.plots import ratio_axis
 from hub.web.plain import plain_line
 
 ROW_PIXELS = 52
@@ -21,8 +23,15 @@ ROW_PIXELS = 52
 def figure(measurements: Iterable[Measurement], target: float | None = None) -> dict[str, Any]:
     """Points with error bars over the ratios of single pairs, on a logarithmic axis; the baseline is at 1."""
     rows = list(measurements)[::-1]  # Plotly draws upwards
-    names = [plain_line(m.case) for m in rows]
+    # Plotly reads tags in labels: a name is shown as it is.
+    names = [escape(plain_line(m.case), quote=False) for m in rows]
     pairs = [(ratio, name) for m, name in zip(rows, names, strict=True) for ratio in pair_ratios(m)]
+    shown = [
+        target or 1.0,
+        *(ratio for ratio, _name in pairs),
+        *(m.low for m in rows),
+        *(m.high for m in rows),
+    ]
     return {
         "data": [_pairs(pairs), _intervals(rows, names)],
         "layout": {
@@ -30,11 +39,7 @@ def figure(measurements: Iterable[Measurement], target: float | None = None) -> 
             "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
             "height": 164 + ROW_PIXELS * max(1, len(rows)),
             "margin": {"l": 10, "r": 20, "t": 78, "b": 50},
-            "xaxis": {
-                "type": "log",
-                "title": {"text": _("times as fast as the baseline")},
-                "automargin": True,
-            },
+            "xaxis": ratio_axis(shown),
             "yaxis": {"automargin": True, "type": "category"},
             "shapes": list(_marks(target)),
             "annotations": list(_captions(target)),

@@ -25,7 +25,7 @@ from tests.hub.web import scenes
 from tests.hub.web.conftest import LANGUAGES, Visitor
 from tests.hub.web.markup import problems
 
-READERS = (None, "alice", "bob", "mei", "max")
+READERS = {None: LANGUAGES, "alice": ("en",), "mei": ("zh-hans",), "max": ("en",)}
 
 
 def path(pull: PullRequest, more: str = "") -> str:
@@ -37,8 +37,8 @@ def test_every_stage_is_shown_to_everybody_in_both_languages(
     story: Story, cast: people.Cast, stage: str
 ) -> None:
     pull = scenes.in_stage(stage, story, cast)
-    for name in READERS:
-        for language in LANGUAGES if name in (None, "mei") else ("en",):
+    for name, languages in READERS.items():
+        for language in languages:
             visitor = Visitor(getattr(cast, name) if name else None, language)
             for page in (visitor.get(path(pull)), visitor.get(path(pull, "diff/"))):
                 assert problems(page) == []
@@ -86,6 +86,16 @@ def test_a_timed_patch_set_shows_ratio_interval_times_and_figure(story: Story, c
         assert shown in page
     assert 'data-plot="figure-cpu-x86-avx2"' in page
     assert '<script id="figure-cpu-x86-avx2" type="application/json">' in page
+
+
+def test_a_busy_machine_is_named_beside_its_number(story: Story, cast: people.Cast) -> None:
+    story.worker()
+    pull = story.push(cast.alice).pull
+    story.run(story.live()[0])
+    story.run(story.live()[0], environment={"others_cores": 1.49, "repeated_pairs": 10})
+    page = Visitor(None).get(path(pull))
+    assert "Other programs kept up to 1.5 cores of the machine busy meanwhile" in page
+    assert "It stopped because the interval was narrow enough." in page
 
 
 def test_a_wrong_case_shows_where_and_by_how_much(story: Story, cast: people.Cast) -> None:

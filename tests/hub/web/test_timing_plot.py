@@ -1,0 +1,34 @@
+"""The figure of a timing shows every pair of runs, their interval, and the lines to compare with."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.bench.models import Measurement
+from hub.web.timing_plot import figure, pair_ratios
+
+
+def measurement(case: str, pairs: list[dict[str, list[float]]]) -> Measurement:
+    return Measurement(case=case, ratio=1.5, low=1.4, high=1.6, pairs=pairs)
+
+
+def test_a_pair_counts_by_the_medians_of_its_samples() -> None:
+    pairs = [
+        {"baseline": [3.0, 2.0, 100.0], "candidate": [1.0, 1.5, 9.0]},
+        {"baseline": [], "candidate": [1.0]},
+    ]
+    assert pair_ratios(measurement("wide", pairs)) == [2.0]
+
+
+def test_every_pair_and_every_interval_is_drawn() -> None:
+    pair = {"baseline": [1.5], "candidate": [1.0]}
+    drawn = figure([measurement("wide", [pair, pair]), measurement("<b>tall</b>", [pair])], target=1.1)
+    dots, means = drawn["data"]
+    assert len(dots["x"]) == 3
+    assert means["y"] == ["&lt;b&gt;tall&lt;/b&gt;", "wide"]
+    assert means["error_x"]["array"] == pytest.approx([0.1, 0.1])
+    assert [line["x0"] for line in drawn["layout"]["shapes"]] == [1.0, 1.1]
+
+
+def test_a_target_at_the_baseline_is_one_line() -> None:
+    assert len(figure([], target=1.0)["layout"]["shapes"]) == 1
