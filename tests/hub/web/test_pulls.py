@@ -153,6 +153,7 @@ def test_a_running_check_shows_its_cases_in_the_tasks_order(story: Story, cast: 
     assert cells[:5] == ["ok", "failed", "ahead", "ahead", "ahead"]
     assert "gcc -O3 solution.c" in page
     assert page.count("still to come") == 3
+    assert f'<a href="{path(pull)}">Look again</a></p></noscript>' in page
 
 
 def test_a_running_timing_shows_pairs_and_the_ratio_so_far(story: Story, cast: people.Cast) -> None:
