@@ -20,7 +20,7 @@ from hub.audit.queries import events_about
 from hub.catalog.models import Task
 from hub.claims.models import Claim
 from hub.claims.queries import open_proposals
-from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
+from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.stages import (
     Facts,
     Stage,
@@ -179,9 +179,8 @@ def timeline(pull: PullRequest) -> list[TimelineItem]:
         items.append(
             TimelineItem(ItemKind.REVIEW, review.at, review.reviewer, number[review.patch_set_id], review)
         )
-    for row in patch_sets:
-        loose = row.comments.filter(review=None).select_related("author")
-        items += [TimelineItem(ItemKind.COMMENT, said.at, said.author, row.number, said) for said in loose]
+    for said in Comment.objects.filter(patch_set__pull=pull, review=None).select_related("author"):
+        items.append(TimelineItem(ItemKind.COMMENT, said.at, said.author, number[said.patch_set_id], said))
     for merge in MergeAttempt.objects.filter(patch_set__pull=pull).select_related("by"):
         items.append(TimelineItem(ItemKind.MERGE, merge.at, merge.by, number[merge.patch_set_id], merge))
     items += _ends(pull)

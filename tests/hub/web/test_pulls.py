@@ -346,6 +346,8 @@ def test_queries_do_not_grow_with_what_was_said(
     for number in range(12):
         pulls.comment(patch_set, cast.bob, "A word", path="solutions/alice/solution.c", line=number + 1)
         pulls.review(patch_set, cast.mei, "comment", "Another")
+    for _push in range(3):
+        story.push(cast.alice)
     visitor = Visitor(cast.mei)
     for where, most in ((path(pull), 42), (path(pull, "diff/"), 26)):
         with django_assert_max_num_queries(most):
