@@ -84,33 +84,34 @@ class Pool:
 
 @contextmanager
 def growing(plan: Mapping[Pool, int]) -> Iterator[Callable[[], None]]:
-    """Grow pools in a thread beside the body; what is yielded waits for the end of that, and raises its
-    error.
+    """Grow pools beside the body, a thread each; what is yielded waits for the end of that and raises its error.
 
     Leaving the body early stops the growth: no thread outlives it.
     """
     enough = threading.Event()
     errors: list[InfrastructureFault] = []
 
-    def grow() -> None:
+    def grow(pool: Pool, count: int) -> None:
         try:
-            for pool, count in plan.items():
-                pool.grow(count, enough.is_set)
+            pool.grow(count, enough.is_set)
         except InfrastructureFault as error:
             errors.append(error)
 
     def wait() -> None:
-        thread.join()
+        for thread in threads:
+            thread.join()
         if errors:
             raise errors[0]
 
-    thread = threading.Thread(target=grow, name="inputs", daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=grow, args=item, name="inputs", daemon=True) for item in plan.items()]
+    for thread in threads:
+        thread.start()
     try:
         yield wait
     finally:
         enough.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def _function(revision: Revision, module: str, name: str) -> Any:

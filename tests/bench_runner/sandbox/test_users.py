@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def as_user(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     if subprocess.run([*switch, "test", "-r", str(ROOT / "tests/__init__.py")], check=False).returncode:
         pytest.skip("this checkout is closed to other users")
     os.chown(tmp_path, USER, USER)
-    for parent in list(tmp_path.parents)[:2]:
+    for parent in tmp_path.parents:
+        if parent == Path(tempfile.gettempdir()):
+            break
         parent.chmod(parent.stat().st_mode | 0o011)
     command = [*switch, sys.executable, "-c", PROGRAM]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
