@@ -84,7 +84,7 @@ class Pool:
 
 @contextmanager
 def growing(plan: Mapping[Pool, int]) -> Iterator[Callable[[], None]]:
-    """Grow pools beside the body, a thread each; what is yielded waits for the end of that and raises its error.
+    """Grow pools beside the body, a thread each; what is yielded waits for the end and raises their error.
 
     Leaving the body early stops the growth: no thread outlives it.
     """
