@@ -16,7 +16,7 @@ from bench_runner.sandbox.cgroups import Hierarchies
 
 pytestmark = pytest.mark.sandbox
 
-USER = 60650
+USER, USER_WITHOUT_GROUPS = 60650, 60651  # two, so that both tests may run at once
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import json, sys
@@ -47,16 +47,22 @@ def delegated() -> Iterator[None]:
         pytest.skip("needs root and v1 hierarchies to delegate")
     folders = [found[name] / f"touchstone-{USER}" for name in ("memory", "pids", "freezer", "cpuset")]
     for folder in folders:
+        _remove(folder)  # of a run that was killed
         folder.mkdir()
         for path in (folder, *folder.iterdir()):
             os.chown(path, USER, USER)
     yield
     for folder in folders:
-        folder.rmdir()
+        _remove(folder)
 
 
-def as_user(tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    switch = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+def _remove(group: Path) -> None:
+    for inner in sorted(group.glob("**/"), reverse=True):
+        inner.rmdir()
+
+
+def as_user(user: int, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     environment = {
         "PATH": os.environ["PATH"],
         "XDG_RUNTIME_DIR": str(tmp_path),
@@ -64,7 +70,7 @@ def as_user(tmp_path: Path) -> subprocess.CompletedProcess[str]:
     }
     if subprocess.run([*switch, "test", "-r", str(ROOT / "tests/__init__.py")], check=False).returncode:
         pytest.skip("this checkout is closed to other users")
-    os.chown(tmp_path, USER, USER)
+    os.chown(tmp_path, user, user)
     for parent in tmp_path.parents:
         if parent == Path(tempfile.gettempdir()):
             break
@@ -75,7 +81,7 @@ def as_user(tmp_path: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.usefixtures("delegated")
 def test_with_delegated_groups_every_limit_holds(tmp_path: Path) -> None:
-    answer = as_user(tmp_path)
+    answer = as_user(USER, tmp_path)
     assert answer.returncode == 0, answer.stderr
     good, memory, disk, bomb = json.loads(answer.stdout)
     assert good == ["exited", 0, "", {"a": 4}]
@@ -87,7 +93,7 @@ def test_with_delegated_groups_every_limit_holds(tmp_path: Path) -> None:
 def test_without_groups_the_refusal_names_the_cure(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    answer = as_user(tmp_path)
+    answer = as_user(USER_WITHOUT_GROUPS, tmp_path)
     assert answer.returncode == 1
     assert "memory and process limits cannot be enforced" in answer.stderr
     assert "as root run `mkdir " in answer.stderr
