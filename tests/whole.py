@@ -21,7 +21,7 @@ from typing import Any
 from hub.demo.visitor import answers
 from hub.services import embedded_redis, programs
 from hub.services.instance import free_port
-from hub.services.supervisor import Program
+from hub.services.supervisor import Program, launch
 
 READY_SECONDS = 60
 
@@ -70,28 +70,12 @@ class WholeHub:
             "WORKER_TOKEN_FILE": str(token),
             "WORKER_NAME": name,
             "WORKER_DATA_DIR": str(self.folder / name),
-            "WORKER_SLOT": str(number - 1),
         }
         environment = {**program.environment, **own}
         self.run(replace(program, name=name, environment=environment, log=self.place.log_dir / f"{name}.log"))
 
     def run(self, program: Program) -> None:
-        program.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(program.log, "ab") as log:
-            self.running[program.name] = subprocess.Popen(
-                program.command,
-                executable=program.executable,
-                cwd=program.cwd,
-                env=dict(program.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=program.descriptors,
-                user=program.uid,
-                group=program.uid,
-                extra_groups=None if program.uid is None else [],
-            )
+        self.running[program.name] = launch(program)
 
     def kill(self, name: str) -> None:
         process = self.running.pop(name)

@@ -58,6 +58,27 @@ class Program:
     end_round: int = 0  # ended when all of lower rounds are gone: they need it to finish
 
 
+def launch(program: Program) -> subprocess.Popen[bytes]:
+    """Start it as the leader of a process group of its own, its output at the end of its log."""
+    program.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(program.log, "ab") as log:
+        return subprocess.Popen(
+            program.command,
+            executable=program.executable,
+            cwd=program.cwd,
+            env=dict(program.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=program.descriptors,
+            user=program.uid,
+            group=program.uid,
+            extra_groups=None if program.uid is None else [],
+            preexec_fn=_drop_rights if program.uid is not None else _die_with_parent,
+        )
+
+
 @dataclass
 class _Child:
     """What the supervisor knows about one program at the moment."""
@@ -123,25 +144,9 @@ class Supervisor:
                 self._ended(child, now)
 
     def _launch(self, child: _Child) -> None:
-        program = child.program
-        program.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(program.log, "ab") as log:
-            child.log_read = log.tell()
-            child.process = subprocess.Popen(
-                program.command,
-                executable=program.executable,
-                cwd=program.cwd,
-                env=dict(program.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=program.descriptors,
-                user=program.uid,
-                group=program.uid,
-                extra_groups=None if program.uid is None else [],
-                preexec_fn=_drop_rights if program.uid is not None else _die_with_parent,
-            )
+        log = child.program.log
+        child.log_read = log.stat().st_size if log.exists() else 0
+        child.process = launch(child.program)
         child.started = time.monotonic()
 
     def _ended(self, child: _Child, now: float) -> None:
