@@ -17,7 +17,8 @@ Task, rules and board · 任务、规则与榜单: {site}/tasks/{slug}/
 ## How to contribute · 如何贡献
 
 ```
-cp -r starter/{language} solutions/YOUR-NAME
+mkdir -p solutions/YOUR-NAME
+cp starter/{language}/* solutions/YOUR-NAME/
 # edit solutions/YOUR-NAME/{entry}
 git add solutions && git commit -m "What I did"
 git push origin HEAD:YOUR-NAME/first-try

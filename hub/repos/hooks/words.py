@@ -32,7 +32,7 @@ def not_now(policy: dict[str, Any]) -> Refused:
     return Refused(
         f"Refused: {policy['refusal']}",
         f"Claims are made on the task's page; push again after that: {page}",
-        f"推送被拒绝:请先在任务页面认领此任务,再重新推送:{page}",
+        f"推送被拒绝：请先在任务页面认领此任务，再重新推送：{page}",
     )
 
 
@@ -40,7 +40,7 @@ def too_many_branches(live: int, most: int) -> Refused:
     return Refused(
         f"Refused: you have {live} open branches on this task, and {most} is the most.",
         "Push to one of them, or close a pull request first.",
-        f"推送被拒绝:你在此任务上已有 {live} 个未结束的分支,上限为 {most} 个。",
+        f"推送被拒绝：你在此任务上已有 {live} 个未结束的分支，上限为 {most} 个。",
     )
 
 
@@ -48,7 +48,7 @@ def too_much(what: str) -> Refused:
     return Refused(
         f"Refused: the push brings {what}. A solution is a few source files.",
         "Leave out generated files, and squash what came in by mistake: git rebase -i origin/main",
-        "推送被拒绝:内容过多。请只提交源文件。",
+        "推送被拒绝：内容过多。请只提交源文件。",
     )
 
 
@@ -56,7 +56,7 @@ def too_large(name: str, size: int, most: int) -> Refused:
     return Refused(
         f"Refused: {name or 'a file'} has {_bytes(size)}; the limit is {_bytes(most)}.",
         "If a later commit removed it again, it is still in the history: git rebase -i origin/main",
-        f"推送被拒绝:文件 {name} 大小为 {size} 字节,上限为 {most} 字节(历史提交也计算在内)。",
+        f"推送被拒绝：文件 {name} 大小为 {size} 字节，上限为 {most} 字节（历史提交也计算在内）。",
     )
 
 
@@ -64,7 +64,7 @@ def our_fault(what: str) -> list[str]:
     return [
         "Refused: the check of your push failed on our side. It is not your fault; nothing was changed.",
         f"Try again in a minute; if it stays, tell the maintainers: {what[:300]}",
-        "推送未被接受:服务器检查出错,不是你的问题,请稍后重试或联系维护者。",
+        "推送未被接受：服务器检查出错，不是你的问题，请稍后重试或联系维护者。",
     ]
 
 
@@ -75,7 +75,7 @@ def no_deleting(branch: str) -> Refused:
     return Refused(
         f"Refused: {branch} cannot be deleted; reviews and verdicts refer to it.",
         "Close its pull request on the site if you give it up.",
-        f"推送被拒绝:不能删除分支 {branch};如需放弃,请在网站上关闭合并请求。",
+        f"推送被拒绝：不能删除分支 {branch}；如需放弃，请在网站上关闭合并请求。",
     )
 
 
@@ -83,7 +83,7 @@ def not_for(ref: str, username: str) -> Refused:
     return Refused(
         f"Refused: {ref} is not needed here; push to a branch of your own:",
         _push(username, "my-solution"),
-        "推送被拒绝:请推送到你自己的分支(命令如上)。",
+        "推送被拒绝：请推送到你自己的分支（命令如上）。",
     )
 
 
@@ -91,7 +91,7 @@ def only_branches(ref: str, username: str) -> Refused:
     return Refused(
         f"Refused: {ref} is not a branch. Only branches are taken, no tags or notes:",
         _push(username, "my-solution"),
-        "推送被拒绝:只接受分支,不接受标签等其他引用。",
+        "推送被拒绝：只接受分支，不接受标签等其他引用。",
     )
 
 
@@ -99,7 +99,7 @@ def not_your_branch(branch: str, username: str, topic: str) -> Refused:
     return Refused(
         f"Refused: {branch} is not yours to push. Your branches begin with {username}/ :",
         _push(username, topic),
-        f"推送被拒绝:{branch} 不属于你;你的分支必须以 {username}/ 开头(命令如上)。",
+        f"推送被拒绝：{branch} 不属于你；你的分支必须以 {username}/ 开头（命令如上）。",
     )
 
 
@@ -108,19 +108,19 @@ def bad_topic(branch: str, username: str, topic: str) -> Refused:
         f"Refused: {branch} cannot be a branch here. Behind {username}/ come 1 to 63 small letters, digits,",
         "dots, hyphens or underscores, beginning with a letter or digit; no further slash:",
         _push(username, topic),
-        f"推送被拒绝:分支名只能是 {username}/ 加小写字母、数字、点、连字符或下划线(命令如上)。",
+        f"推送被拒绝：分支名只能是 {username}/ 加小写字母、数字、点、连字符或下划线（命令如上）。",
     )
 
 
 def ended(username: str, topic: str, how: str) -> Refused:
     state, _, sha = how.partition(" ")
     said = f"was merged as {sha[:12]}" if state == "merged" else "is closed"
-    said_zh = f"已合并({sha[:12]})" if state == "merged" else "已关闭"
+    said_zh = f"已合并（{sha[:12]}）" if state == "merged" else "已关闭"
     return Refused(
         f"Refused: the pull request of {username}/{topic} {said} and takes no more pushes.",
         "Begin a new one from the newest main, under another name:",
         f"    git fetch origin && git rebase origin/main && git push origin HEAD:{username}/{topic[:50]}-2",
-        f"推送被拒绝:{username}/{topic} 的合并请求{said_zh},不再接受推送;请换一个分支名。",
+        f"推送被拒绝：{username}/{topic} 的合并请求{said_zh}，不再接受推送；请换一个分支名。",
     )
 
 
@@ -129,7 +129,7 @@ def ended(username: str, topic: str, how: str) -> Refused:
 
 def not_a_commit(branch: str) -> Refused:
     return Refused(
-        f"Refused: {branch} would not point at a commit.", f"推送被拒绝:{branch} 没有指向一个提交。"
+        f"Refused: {branch} would not point at a commit.", f"推送被拒绝：{branch} 没有指向一个提交。"
     )
 
 
@@ -140,7 +140,7 @@ def unrelated(policy: dict[str, Any]) -> Refused:
         f"    git clone {url}",
         f"    # copy your files to {policy['task']}/{_first_folder(policy)} and commit them there",
         _push(username, "my-solution"),
-        "推送被拒绝:你的提交与本任务的 main 没有共同历史;请先克隆本仓库,再提交你的文件。",
+        "推送被拒绝：你的提交与本任务的 main 没有共同历史；请先克隆本仓库，再提交你的文件。",
     )
 
 
@@ -148,7 +148,7 @@ def nothing_to_judge(branch: str, policy: dict[str, Any]) -> Refused:
     return Refused(
         f"Refused: {branch} has nothing that main does not have, so there is nothing to judge.",
         f"Add your files under {_first_folder(policy)} and commit them: git add . && git commit",
-        f"推送被拒绝:{branch} 与 main 相比没有改动,无可评测;请先提交你的文件。",
+        f"推送被拒绝：{branch} 与 main 相比没有改动，无可评测；请先提交你的文件。",
     )
 
 
@@ -163,8 +163,10 @@ def outside(names: list[str], count: int, policy: dict[str, Any]) -> Refused:
         *(f"    {name}" for name in names),
         *more,
         f"Allowed: {allowed}",
-        f"Move your files to {_first_folder(policy)} and undo the rest: git checkout origin/main -- <file>",
-        f"推送被拒绝:有文件超出允许修改的范围;只能修改:{allowed}",
+        f"Move your files to {_first_folder(policy)} and undo the rest, then commit:",
+        "    git checkout origin/main -- <changed file>",
+        "    git rm --cached <new file>",
+        f"推送被拒绝：有文件超出允许修改的范围；只能修改：{allowed}",
     )
 
 
@@ -172,7 +174,7 @@ def too_many_files(folder: str, most: int) -> Refused:
     return Refused(
         f"Refused: {folder} holds more than {most} files, which is the most for this task.",
         "Leave out generated files: git rm --cached <file>",
-        f"推送被拒绝:{folder} 中的文件超过 {most} 个,即本任务的上限。",
+        f"推送被拒绝：{folder} 中的文件超过 {most} 个，即本任务的上限。",
     )
 
 
@@ -180,7 +182,7 @@ def too_large_together(total: int, most: int, name: str, size: int) -> Refused:
     return Refused(
         f"Refused: your files have {_bytes(total)} together; the limit of this task is {_bytes(most)}.",
         f"The largest is {name} with {_bytes(size)}.",
-        f"推送被拒绝:你的文件共 {total} 字节,上限为 {most} 字节;最大的是 {name}。",
+        f"推送被拒绝：你的文件共 {total} 字节，上限为 {most} 字节；最大的是 {name}。",
     )
 
 
@@ -188,7 +190,7 @@ def bad_name(name: str, why: str, why_zh: str) -> Refused:
     return Refused(
         f"Refused: the file name {name} is not taken: {why}.",
         "Rename it: git mv <old> <new> && git commit --amend --no-edit",
-        f"推送被拒绝:文件名 {name} 不可用:{why_zh}。",
+        f"推送被拒绝：文件名 {name} 不可用：{why_zh}。",
     )
 
 
@@ -196,7 +198,7 @@ def not_regular(name: str, kind: str) -> Refused:
     return Refused(
         f"Refused: {name} is {kind}; only regular files are taken.",
         "Put the file itself there, and commit again.",
-        f"推送被拒绝:{name} 不是普通文件,不接受链接和子模块。",
+        f"推送被拒绝：{name} 不是普通文件，不接受链接和子模块。",
     )
 
 
@@ -208,7 +210,7 @@ def welcome(policy: dict[str, Any], topics: list[str]) -> list[str]:
     return [
         *(f"Pull request: {page}/{topic}/" for topic in topics),
         "The judge starts now; follow it live there.",
-        "评测已开始,可在上面的页面实时查看。",
+        "评测已开始，可在上面的页面实时查看。",
     ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from hub.catalog import actions, queries
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task, TaskRevision
+from hub.catalog.repository import first_tree
 from hub.core.errors import NotNow
-from tasks.spec import TaskError, read_folder
+from tasks.bundle import write_files
+from tasks.spec import TaskError, load_files, read_folder
 from tests.hub.conftest import TASKS
 
 
@@ -81,3 +85,12 @@ def test_markup_of_strangers_stays_text(text):
 
 def test_broken_maths_is_shown_as_code():
     assert "<code>" in render_markdown("$\\frac{1$") or "<math" in render_markdown("$\\frac{1$")
+
+
+def test_the_commands_of_the_first_readme_work_as_they_are_typed(folder, tmp_path):
+    tree = first_tree(load_files("vector-add", folder), folder, "http://hub.example")
+    write_files(tree, tmp_path)
+    recipe = tree["README.md"].decode().split("```")[1]
+    typed = [line for line in recipe.splitlines() if not line.startswith(("#", "git "))]
+    subprocess.run(["sh", "-e", "-c", "\n".join(typed)], cwd=tmp_path, check=True, timeout=10)
+    assert (tmp_path / "solutions/YOUR-NAME/solution.c").read_bytes() == tree["starter/c/solution.c"]

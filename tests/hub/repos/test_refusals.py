@@ -68,6 +68,17 @@ def test_files_outside_the_allowed_paths_are_listed_with_what_is_allowed(place: 
     )
 
 
+def test_the_cure_for_files_outside_cures_new_and_changed_ones(place: Place, clone: Clone) -> None:
+    clone.commit({"README.md": b"mine", "notes.md": b"new"})
+    said = clone.push("HEAD:alice/fast")
+    refused(place, said, "git checkout origin/main -- <changed file>", "git rm --cached <new file>")
+    clone.get("checkout", "origin/main", "--", "README.md")
+    clone.get("rm", "--cached", "notes.md")
+    clone.get("commit", "-q", "-m", "Undo the rest")
+    said = clone.push("HEAD:alice/fast")
+    assert said.code == 0, said.text
+
+
 def test_deleting_a_file_of_main_is_outside_too(place: Place, clone: Clone) -> None:
     clone.get("rm", "-q", "starter/c/solution.c")
     clone.commit({})
