@@ -49,6 +49,7 @@ from hub.pulls import queries as pull_facts
 from hub.pulls.actions import LineComment
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.repos import git
+from hub.repos.access import allowed_for, outside
 from hub.repos.actions import note_pushes, open_repository
 from hub.repos.models import Repository
 from hub.rewards.actions import book
@@ -288,8 +289,9 @@ def merge(pull: PullRequest, by: User) -> MergeAttempt:
     if git.merge_base(slug, main, head) is None:
         raise NotNow(_("The branch shares no history with main: begin it again from main."))
     tried = git.test_merge(slug, main, head)
-    if tried.conflicts:
-        return pulls.note_conflict(patch_set, by, main_sha=main, paths=tried.conflicts)
+    unmerged = tried.conflicts or _not_the_author_s(pull, git.changed_names(slug, main, tried.tree))
+    if unmerged:
+        return pulls.note_conflict(patch_set, by, main_sha=main, paths=unmerged)
     subject = f"Merge {pull.author.username}/{pull.topic}: {pull.title}"
     message = f"{subject}\n\nPull request: {settings.SITE_URL}/pulls/{pull.pk}/\n"
     sha = git.commit_merge(slug, tried.tree, [main, head], message, by)
@@ -306,6 +308,15 @@ def _may_merge(pull: PullRequest, by: User) -> PatchSet:
     if why is not None or facts.patch_set is None:
         raise (NotNow if pull_facts.is_mentor_of(pull.task, by) else NotAllowed)(why or "")
     return facts.patch_set
+
+
+def _not_the_author_s(pull: PullRequest, changed: list[str]) -> list[str]:
+    """What the merge would change beyond the author's own files.
+
+    A push is compared with one merge base; a history that has several can undo what others merged, unseen.
+    """
+    allowed = allowed_for(pull.author.username, spec_of(pull.task.current).paths.allowed)
+    return outside(changed, allowed)
 
 
 def judge_merge(attempt: MergeAttempt) -> Job | None:

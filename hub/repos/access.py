@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fnmatch
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
@@ -57,6 +58,11 @@ class Policy:
 
 def allowed_for(username: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(pattern.replace("{username}", username) for pattern in patterns)
+
+
+def outside(names: Iterable[str], allowed: tuple[str, ...]) -> list[str]:
+    """Those names that no pattern allows; the hook asks the same of a push."""
+    return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)]
 
 
 def identify(authorization: str) -> User:

@@ -174,6 +174,15 @@ def merge_base(slug: str, a: str, b: str) -> str | None:
     return done.stdout.decode().strip() or None
 
 
+def changed_names(slug: str, old: str, new: str) -> list[str]:
+    """Names of all files that differ between two commits or trees, renamed ones under both names."""
+    arguments = ("-r", "--name-only", "--no-renames", "-z", "--end-of-options", _full(old), _full(new))
+    done = _try(path_of(slug), "diff-tree", *arguments)
+    if done.returncode != 0:
+        raise _failure("diff-tree", done)
+    return [shown(name) for name in done.stdout.split(b"\0") if name]
+
+
 # --- Changing ----------------------------------------------------------------------------------------------
 
 

@@ -159,6 +159,32 @@ def test_a_conflict_names_the_paths_and_judges_nothing(story: Story, cast: Cast,
     assert story.live() == []
 
 
+def test_a_history_with_several_merge_bases_cannot_undo_the_work_of_others(story: Story, cast: Cast) -> None:
+    slug = story.task.slug
+    first = story.merged(cast.alice, by=cast.mei, merger=cast.max)
+    bob = story.push(cast.bob)  # stands on the new main …
+    start = git.merge_base(slug, first.main_sha, bob.head_sha)
+    own = git.commit_files(
+        slug, "refs/heads/mei/side", {"solutions/mei/a.c": b"//"}, None, "Side", start
+    )  # … and this beside it
+    main = git.main_sha(slug)
+    joined = git.commit_merge(slug, git.test_merge(slug, main, own).tree, [main, own], "Join", None)
+    assert git.move_main(slug, joined, main)
+    # Both `main` of before and the side branch are merge bases; the tree is that of the first alone.
+    tree = git.test_merge(slug, main, bob.head_sha).tree
+    tricky = git.commit_merge(slug, tree, [main, own], "Both", None)
+    assert set(git.changed_names(slug, main, tricky)) == {f"solutions/bob/{SOLUTION}"}
+    patch_set = actions.add_patch_set(bob.pull, number=2, head_sha=tricky, base_sha=main, subject="Both")
+    assert patch_set is not None
+    flow.supersede_older(patch_set)
+    flow.judge(patch_set)
+    story.run_all()
+    actions.review(patch_set, cast.mei, "approve")
+    attempt = flow.merge(bob.pull, cast.max)
+    assert (attempt.state, attempt.detail) == ("conflict", "solutions/mei/a.c")
+    assert git.main_sha(slug) == joined
+
+
 def test_a_main_that_moved_meanwhile_makes_the_merge_outdated(
     story: Story, cast: Cast, pull: PullRequest
 ) -> None:
