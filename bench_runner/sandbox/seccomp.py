@@ -2,6 +2,8 @@
 
 Not in charge of what namespaces and groups already stop; this closes what they leave open: new namespaces,
 tracing, kernel interfaces with a record of holes, and sockets of families that ignore network namespaces.
+It also closes every way to send oneself SIGCONT while one is stopped, on which `freezing.py` relies: timers
+with a signal of one's choice (setitimer's SIGALRM wakes nobody), descriptors with a signal of one's choice.
 
 Everything else is allowed: compilers, NumPy, OpenMP, multiprocessing and asyncio on the loopback work.
 libseccomp's preamble kills calls of foreign architectures (i386, x32).
@@ -25,12 +27,13 @@ DENIED = [
     "syslog", "uselib", "modify_ldt", "iopl", "ioperm", "settimeofday", "clock_settime", "adjtimex",
     "clock_adjtime", "sethostname", "setdomainname", "move_pages", "migrate_pages", "name_to_handle_at",
     "open_by_handle_at", "lookup_dcookie", "nfsservctl", "vhangup", "personality", "fanotify_init",
-    "memfd_secret", "vmsplice", "sched_setscheduler", "sched_setattr",
+    "memfd_secret", "vmsplice", "sched_setscheduler", "sched_setattr", "timer_create",
 ]  # fmt: skip
 
 # clone() may not make namespaces: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 NAMESPACE_FLAGS = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 TERMINAL_IOCTLS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into the terminal outside
+F_SETSIG = 10  # fcntl: which signal a descriptor sends when something can be read or written
 SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; AF_VSOCK (40) ignores network namespaces
 
 
@@ -56,6 +59,7 @@ def program() -> bytes:
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     for code in TERMINAL_IOCTLS:
         rules.add_rule(refuse, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, code))
+    rules.add_rule(refuse, "fcntl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, F_SETSIG))
     _allow_families(rules, seccomp, refuse)
     return _exported(rules)
 

@@ -16,6 +16,26 @@ from bench_runner.sandbox import Guest, Sandbox
 from tests.bench_runner.sandbox.conftest import LIMITS, MIB, PYTHON, Run, left_overs
 
 pytestmark = pytest.mark.sandbox
+# A lone process arranges for SIGCONT to reach it while it is stopped.
+WAKE = """
+import ctypes, fcntl, os, signal, sys
+signal.signal(signal.SIGCONT, lambda *_: None)
+libc = ctypes.CDLL(None, use_errno=True)
+timer, event = ctypes.c_void_p(), (ctypes.c_int * 16)(0, 0, signal.SIGCONT, 0)
+made = libc.timer_create(1, event, ctypes.byref(timer))
+print("timer", made, ctypes.get_errno(), flush=True)
+if made == 0:
+    libc.timer_settime(timer, 0, (ctypes.c_long * 4)(0, 200_000, 0, 200_000), None)
+try:
+    fcntl.fcntl(1, 10, signal.SIGCONT)
+    print("descriptor", flush=True)
+except PermissionError:
+    print("no descriptor", flush=True)
+n = 0
+while True:
+    n += 1
+    os.pwrite(int(sys.argv[1]), n.to_bytes(8, "little"), 0)
+"""
 
 DAEMON = """
 import os, time
@@ -229,3 +249,22 @@ def test_a_good_output_is_read_after_everything_that_could_change_it_is_dead(run
     read: list[dict[str, bytes]] = []
     run(write, look=lambda guest: (time.sleep(0.3), read.append(guest.output(["a"], MIB))))
     assert read == [{"a": b"right"}]
+
+
+def test_a_stopped_guest_cannot_wake_itself(sandbox: Sandbox) -> None:
+    memory = os.memfd_create("count")
+    os.ftruncate(memory, 8)
+    command = [*PYTHON, WAKE, str(memory)]
+    with sandbox.start(command, mounts=[], limits=LIMITS, pass_fds=[memory]) as guest:
+        until = time.monotonic() + 5
+        while not any(os.pread(memory, 8, 0)) and time.monotonic() < until:
+            time.sleep(0.01)
+        for _ in range(5):
+            guest.freeze()
+            before = os.pread(memory, 8, 0)
+            time.sleep(0.01)
+            assert os.pread(memory, 8, 0) == before
+            guest.thaw()
+        guest.poll()
+        assert guest.log == b"timer -1 1\nno descriptor\n"
+    os.close(memory)
