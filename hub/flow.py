@@ -289,7 +289,7 @@ def merge(pull: PullRequest, by: User) -> MergeAttempt:
     if git.merge_base(slug, main, head) is None:
         raise NotNow(_("The branch shares no history with main: begin it again from main."))
     tried = git.test_merge(slug, main, head)
-    unmerged = tried.conflicts or _not_the_author_s(pull, git.changed_names(slug, main, tried.tree))
+    unmerged = tried.conflicts or _not_the_author_s(patch_set, git.changed_names(slug, main, tried.tree))
     if unmerged:
         return pulls.note_conflict(patch_set, by, main_sha=main, paths=unmerged)
     subject = f"Merge {pull.author.username}/{pull.topic}: {pull.title}"
@@ -310,13 +310,14 @@ def _may_merge(pull: PullRequest, by: User) -> PatchSet:
     return facts.patch_set
 
 
-def _not_the_author_s(pull: PullRequest, changed: list[str]) -> list[str]:
+def _not_the_author_s(patch_set: PatchSet, changed: list[str]) -> list[str]:
     """What the merge would change beyond the author's own files.
 
     A push is compared with one merge base; a history that has several can undo what others merged, unseen.
     """
-    allowed = allowed_for(pull.author.username, spec_of(pull.task.current).paths.allowed)
-    return outside(changed, allowed)
+    pull = patch_set.pull
+    rules = spec_of(pull.task.current or patch_set.revision).paths
+    return outside(changed, allowed_for(pull.author.username, rules.allowed))
 
 
 def judge_merge(attempt: MergeAttempt) -> Job | None:
