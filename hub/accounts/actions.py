@@ -14,8 +14,11 @@ from hub.core import clock
 from hub.core.errors import BadInput
 from hub.core.ids import USERNAME, new_token, token_digest
 
-# Names that would read as a part of git's or the site's own namespace.
-RESERVED = frozenset({"main", "head", "heads", "tags", "refs", "for", "merge", "admin", "root", "git", "api"})
+# Names that would read as a part of git's or the site's own namespace, or as somebody with a role.
+RESERVED = frozenset(
+    {"main", "head", "heads", "tags", "refs", "for", "merge", "admin", "root", "git", "api"}
+    | {"touchstone", "mentor", "maintainer"}
+)
 TOKEN_DAYS_MOST = 365
 TOKENS_MOST = 20
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from hub.accounts.models import ApiToken, User
@@ -13,6 +15,11 @@ from hub.core.ids import token_digest
 USED_RESOLUTION = timedelta(minutes=1)  # `last_used_at` is written no more often than this
 
 
+def may_enter(user: User) -> bool:
+    """Whether the account is open. A demo account's password is public: outside demo mode it is closed."""
+    return user.is_active and (settings.DEMO or not user.is_demo)
+
+
 def user_by_token(clear: str) -> User | None:
     """The person a token belongs to; None if it is unknown, expired or revoked, or the account is closed."""
     now = clock.now()
@@ -20,7 +27,7 @@ def user_by_token(clear: str) -> User | None:
         Q(expires_at=None) | Q(expires_at__gt=now)
     )
     token = live.select_related("user").first()
-    if token is None or not token.user.is_active:
+    if token is None or not may_enter(token.user):
         return None
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USED_RESOLUTION)
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
@@ -43,5 +50,8 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user, revoked_at=None)
 
 
-def mentors() -> QuerySet[User]:
-    return User.objects.filter(is_active=True, is_mentor=True)
+def mentors_among(usernames: Iterable[str]) -> QuerySet[User]:
+    """Those people who hold a mentor's or maintainer's role. A name alone gives nobody a right: whoever
+    signs up first under a name that a task folder mentions is a stranger."""
+    role = Q(is_mentor=True) | Q(is_maintainer=True)
+    return User.objects.filter(role, is_active=True, username__in=usernames)

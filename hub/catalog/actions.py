@@ -9,6 +9,7 @@ from django.db import transaction
 
 from bench_runner.contract import Bundle, encode_bundle
 from hub.accounts.models import User
+from hub.accounts.queries import mentors_among
 from hub.audit.actions import record
 from hub.catalog.models import Task, TaskRevision
 from hub.core import clock
@@ -36,7 +37,7 @@ def publish(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
     )
     task.current = revision
     task.save(update_fields=["current"])
-    task.mentors.set(User.objects.filter(username__in=spec.mentors))
+    task.mentors.set(mentors_among(spec.mentors))
     if created:
         record(by, "task.published", task, digest=spec.digest)
     return revision

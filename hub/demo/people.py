@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub import flow
 from hub.accounts.models import User
+from hub.accounts.queries import mentors_among
 from hub.catalog.models import Task
 from hub.catalog.queries import files_of, published_tasks, spec_of
 from hub.core.refs import MAIN
@@ -61,7 +62,7 @@ def make_people() -> None:
         defaults={"display_name": "Touchstone 试金石", "is_house": True, "is_active": False, "password": "!"},
     )
     for task in published_tasks():
-        task.mentors.set(User.objects.filter(username__in=spec_of(task.current).mentors))
+        task.mentors.set(mentors_among(spec_of(task.current).mentors))
 
 
 def push_examples() -> int:

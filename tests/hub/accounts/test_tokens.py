@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from hub.accounts import actions, queries
-from hub.accounts.models import ApiToken
+from hub.accounts.models import ApiToken, User
 from hub.core import clock
 from hub.core.errors import BadInput
+from tests import people
 
 
 def test_a_token_opens_the_door_for_its_owner_and_is_stored_hashed(cast):
@@ -52,6 +53,19 @@ def test_a_closed_account_opens_nothing(cast):
     assert "is closed" in queries.token_fault(clear)
 
 
+def test_a_demo_account_is_closed_outside_demo_mode(cast, client, settings):
+    User.objects.filter(pk=cast.alice.pk).update(is_demo=True)
+    _, clear = actions.create_token(cast.alice, "laptop")
+    settings.DEMO = True
+    assert client.login(username="alice", password=people.PASSWORD)
+    assert queries.user_by_token(clear) == cast.alice
+    settings.DEMO = False  # the same data folder, started with DEMO=0
+    assert client.get("/desk/").status_code == 302, "her session ended"
+    assert not client.login(username="alice", password=people.PASSWORD)
+    assert queries.user_by_token(clear) is None
+    assert "is closed" in queries.token_fault(clear)
+
+
 @pytest.mark.parametrize(
     ("name", "days", "words"),
     [("", 30, "Give the token a name"), ("x", 0, "0 days"), ("x", 366, "366 days")],
@@ -61,7 +75,9 @@ def test_a_token_without_a_name_or_with_an_odd_lifetime_is_refused(cast, name, d
         actions.create_token(cast.alice, name, days)
 
 
-@pytest.mark.parametrize("name", ["A", "Alice", "a", "-a", "al ice", "main", "爱丽丝", "a" * 33, "../x"])
+@pytest.mark.parametrize(
+    "name", ["A", "Alice", "a", "-a", "al ice", "main", "mentor", "爱丽丝", "a" * 33, "../x"]
+)
 def test_a_username_that_cannot_be_a_branch_is_refused(db, name):
     with pytest.raises(BadInput, match="cannot be used"):
         actions.sign_up(name, "green-tea-and-granite")

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from hub.accounts.models import User
 from hub.catalog import actions, queries
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task, TaskRevision
@@ -47,6 +48,13 @@ def test_an_id_belongs_to_one_task(folder):
     actions.publish("vector-add", folder)
     with pytest.raises(NotNow, match="belongs to the task vector-add"):
         actions.publish("vector-sum", folder)
+
+
+def test_a_name_in_the_folder_makes_a_mentor_of_those_alone_who_have_the_role(folder):
+    person = User.objects.create_user("mentor")  # a stranger took the name that the folder mentions
+    assert not actions.publish("vector-add", folder).task.mentors.exists()
+    User.objects.filter(pk=person.pk).update(is_mentor=True)
+    assert list(actions.publish("vector-add", folder).task.mentors.all()) == [person]
 
 
 def test_filters_and_facets_agree(make_task):

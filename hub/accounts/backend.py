@@ -1,0 +1,16 @@
+"""Who may log in by password, and whose session goes on. Not in charge of tokens (`queries.py`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+
+from hub.accounts.queries import may_enter
+
+
+class OpenAccounts(ModelBackend):
+    """Django asks this at each log-in and again for each request of a session."""
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        return may_enter(user)
