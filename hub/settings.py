@@ -16,6 +16,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from bench_runner.contract import JOB_TIME_LIMIT
 from hub.services import embedded_redis
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -199,8 +200,8 @@ WHITENOISE_USE_FINDERS = True  # served from the packages; no collectstatic step
 WHITENOISE_MAX_AGE = 365 * 24 * 3600  # addresses carry the version of the file
 CSRF_FAILURE_VIEW = "hub.web.errors.csrf"
 
-# One limit from which soft and hard limit, lease, token life and visibility timeout follow.
-JOB_TIME_LIMIT_SECONDS = 600
+# The workers' limit, from which soft and hard limit, lease, token life and visibility timeout follow.
+JOB_TIME_LIMIT_SECONDS = int(JOB_TIME_LIMIT.total_seconds())
 JOB_ATTEMPTS = 3
 SWEEP_SECONDS = 30
 WORKER_SILENT_SECONDS = 45  # a worker, or an attempt, that is not heard for so long is taken for gone

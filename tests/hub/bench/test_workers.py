@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bench_runner.contract import ContractError, TimeLimits
+from bench_runner.contract import JOB_TIME_LIMIT, ContractError, TimeLimits
 from hub import flow
 from hub.bench import actions as bench
 from hub.bench import queries
@@ -37,6 +37,10 @@ def test_a_token_that_is_known_is_kept_if_asked() -> None:
     token = bench.register_worker("rack-7")
     assert bench.register_worker("rack-7", keep_if=str(token)) is None
     assert bench.register_worker("rack-7", keep_if="tsw_other") is not None
+
+
+def test_hub_and_worker_derive_their_times_from_the_same_limit() -> None:
+    assert bench.time_limits() == TimeLimits.derive(JOB_TIME_LIMIT)
 
 
 def test_a_worker_is_online_while_it_is_heard() -> None:
