@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub.services import embedded_redis
 from hub.services.supervisor import Program
@@ -46,6 +47,11 @@ class Place:
         """How a program on this machine reaches the site."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  # compared, not bound
         return f"http://{host}:{self.port}"
+
+    def reached_by_others(self, site_url: str) -> bool:
+        """Whether other machines can come in: directly, or through a proxy that has an address of its own."""
+        names = {self.host, urlsplit(site_url).hostname}
+        return not names <= {"localhost", "127.0.0.1", "::1"}
 
     @property
     def run_dir(self) -> Path:

@@ -135,6 +135,11 @@ class Command(BaseCommand):
         if settings.DEMO:
             lines += ["Demo mode: these people exist, and everybody knows their passwords. Log in as", ""]
             lines += [f"    {p.username:<12} {p.password:<24} {p.role}" for p in PEOPLE] + [""]
+        if settings.DEMO and place.reached_by_others(settings.SITE_URL):
+            lines += [
+                "WARNING: other machines reach this hub, and the maintainer's password above is public:"
+            ]
+            lines += ["whoever logs in with it may do everything. Without demo people: make up DEMO=0", ""]
         if place.host in {"0.0.0.0", "::"} and place.local_url == settings.SITE_URL:  # noqa: S104  # compared
             lines += ["It listens for other machines too, but answers to this machine's names alone:"]
             lines += [f"give SITE_URL=http://NAME-OF-THIS-MACHINE:{place.port} to make up.", ""]
