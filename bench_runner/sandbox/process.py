@@ -165,11 +165,12 @@ class Guest:
 
     def close(self) -> End:
         """Kill what is left, unmount, remove the groups. A second call only gives the End again."""
-        end = self._end_now()
-        if not self._closed:
-            self._closed = True
-            self._resources.close()
-        return end
+        try:
+            return self._end_now()
+        finally:  # also when it could not be ended: what it holds must not be missing for ever
+            if not self._closed:
+                self._closed = True
+                self._resources.close()
 
     def _end_now(self) -> End:
         if self._end is None and self._process.poll() is not None:
@@ -186,16 +187,17 @@ class Guest:
         self._reap()
         self._drain()
         peak = self._group.peak_memory() if self._group is not None else None
-        if how == "exited" and self._group is not None and self._group.oom_kills():
-            how = "memory_limit"
-        # Set before the status is looked at: should that raise, close() has only to give back what we hold.
+        # Set before the rest is looked at: should that raise, close() has only to give back what we hold.
         self._end = End(how, signal.SIGKILL.value, seconds, peak)
-        if how == "exited":
+        if how == "exited" and self._group is not None and self._group.oom_kills():
+            self._end = replace(self._end, how="memory_limit")
+        elif how == "exited":
             self._end = replace(self._end, **self._exit())
         return self._end
 
     def _kill(self) -> None:
         if self._group is not None:
+            self._process.kill()  # a launcher that is in none of its groups yet
             self._group.kill()
         else:
             self._signal_all(signal.SIGKILL)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -23,15 +24,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench_runner.errors import SandboxUnavailable
+from bench_runner.errors import JudgeError, SandboxUnavailable
 from bench_runner.sandbox import mounts as host
 from bench_runner.sandbox import seccomp
+from bench_runner.sandbox.backends import Backend, find_backend
 from bench_runner.sandbox.cage import Cage
-from bench_runner.sandbox.cgroups import Backend, find_backend
 from bench_runner.sandbox.command import LAUNCHER_ENVIRONMENT, TOOLS, python_mounts
 from bench_runner.sandbox.process import Guest, adopt_orphans
 from bench_runner.sandbox.records import Limits, Mount
 from bench_runner.sandbox.unsafe import start_unsafe
+
+log = logging.getLogger(__name__)
 
 FIRST_UID = 60700  # 60514-61183 is given to nobody by Debian or systemd
 UIDS_A_SLOT = 8
@@ -130,12 +133,26 @@ class Sandbox:
     def close(self) -> None:
         """Give the slot back. Guests must have been closed."""
         if self._lock >= 0:
+            lock, rules, self._lock, self._filter = self._lock, self._filter, -1, -1
             adopt_orphans(False)
-            host.remove_tree(self.folder)
-            os.close(self._lock)
-            if self._filter >= 0:
-                os.close(self._filter)
-            self._lock = self._filter = -1
+            try:
+                host.remove_tree(self.folder)
+            finally:
+                os.close(lock)
+                if rules >= 0:
+                    os.close(rules)
+
+    def reopened(self) -> Sandbox:
+        """A new sandbox in place of one that has failed: groups found anew, the slot swept.
+
+        Raises:
+            SandboxUnavailable: none can be had now; this one is closed, asking again later is all right.
+        """
+        try:
+            self.close()
+        except (JudgeError, OSError) as error:  # whoever opens the slot next sweeps what is left
+            log.warning("slot %d: %s", self.slot, error)
+        return Sandbox.open(self.slot, unsafe=not self.sandboxed)
 
     def _take_uid(self, undo: contextlib.ExitStack) -> int | None:
         if not self.root:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench_runner.errors import SandboxUnavailable
-from bench_runner.sandbox import cgroups
-from bench_runner.sandbox.cgroups import Backend, Hierarchies, find_backend, number_after
+from bench_runner.sandbox.backends import Backend, Hierarchies, find_backend, our_folder
+from bench_runner.sandbox.cgroups import number_after
 from bench_runner.sandbox.records import Limits
 
 LIMITS = Limits(100 << 20, 16, 1.0, 1000, cpus=(1, 3))
@@ -34,7 +34,7 @@ def test_hierarchies_are_read_from_the_mount_table() -> None:
 def test_v2_limits_are_written_where_the_kernel_documents_them(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
     (tmp_path / "cgroup.subtree_control").write_text("")
-    folder = tmp_path / cgroups.our_folder()
+    folder = tmp_path / our_folder()
     folder.mkdir()
     (folder / "cgroup.controllers").write_text("cpuset memory pids\n")
     backend = find_backend(Hierarchies({}, tmp_path))

@@ -213,6 +213,47 @@ def test_what_a_broken_off_attempt_left_is_cleared() -> None:
         broken.close()
 
 
+@pytest.mark.parametrize("while_it", ["runs", "is frozen"])
+def test_a_guest_whose_groups_vanish_gives_everything_back(while_it: str) -> None:
+    """As seen live: somebody else swept the groups. Once for every uid of the slot, and once more."""
+    robbed = Sandbox.open(8)
+    try:
+        for _ in range(len(robbed.uids) + 1):
+            guest = robbed.start(["/bin/sleep", "60"], mounts=[], limits=LIMITS)
+            assert guest.pid
+            if while_it == "is frozen":
+                guest.freeze()
+            robbed.backend.sweep(f"{os.geteuid()}.{robbed.slot}-")
+            with pytest.raises(SandboxUnavailable, match="has vanished under its guest"):
+                guest.wait()
+            guest.close()
+        assert left_overs(robbed) == []
+    finally:
+        robbed.close()
+
+
+def test_a_launcher_that_is_in_no_group_yet_is_killed_too(sandbox: Sandbox) -> None:
+    for _ in range(5):
+        begin = time.monotonic()
+        sandbox.start(["/bin/sleep", "5"], mounts=[], limits=LIMITS).close()
+        assert time.monotonic() - begin < 3
+    assert left_overs(sandbox) == []
+
+
+def test_a_sandbox_whose_groups_folder_is_gone_is_opened_anew() -> None:
+    broken = Sandbox.open(8)
+    for folder in broken.backend.folders.values():
+        if not list(folder.glob("*/")):  # other slots of this machine may have guests just now
+            folder.rmdir()
+    anew = broken.reopened()
+    try:
+        assert anew.slot == broken.slot
+        with anew.start(["/bin/true"], mounts=[], limits=LIMITS) as guest:
+            assert guest.wait().how == "exited"
+    finally:
+        anew.close()
+
+
 def test_two_workers_never_share_a_slot(sandbox: Sandbox) -> None:
     other = Sandbox.open(sandbox.slot)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner.sandbox.cgroups import Hierarchies
+from bench_runner.sandbox.backends import Hierarchies
 
 pytestmark = pytest.mark.sandbox
 

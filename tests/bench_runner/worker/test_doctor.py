@@ -8,7 +8,7 @@ import pytest
 
 from bench_runner import doctor, worker
 from bench_runner.sandbox import slots
-from bench_runner.sandbox.cgroups import Backend
+from bench_runner.sandbox.backends import Backend
 
 
 @pytest.mark.sandbox
