@@ -7,6 +7,8 @@ PY := .venv/bin/python
 # One command writes both locks. No index URL may get into them: any registry or mirror serves.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
+# One process more than processors: the long tests wait a good part of their time.
+SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 1) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up demo test lint bench lock doctor tasks-check prepare prepare-dev
@@ -21,9 +23,9 @@ demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (
 	@$(PY) manage.py demo
 
 test: prepare-dev lint  ## Everything that is checked: lint, the hub on PostgreSQL, the whole suite on SQLite
-	@$(PY) -m tests.on_postgres tests/hub --quiet --numprocesses 2 -m "not slow" --ignore tests/hub/web --ignore tests/hub/repos
-	@$(PY) -m pytest --quiet --numprocesses 2 -m "not slow"
-	@$(PY) -m pytest --quiet -m slow  # one at a time: these measure, or bring up whole hubs
+	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE) -m "not slow" --ignore tests/hub/web --ignore tests/hub/repos
+	@$(PY) -m pytest --quiet -m alone
+	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone"
 
 lint: prepare-dev  ## Style, types, import contracts, missing migrations
 	@.venv/bin/ruff check .

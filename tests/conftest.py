@@ -1,4 +1,4 @@
-"""What every test gets, whatever it tests."""
+"""What every test gets, whatever it tests, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,31 @@ from tests.live import live_site, served_site
 
 __all__ = ["live_site", "served_site"]  # a site over HTTP, for whoever asks for it
 
+# The longest first, so that several processes end at about the same time.
+LONGEST = ("tests/flow", "tests/browser", "tests/foundation/test_up", "tests/bench_runner", "tests/tasks")
+# What these find depends on how long something takes: nothing may run beside them.
+MEASURING = ("tests/bench_runner/test_channel.py", "tests/bench_runner/test_director.py")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # once, not in every xdist worker
         translations.compile_stale()
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        slow = item.get_closest_marker("slow") is not None
+        if item.nodeid.startswith(MEASURING) or (slow and item.nodeid.startswith("tests/adversary")):
+            item.add_marker("alone")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow") is None:
+        return len(LONGEST) + 1
+    places = (place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start))
+    return next(places, len(LONGEST))
 
 
 @pytest.fixture(autouse=True)

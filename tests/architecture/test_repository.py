@@ -28,7 +28,7 @@ def texts() -> list[tuple[str, str]]:
     for path in tracked():
         try:
             found.append((path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")))
-        except UnicodeDecodeError:  # a picture
+        except (UnicodeDecodeError, FileNotFoundError):  # a picture; removed since the tests began
             continue
     return found
 
