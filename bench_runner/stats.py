@@ -20,7 +20,8 @@ from statistics import fmean, median, stdev
 from bench_runner.contract import Speed
 
 MARGIN = math.log(1.02)  # a difference within 2 % is called "same"
-PAIRS = 10  # the plan; the false rates that the README states hold for this number
+PAIRS = 10  # the plan
+MOST_PAIRS = 20  # for a result that would be inconclusive otherwise
 FEWEST_PAIRS = 3  # below that there is no usable interval
 EARLIEST_STOP = 5  # pairs before which a clear result may not end the timing
 CLEAR = math.log(1.05)  # how far beyond 1 an early stop wants the effect to be
@@ -100,6 +101,19 @@ def may_stop(by_case: Sequence[Sequence[float]]) -> bool:
     overall = over_cases(by_case)
     clear = all(_is_clear(estimate(each, _T999)) for each in (*by_case, overall))
     return clear and is_narrow(estimate(overall))
+
+
+def wants_more(by_case: Sequence[Sequence[float]]) -> bool:
+    """Whether pairs beyond the plan are worth their time: only a result without a verdict gets them.
+
+    They end when the interval is narrow, whatever it says, or at MOST_PAIRS. Ending on the width and not on
+    the verdict is what keeps the false rate where it was: the width hardly depends on the mean.
+    """
+    overall = estimate(over_cases(by_case))
+    pairs = len(by_case[0])
+    if pairs >= MOST_PAIRS or is_narrow(overall):
+        return False
+    return pairs > PAIRS or overall.speed is Speed.INCONCLUSIVE
 
 
 def is_narrow(overall: Estimate) -> bool:

@@ -2,11 +2,12 @@
 
 Not in charge of a single call (`channel.py`) nor of what the samples prove (`stats.py`).
 
-Theory of operation. A job times up to PAIRS pairs. A pair is two fresh guests, started in random order.
-Inside a pair all rank cases run, in random order. Per case: WARM_UPS calls of each side, then ROUNDS rounds;
-in a round both sides, in random order, take one sample on the same inputs. A sample is the sum of `calls`
-single calls, each on an input of its own and each by its own clock, with `calls` chosen once, in the first
-pair, so that the slower side's sample is SAMPLE_SECONDS or more. While one side runs, the other is frozen.
+Theory of operation. A job times PAIRS pairs, fewer when the result is clear, more when it is not. A pair is
+two fresh guests, started in random order. Inside a pair all rank cases run, in random order. Per case:
+WARM_UPS calls of each side, then ROUNDS rounds; in a round both sides, in random order, take one sample on
+the same inputs. A sample is the sum of `calls` single calls, each on an input of its own and each by its own
+clock, with `calls` chosen once, in the first pair, so that the slower side's sample is SAMPLE_SECONDS or
+more. While one side runs, the other is frozen.
 
 Inputs come from a pool per case, made once per job from operating-system randomness. A guest meets each of
 them at most once, in an order drawn anew for its pair. That later pairs draw from the same pool helps nobody:
@@ -25,6 +26,7 @@ measurement.
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import os
 import random
@@ -144,16 +146,23 @@ class Timing:
 
     def _pairs(self) -> str:
         """Time pairs, and say what ended that: "narrow", "pairs" (all that were planned) or "budget"."""
-        for number in range(1, stats.PAIRS + 1):
+        for number in itertools.count(1):
             try:
                 self._pair(number)
             except _BudgetSpent:
-                return "budget"
+                break
             if self._settled():
                 return "narrow"
-            if number < stats.PAIRS and self._next_would_be_late(number):
-                return "budget"
-        return "pairs"
+            if number >= stats.PAIRS and not self._wants_more():
+                return "pairs"
+            if self._next_would_be_late(number):
+                break
+        return "budget"
+
+    def _wants_more(self) -> bool:
+        """More pairs make an interval narrower on a quiet machine; on a busy one they only take longer."""
+        quiet = self._repeated <= len(self._others) / 2
+        return quiet and stats.wants_more([run.ratios for run in self._runs])
 
     def paces(self) -> dict[str, float]:
         """Per case the baseline's seconds a call: what the next job of this revision plans its pools by."""
@@ -170,7 +179,8 @@ class Timing:
         self._others.append(loud.others)
         overall = stats.over_cases([run.ratios for run in self._runs])
         ratio = round(math.exp(sum(overall) / len(overall)), 4)
-        self._progress.say(Phase.TIMING, done=number, total=stats.PAIRS, note={"ratio": ratio})
+        total = stats.PAIRS if number <= stats.PAIRS else stats.MOST_PAIRS
+        self._progress.say(Phase.TIMING, done=number, total=total, note={"ratio": ratio})
 
     def _measure_pair(self) -> noise.Noise:
         """Every case once, in two fresh guests; adds one entry to each case's pairs."""

@@ -75,6 +75,34 @@ def test_one_unclear_case_forbids_the_early_stop():
     assert not stats.may_stop([[0.7, 0.701, 0.699, 0.702, 0.7], [0.01, 0.012, 0.0, 0.01, 0.01]])
 
 
+def _whole_job(rng: random.Random, noise: float) -> tuple[Speed, int]:
+    """What a job would say of the same code at this noise a pair, and after how many pairs."""
+    ratios = [rng.gauss(0, noise) for _ in range(stats.PAIRS)]
+    while stats.wants_more([ratios]):
+        ratios.append(rng.gauss(0, noise))
+    return stats.estimate(ratios).speed, len(ratios)
+
+
+@pytest.mark.parametrize(("noise", "bound"), [(0.02, 0.002), (0.04, 0.005), (0.1, 0.03), (0.2, 0.05)])
+def test_pairs_beyond_the_plan_keep_false_differences_rare(noise: float, bound: float):
+    rng = random.Random(11)
+    seen = Counter(_whole_job(rng, noise)[0] for _ in range(3000))
+    assert (seen[Speed.FASTER] + seen[Speed.SLOWER]) / 3000 <= bound
+
+
+def test_pairs_beyond_the_plan_turn_inconclusive_into_same():
+    rng = random.Random(12)
+    jobs = [_whole_job(rng, 0.03) for _ in range(500)]
+    assert sum(speed is Speed.SAME for speed, _ in jobs) >= 490
+    assert max(pairs for _, pairs in jobs) <= stats.MOST_PAIRS
+
+
+def test_a_result_with_a_verdict_gets_no_further_pairs():
+    assert not stats.wants_more([[0.5, 0.6] * 5])
+    assert stats.wants_more([[0.1, -0.1] * 5])
+    assert not stats.wants_more([[0.1, -0.1] * 10])
+
+
 @pytest.mark.parametrize(
     ("mean", "half", "speed"),
     [

@@ -158,9 +158,18 @@ def test_a_confirmation_times_all_pairs_however_clear_the_result(task: Task):
 
 
 def test_a_wide_interval_is_said_to_be_inconclusive(task: Task):
-    timed = _time(task, Pace(0.003, 0.2), Pace(0.003, 0.2))
+    events: list[ProgressEvent] = []
+    timed = _time(task, Pace(0.003, 0.3), Pace(0.003, 0.3), report=events.append)
     assert timed.summary.speed is Speed.INCONCLUSIVE
     assert timed.summary.stopped == "pairs"
+    assert timed.environment["pairs"] == stats.MOST_PAIRS
+    assert (events[-1].done, events[-1].total) == (stats.MOST_PAIRS, stats.MOST_PAIRS)
+
+
+def test_a_busy_machine_is_not_asked_for_more_pairs(task: Task, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(noise, "between", lambda start, end: LOUD)
+    timed = _time(task, Pace(0.003, 0.3), Pace(0.003, 0.3))
+    assert timed.environment["pairs"] == timed.environment["repeated_pairs"] == stats.PAIRS
 
 
 def test_one_slow_case_is_named_although_the_mean_is_fine(task: Task, monkeypatch: pytest.MonkeyPatch):
