@@ -27,14 +27,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from git import GitCommandError, Repo
+from git import GitError, Repo
 from git.objects import Blob, Commit, Submodule, Tree
-from gitdb.exc import BadName, BadObject
+from gitdb.exc import BadName, BadObject, ODBError
 
 from bench_runner.contract import Bundle
 from hub.accounts.models import User
@@ -138,15 +138,17 @@ def keep(slug: str, sha: str) -> None:
 
 def commits(slug: str, base: str, head: str) -> list[CommitLine]:
     """Commits of `head` that `base` does not have, newest first, at most COMMITS_MOST."""
+    span = f"{_full(base)}..{_full(head)}"
     with _reading(slug) as repo:
-        found = repo.iter_commits(f"{_full(base)}..{_full(head)}", max_count=COMMITS_MOST)
+        found = repo.iter_commits(span, max_count=COMMITS_MOST)
         return [_line_of(commit) for commit in found]
 
 
 def diff(slug: str, base: str, head: str) -> list[FileDiff]:
     """What changed from `base` to `head`, file by file in the order of their names."""
+    old, new = _full(base), _full(head)
     with _reading(slug) as repo:
-        changes = _commit(repo, base).diff(_commit(repo, head), create_patch=True)
+        changes = _commit(repo, old).diff(_commit(repo, new), create_patch=True)
         return sorted((file_diff(change) for change in changes), key=lambda file: file.path)
 
 
@@ -156,8 +158,9 @@ def bundle(slug: str, sha: str, prefix: str) -> Bundle:
     Raises:
         UnfitTree: a link, a submodule, a name that is not UTF-8, or more than the limits allow.
     """
+    full = _full(sha)
     with _reading(slug) as repo:
-        folder: Tree = _commit(repo, sha).tree
+        folder: Tree = _commit(repo, full).tree
         for part in Path(prefix).parts:
             inner = next((entry for entry in folder.trees if entry.name == part), None)
             if inner is None:
@@ -294,14 +297,17 @@ def _environment(path: Path, config: Iterable[tuple[str, str]] = ()) -> dict[str
 def _try(
     path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        ["git", f"--git-dir={path}", *arguments],
-        input=stdin,
-        env=_environment(path) | dict(more or {}),
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            ["git", f"--git-dir={path}", *arguments],
+            input=stdin,
+            env=_environment(path) | dict(more or {}),
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitFailed(f"git {arguments[0]}: {error}") from error
 
 
 def _run(path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> str:
@@ -386,18 +392,17 @@ def _signature(author: User | None) -> dict[str, str]:
 @contextmanager
 def _reading(slug: str) -> Iterator[Repo]:
     path = path_of(slug)
-    with Repo(path, expand_vars=False) as repo:
-        repo.git.update_environment(**_environment(path))
-        try:
+    try:
+        with Repo(path, expand_vars=False) as repo:
+            repo.git.update_environment(**_environment(path))
             yield repo
-        except GitCommandError as error:
-            raise GitFailed(f"{slug}: {error}") from error
+    except (GitError, ODBError, ValueError) as error:  # no repository, or an object is missing or damaged
+        raise GitFailed(f"{slug}: {type(error).__name__}: {error}") from error
 
 
 def _commit(repo: Repo, sha: str) -> Commit:
-    full = _full(sha)
     try:
-        return repo.commit(full)
+        return repo.commit(sha)
     except (BadName, BadObject, ValueError) as error:
         raise UnknownCommit(f"{Path(repo.git_dir).stem}: there is no commit {sha}") from error
 
@@ -405,7 +410,15 @@ def _commit(repo: Repo, sha: str) -> Commit:
 def _line_of(commit: Commit) -> CommitLine:
     message = commit.message if isinstance(commit.message, str) else shown(commit.message)
     subject = message.strip().split("\n", 1)[0]
-    return CommitLine(commit.hexsha, commit.author.name or "", commit.authored_datetime, subject)
+    return CommitLine(commit.hexsha, commit.author.name or "", _authored(commit), subject)
+
+
+def _authored(commit: Commit) -> datetime:
+    """When the author says that it was; the dawn of time for a year that no calendar of ours has."""
+    try:
+        return commit.authored_datetime
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _read_files(folder: Tree, skip: int) -> Bundle:

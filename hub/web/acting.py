@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,10 +12,14 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from hub.core.errors import NotAllowed, Refusal
+from hub.repos.git import GitFailed
 from hub.web.preferences import safe_next
+
+log = logging.getLogger(__name__)
 
 
 def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -42,6 +47,9 @@ def act(request: HttpRequest, action: Callable[[], Any], *, done: str, back: str
         raise PermissionDenied(str(refusal)) from refusal
     except Refusal as refusal:
         messages.error(request, str(refusal))
+    except GitFailed:
+        log.exception("%s: git failed", request.path)
+        messages.error(request, _("Our git repository failed; it is not your doing. Nothing was changed."))
     else:
         messages.success(request, done)
     return HttpResponseRedirect(back)

@@ -79,6 +79,9 @@ def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
         made = actions.comment(patch_set, request.user, body, **where)
     except BadInput as refusal:
         return _again(request, pull, refusal, {"comment": body, "spot": text})
+    except GitFailed:
+        logger.exception("pull request %s: no diff of patch set %s", pull.pk, patch_set.number)
+        return show(request, pull, written={"comment": body, "spot": text}, status=503)  # says whose fault
     back = _here(pull, patch_set) if spot else reverse("web:pull", args=[pull.pk])
     return HttpResponseRedirect(f"{back}#comment-{made.pk}")
 

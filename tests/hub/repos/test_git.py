@@ -87,6 +87,29 @@ def test_an_unknown_commit_is_named(main: str) -> None:
         git.diff(SLUG, main, "1" * 40)
 
 
+def test_a_missing_repository_or_object_is_a_failure_of_git(main: str) -> None:
+    head = commit({OWN: b"int y;\n"}, main)
+    tree = plumb("rev-parse", f"{head}^{{tree}}")
+    (git.path_of(SLUG) / "objects" / tree[:2] / tree[2:]).unlink()
+    for read in (lambda: git.diff(SLUG, main, head), lambda: git.bundle(SLUG, head, "solutions/alice")):
+        with pytest.raises(GitFailed, match=f"{tree}|{head}"):
+            read()
+    git.path_of(SLUG).rename(git.path_of("gone"))
+    for read in (lambda: git.diff(SLUG, main, head), lambda: git.commits(SLUG, main, head)):
+        with pytest.raises(GitFailed, match=SLUG):
+            read()
+    with pytest.raises(GitFailed, match="has no main"):
+        git.main_sha(SLUG)
+
+
+@pytest.mark.parametrize("when", ["1000000000000000 +0000", "1700000000 +9999", "0 +0000"])
+def test_a_commit_of_any_date_is_read(main: str, when: str) -> None:
+    tree = plumb("rev-parse", f"{main}^{{tree}}")
+    raw = f"tree {tree}\nparent {main}\nauthor a <a@b> {when}\ncommitter a <a@b> {when}\n\nFar away\n"
+    head = plumb("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw.encode())
+    assert [line.subject for line in git.commits(SLUG, main, head)] == ["Far away"]
+
+
 def test_committing_sets_and_removes_files_and_is_idempotent(main: str) -> None:
     first = commit({OWN: b"int y;\n", "solutions/alice/old.h": b""}, main)
     again = {OWN: b"int y;\n", "solutions/alice/old.h": b""}

@@ -9,7 +9,7 @@ from hub import flow
 from hub.pulls import actions as pulls
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
 from hub.repos import git
-from hub.web.diffs import LONG_FILE, Spot
+from hub.web.diffs import LONG_FILE, Spot, diff_between
 from tests import people
 from tests.hub.story import Story
 from tests.hub.web import scenes
@@ -281,3 +281,20 @@ def test_remarks_of_a_review_stand_with_it(pushed: PatchSet, cast: people.Cast) 
 def test_stages_do_not_hide_the_changes(story: Story, cast: people.Cast) -> None:
     pull = scenes.in_stage("closed", story, cast)
     assert "solution.c" in Visitor(None).get(diff(pull))
+
+
+# When our repository fails
+
+
+def test_a_missing_repository_is_our_fault_on_every_page_and_loses_no_words(
+    pushed: PatchSet, cast: people.Cast
+) -> None:
+    diff_between.cache_clear()
+    pulls.review(pushed, cast.mei, "approve")
+    git.path_of(pushed.pull.task.slug).rename(git.path_of("gone"))
+    base = f"/pulls/{pushed.pull.pk}"
+    assert "The repository could not be read: the failure is ours" in Visitor(cast.bob).get(diff(pushed.pull))
+    said = {"body": "A long thought", "spot": f"{SOLUTION}:2", "patch_set": "1"}
+    page = Visitor(cast.bob).send(f"{base}/comment/", said, status=503)
+    assert "the failure is ours" in page and "A long thought" in page
+    assert "Our git repository failed; it is not your doing." in Visitor(cast.max).send(f"{base}/merge/")
