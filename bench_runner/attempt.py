@@ -7,6 +7,9 @@ fault of our machine, or nothing because the hub has ended the attempt itself. S
 `_caught`, that catches everything; an exception that we did not foresee is our failure too, never the
 contributor's. A message that the hub cannot take goes into the spool. If even this process dies, its
 worker or its successor reports that from the spool; if nobody does, the hub's reaper closes the attempt.
+
+A fault of the sandbox, or one that nobody foresaw, may have left it broken: it is opened anew before the next
+claim, and without one nothing is claimed. After several jobs in a row that our side spoilt, we rest.
 """
 
 from __future__ import annotations
@@ -22,7 +25,14 @@ from celery.exceptions import SoftTimeLimitExceeded
 from bench_runner.client import HubClient, attempt_path
 from bench_runner.config import Config
 from bench_runner.contract import VERSION, ContractError, JobKind, JobSpec, Result
-from bench_runner.errors import AttemptLost, HubRefused, HubUnreachable, InfrastructureFault
+from bench_runner.errors import (
+    AttemptLost,
+    HubRefused,
+    HubUnreachable,
+    InfrastructureFault,
+    JudgeError,
+    SandboxUnavailable,
+)
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
 from bench_runner.progress import Report
@@ -30,6 +40,7 @@ from bench_runner.reporter import Reporter
 from bench_runner.revisions import Revisions
 from bench_runner.sandbox import Sandbox
 from bench_runner.spool import Spool
+from bench_runner.streak import Streak
 from bench_runner.turns import measuring_turn
 from bench_runner.workspace import Revision
 
@@ -57,6 +68,8 @@ class Attempts:
         self._revisions = Revisions(config.data_dir / "revisions")
         self._spool = Spool(config.data_dir / "spool")
         self._stop = _Stop()
+        self._streak = Streak()
+        self._broken = False  # the sandbox must be opened anew before it is used again
 
     def run(self, job: str) -> None:
         """Claim the job, judge it, deliver. Losing the race for a job is the usual case and no error."""
@@ -64,6 +77,11 @@ class Attempts:
             self._run(job)
 
     def _run(self, job: str) -> None:
+        if (rest := self._streak.seconds_to_rest) > 0:
+            log.warning("job %s: left to other workers, this one rests for another %.0f s", job, rest)
+            return
+        if self._broken and not self._mended():
+            return
         try:
             spec = self._client.claim(job)
         except AttemptLost as lost:
@@ -82,17 +100,38 @@ class Attempts:
         job, outcome = spec.job, self._judge(spec)
         if isinstance(outcome, Result):
             log.info("job %s: %s (%s)", job, outcome.outcome.value, outcome.reason)
+            self._streak.verdict()
             self._deliver(spec, "result", outcome.to_json())
         elif outcome is not None:
-            log.error("job %s: infrastructure fault: %s", job, outcome)
-            self._deliver(spec, "fault", {"what": outcome[:2000]})
+            more = "" if self._stop.asked else self._streak.fault(job)
+            what = "; ".join(filter(None, (outcome[:1700], more)))
+            log.error("job %s: infrastructure fault: %s", job, what)
+            self._deliver(spec, "fault", {"what": what})
+
+    def _mended(self) -> bool:
+        """Whether there is a sandbox again; if not, the job stays queued until the next wake-up."""
+        try:
+            self._sandbox = self._sandbox.reopened()
+        except (JudgeError, OSError) as error:
+            log.error("no job can be taken, there is no sandbox: %s", error)
+            return False
+        self._broken = False
+        return True
 
     def _judge(self, spec: JobSpec) -> Result | str | None:
         """The result, or what went wrong on our side, or None when nobody wants either."""
         outcome = self._caught(spec)
         if not isinstance(outcome, Result):
-            self._sandbox.clear()  # the exception may have come between any two steps of a start or an end
+            self._clear()
         return outcome
+
+    def _clear(self) -> None:
+        """The exception may have come between any two steps of a start or an end of a guest."""
+        try:
+            self._sandbox.clear()
+        except (JudgeError, OSError) as error:  # the fault must still be delivered, or the hub waits in vain
+            log.error("the sandbox cannot be cleared, the next attempt opens it anew: %s", error)
+            self._broken = True
 
     def _caught(self, spec: JobSpec) -> Result | str | None:
         try:
@@ -103,11 +142,13 @@ class Attempts:
             log.info("attempt %s: ended by the hub", spec.attempt)
             return None
         except InfrastructureFault as fault:
+            self._broken = isinstance(fault, SandboxUnavailable)
             return fault.what
         except SoftTimeLimitExceeded:
             return f"the attempt took longer than {spec.time_limit_seconds * 0.9:.0f} s and gave up"
         except Exception as error:  # the one boundary: what nobody foresaw is our fault, and is said
             log.exception("attempt %s: unforeseen", spec.attempt)
+            self._broken = True
             return f"{type(error).__name__}: {error}"
 
     def _judged(self, spec: JobSpec, reporter: Reporter) -> Result:

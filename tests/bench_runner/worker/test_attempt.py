@@ -21,11 +21,12 @@ from bench_runner.attempt import Attempts
 from bench_runner.client import HubClient
 from bench_runner.config import Config
 from bench_runner.contract import JobKind, JobSpec, Outcome, Phase, ProgressEvent, Result
-from bench_runner.errors import InfrastructureFault
+from bench_runner.errors import InfrastructureFault, SandboxUnavailable
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
 from bench_runner.sandbox import Sandbox
 from bench_runner.spool import KEEP_SECONDS, Spool
+from bench_runner.streak import Streak
 from bench_runner.workspace import Revision
 from tasks.spec import ROOT, read_folder
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
@@ -55,9 +56,19 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
 
 class SandboxDouble:
     cleared = 0
+    opened = 1
+    trouble: Exception | None = None  # raised by whatever is asked of it
 
     def clear(self) -> None:
         self.cleared += 1
+        if self.trouble:
+            raise self.trouble
+
+    def reopened(self) -> SandboxDouble:
+        if self.trouble:
+            raise self.trouble
+        self.opened += 1
+        return self
 
 
 @pytest.fixture
@@ -282,3 +293,75 @@ def test_rank_jobs_of_one_machine_take_turns(
     hub.cancelled = False
     judging(lambda *_: RESULT)
     assert len(hub.results) == 1
+
+
+class Several:
+    """One worker, job after job."""
+
+    def __init__(self, hub: HubDouble, sandbox: SandboxDouble, folder: Path) -> None:
+        config = Config(hub.url, "redis://unused", TOKEN, "w", folder)
+        self.hub, self.next = hub, RESULT
+        self.attempts = Attempts(config, cast(Sandbox, sandbox), cast(Machine, None), self._judge)
+        self.number = 0
+
+    def _judge(self, *_: object) -> Result:
+        if isinstance(self.next, Exception):
+            raise self.next
+        return self.next
+
+    def run(self, ends: Result | Exception) -> None:
+        self.next, self.number = ends, self.number + 1  # type: ignore[assignment]
+        job = f"job-{self.number}"
+        self.hub.add_job(job, "vector-add", FILES, {"solution.c": b"x"})
+        self.attempts.run(job)
+
+
+@pytest.fixture
+def several(hub: HubDouble, sandbox: SandboxDouble, tmp_path: Path) -> Several:
+    return Several(hub, sandbox, tmp_path)
+
+
+@pytest.mark.parametrize("fault", [SandboxUnavailable("no uid is free"), FileNotFoundError("cgroup.kill")])
+def test_a_sandbox_that_failed_is_opened_anew_before_the_next_job(
+    several: Several, sandbox: SandboxDouble, fault: Exception
+) -> None:
+    several.run(fault)
+    assert sandbox.opened == 1
+    several.run(RESULT)
+    several.run(RESULT)
+    assert sandbox.opened == 2
+    assert len(several.hub.results) == 2
+
+
+def test_a_sandbox_that_cannot_be_cleared_loses_no_message(several: Several, sandbox: SandboxDouble) -> None:
+    sandbox.trouble = FileNotFoundError("/sys/fs/cgroup/gone")
+    several.run(InfrastructureFault("the disk is full"))
+    assert several.hub.faults == ["the disk is full"]
+    several.run(RESULT)  # no sandbox yet: the job is not claimed
+    assert several.hub.results == []
+    sandbox.trouble = None
+    several.run(RESULT)
+    assert len(several.hub.results) == 1
+
+
+def test_a_worker_that_spoils_job_after_job_rests_and_says_so(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(several.attempts, "_streak", Streak(lambda: now[0]))
+    for _ in range(3):
+        several.run(InfrastructureFault("the disk is full"))
+    assert several.hub.faults[1] == "the disk is full"
+    assert (
+        "3 jobs in a row have failed because of this worker, it takes none for 60 s" in several.hub.faults[-1]
+    )
+    several.run(RESULT)
+    assert several.hub.results == []
+    now[0] += 61
+    several.run(InfrastructureFault("the disk is full"))
+    assert "none for 120 s" in several.hub.faults[3]
+    now[0] += 121
+    several.run(RESULT)
+    several.run(InfrastructureFault("once only"))
+    several.run(RESULT)
+    assert len(several.hub.results) == 2
