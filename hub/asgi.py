@@ -1,4 +1,4 @@
-"""One server for everything: `/git/` goes to the git door, all else to Django."""
+"""One server for everything: `/git/` goes to the git door, all else to Django, its bodies bounded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from hub import flow
 from hub.pulls.pushing import push_policy
 from hub.repos.door import Door
 
+# Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
+# we take is a worker's result, which has its own limit below this one and a better answer.
+BODY_MOST = 16 * 1024 * 1024
+
 git_door = Door(policy_of=push_policy, on_push=flow.branches_moved)
 
 
@@ -22,5 +26,28 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     # In front of Django: it would spool the whole pack before the first byte is looked at.
     if scope["type"] == "http" and scope["path"].startswith("/git/"):
         await git_door(scope, receive, send)
+    elif scope["type"] == "http" and _told_length(scope) > BODY_MOST:
+        text = f"The request is longer than {BODY_MOST} bytes.\n".encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
     elif scope["type"] == "http":
-        await django_application(scope, receive, send)
+        await django_application(scope, _bounded(receive), send)
+
+
+def _told_length(scope) -> int:  # type: ignore[no-untyped-def]
+    told = dict(scope["headers"]).get(b"content-length", b"")
+    return int(told) if told.isdigit() and len(told) < 20 else 0
+
+
+def _bounded(receive):  # type: ignore[no-untyped-def]
+    """A body that told no length and does not end is cut off: Django takes it for a client that left."""
+    left = BODY_MOST
+
+    async def received():  # type: ignore[no-untyped-def]
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return received
