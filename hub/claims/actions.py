@@ -16,6 +16,8 @@ from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 
+WINDING = ("last_activity_at", "pushed_at", "extended_at")  # a claim that moved meanwhile has not lapsed
+
 
 def claim(task: Task, user: User, proposal: str = "") -> Claim:
     """Claim a task: at once under `open` and `exclusive`, as a request under `proposal`.
@@ -24,11 +26,14 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
         NotNow: no slot, too many claims, cooling down, or a live claim exists.
         BadInput: a proposal is needed and this one is too short or too long.
     """
-    if (why := queries.why_not_claim(task, user)) is not None:
-        raise NotNow(why)
-    if task.policy == Task.Policy.PROPOSAL:
-        return _request(task, user, proposal.strip())
-    return _activate_new(task, user)
+    with transaction.atomic():
+        if task.policy != Task.Policy.OPEN:  # these are counted, so a person makes one after the other
+            User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if (why := queries.why_not_claim(task, user)) is not None:
+            raise NotNow(why)
+        if task.policy == Task.Policy.PROPOSAL:
+            return _request(task, user, _text(proposal))
+        return _activate_new(task, user)
 
 
 def answer(claim: Claim, mentor: User, *, accept: bool, text: str = "") -> Claim:
@@ -41,9 +46,10 @@ def answer(claim: Claim, mentor: User, *, accept: bool, text: str = "") -> Claim
     """
     if not queries.may_answer(claim, mentor):
         raise NotAllowed(_("Only a mentor or maintainer answers a proposal, and never their own."))
-    if not accept and not text.strip():
+    text = _text(text)[: rules.NOTE_LONGEST]
+    if not accept and not text:
         raise BadInput(_("Say why: a refusal without a reason helps nobody."))
-    given = {"answer": text.strip(), "answered_by": mentor}
+    given = {"answer": text, "answered_by": mentor}
     if not accept:
         _move(claim, Claim.State.REFUSED, mentor, ended_at=clock.now(), **given)
         return claim
@@ -66,7 +72,8 @@ def withdraw(claim: Claim, user: User) -> None:
 def release(claim: Claim, user: User, hand_over: str = "") -> None:
     """Give one's active claim up, with a note for whoever comes next. No penalty."""
     _own(claim, user)
-    _move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=hand_over.strip()[:4000])
+    note = _text(hand_over)[: rules.NOTE_LONGEST]
+    _move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=note)
 
 
 def extend(claim: Claim, user: User) -> None:
@@ -107,7 +114,7 @@ def expire_due(stands_still: Callable[[Claim], bool]) -> int:
         if stands_still(lapsed):
             continue
         with transaction.atomic():
-            if Claim.moves.move(lapsed, Claim.State.EXPIRED, ended_at=clock.now()):
+            if Claim.moves.move(lapsed, Claim.State.EXPIRED, unchanged=WINDING, ended_at=clock.now()):
                 record(None, "claim.expired", lapsed)
                 closed += 1
     return closed
@@ -147,6 +154,11 @@ def _insert(task: Task, user: User, **columns: Any) -> Claim:
     except IntegrityError as error:  # one of the two constraints on live claims: somebody was first
         raise NotNow(_("Somebody was quicker, or you hold a claim already: reload the page.")) from error
     return row
+
+
+def _text(written: str) -> str:
+    """As it may be stored: PostgreSQL takes no NUL."""
+    return written.replace("\x00", "").strip()
 
 
 def _own(claim: Claim, user: User) -> None:

@@ -20,3 +20,4 @@ EXPIRIES_WITHIN = timedelta(days=90)
 EXPIRIES_PENALTY = timedelta(days=30)
 PROPOSAL_SHORTEST = 40  # characters
 PROPOSAL_LONGEST = 8000
+NOTE_LONGEST = 4000  # characters of an answer or of a note on release; the rest is cut

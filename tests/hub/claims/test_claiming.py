@@ -9,6 +9,7 @@ from django.utils import timezone
 from hub.claims import actions, queries
 from hub.claims.models import Claim
 from hub.core.errors import BadInput, NotAllowed, NotNow
+from tests.hub.racing import at_once
 
 PROPOSAL = "I would fuse both passes and keep a row in registers; two weeks, benchmarks included."
 
@@ -88,6 +89,21 @@ def test_two_claims_at_a_time_are_enough(cast, make_task):
         actions.claim(make_task(slug, policy="exclusive"), cast.alice)
     with pytest.raises(NotNow, match="You hold 2 of 2 claims"):
         actions.claim(make_task("layer-norm-gelu", policy="exclusive"), cast.alice)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claims_made_at_the_same_moment_are_counted_too(cast, make_task):
+    tasks = [make_task(slug, policy="exclusive") for slug in ("vector-add", "row-softmax", "layer-norm-gelu")]
+    found = at_once([lambda task=task: actions.claim(task, cast.alice) for task in tasks])
+    assert sorted(type(each).__name__ for each in found) == ["Claim", "Claim", "NotNow"]
+    assert Claim.objects.filter(user=cast.alice, state="active").count() == 2
+
+
+def test_words_of_any_length_and_with_any_character_are_stored(cast, make_task):
+    claim = actions.claim(make_task(policy="proposal"), cast.alice, PROPOSAL + "\x00")
+    actions.answer(claim, cast.mei, accept=False, text="No\x00" * 5000)
+    assert claim.proposal == PROPOSAL
+    assert claim.answer == ("No" * 5000)[:4000]
 
 
 def test_giving_up_cools_down_before_the_same_task_again(cast, make_task):

@@ -35,6 +35,20 @@ def test_a_claim_without_a_push_lapses_after_a_week(cast, make_task, later):
     assert claim.state == "expired"
 
 
+def test_a_push_in_the_last_moment_saves_the_claim(cast, make_task, later):
+    task = make_task(policy="exclusive")
+    claim = actions.claim(task, cast.alice)
+    later(7.1)
+
+    def pushed_just_now(_lapsed):
+        actions.note_activity(task, cast.alice, pushed=True)
+        return False
+
+    assert actions.expire_due(pushed_just_now) == 0
+    claim.refresh_from_db()
+    assert claim.state == "active"
+
+
 def test_a_push_winds_the_clock(cast, make_task, later):
     task = make_task(policy="exclusive")
     actions.claim(task, cast.alice)
