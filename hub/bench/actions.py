@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,7 +37,7 @@ from hub.bench import queries, strict, wake
 from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict, Worker
 from hub.core import clock
 from hub.core.constraints import broken
-from hub.core.errors import NotAllowed
+from hub.core.errors import BadInput, NotAllowed
 from hub.core.ids import new_token, token_digest
 from hub.pulls.models import MergeAttempt, PatchSet
 from hub.repos import git
@@ -46,6 +47,8 @@ WAKE_AGAIN = timedelta(seconds=60)
 WAKE_AT_ONCE = 50  # of each sweep
 LINES_MOST = 2_000  # progress events kept of one attempt …
 TEXT_MOST = 256_000  # … and characters of their text
+
+WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,12 @@ def register_worker(name: str, keep_if: str = "", by: User | None = None) -> str
     """Give a worker, new or known, a token; the earlier one is void. Returns its clear text, stored nowhere.
 
     None, and nothing is changed, if `keep_if` is this worker's token already.
+
+    Raises:
+        BadInput: a name that no worker may have.
     """
+    if not WORKER_NAME.fullmatch(name):
+        raise BadInput(f"worker name {name!r}: 1 to 60 letters, digits, '.', '_', '-' are allowed")
     known = Worker.objects.filter(name=name, retired_at=None).first()
     if known is not None and keep_if and hmac.compare_digest(known.token_digest, token_digest(keep_if)):
         return None

@@ -7,9 +7,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from hub.bench.actions import register_worker
+from hub.core.errors import BadInput
 
 
 class Command(BaseCommand):
@@ -27,11 +28,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path | None = options["token_file"]
         known = path.read_text().strip() if options["keep"] and path and path.exists() else ""
-        token = register_worker(options["name"], keep_if=known)
+        try:
+            token = register_worker(options["name"], keep_if=known)
+        except BadInput as refusal:
+            raise CommandError(str(refusal)) from refusal
         if token is None:
             return
         if path is None:
             self.stdout.write(f"WORKER_TOKEN={token}")
+            self.stderr.write("Shown this once. An earlier token of this worker no longer counts.")
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

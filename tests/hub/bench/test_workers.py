@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from bench_runner.contract import JOB_TIME_LIMIT, ContractError, TimeLimits
 from hub import flow
@@ -31,6 +33,22 @@ def test_registering_again_voids_the_earlier_token() -> None:
     assert queries.worker_by_token(str(first)) is None
     assert queries.worker_by_token(str(second)) is not None
     assert Worker.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["", "../rack", "rack 7", "r" * 61])
+def test_a_name_that_no_worker_may_have_is_refused_with_what_is_allowed(name: str) -> None:
+    with pytest.raises(CommandError, match="1 to 60 letters, digits"):
+        call_command("add_worker", name)
+    assert not Worker.objects.exists()
+
+
+def test_add_worker_prints_a_line_for_the_shell_and_the_warning_beside_it() -> None:
+    shown, beside = StringIO(), StringIO()
+    call_command("add_worker", "rack-7", stdout=shown, stderr=beside)
+    variable, token = shown.getvalue().strip().split("=")
+    assert variable == "WORKER_TOKEN"
+    assert queries.worker_by_token(token) == Worker.objects.get(name="rack-7")
+    assert "no longer counts" in beside.getvalue()
 
 
 def test_a_token_that_is_known_is_kept_if_asked() -> None:
