@@ -252,10 +252,10 @@ _TABLE = (
         "timing_time_limit", Outcome.TIME_LIMIT, ("seconds", "pairs", "needed"),
         Words("After {seconds} s only {pairs} of the {needed} pairs of runs needed for a number were complete.",
               "The submission is so much slower than the baseline that its speed cannot be measured in the time allowed.",
-              "Make it faster, or remove waiting from it, and push again."),
+              "Make it faster, or remove waiting from it (loading counts too), and push again."),
         Words("{seconds} 秒后只完成了得出数字所需的 {needed} 对运行中的 {pairs} 对。",
               "提交比基线慢得太多，在允许的时间内无法测出速度。",
-              "请加快它，或去掉其中的等待，然后重新推送。"),
+              "请加快它，或去掉其中的等待（加载也计入），然后重新推送。"),
     ),
     Reason(
         "memory_limit", Outcome.MEMORY_LIMIT, ("where", "megabytes"),

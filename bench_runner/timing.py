@@ -119,7 +119,7 @@ class Timing:
         self._task, self._sides, self._progress, self._clocks = task, sides, progress, clocks
         self._random = random.SystemRandom()
         self._runs = [_case_run(task, pool, machine, cpus) for pool in pools]
-        self._spent = dict.fromkeys(SIDES, 0.0)
+        self._spent = dict.fromkeys(SIDES, 0.0)  # seconds of the budget, loading included
         self._empty = 0.0
         self._repeated = 0
         self._others: list[float] = []
@@ -191,7 +191,7 @@ class Timing:
                 self._sides[name].start()
             for name in order:
                 self._sides[name].channel.where = "while loading"
-                with _whose(name):
+                with self._at_the_cost_of(name):
                     self._sides[name].load()
             if not self._empty:
                 channel = self._sides["baseline"].channel
@@ -237,7 +237,7 @@ class Timing:
         self._drawn = self._shuffled(run.pool.items)
         seconds: dict[str, float] = {}
         for name in self._shuffled(SIDES):
-            with _whose(name):
+            with self._at_the_cost_of(name):
                 self._sides[name].bind(run.case)
             for item in self._drawn[:WARM_UPS]:
                 took = self._call(name, run, item)
@@ -260,15 +260,27 @@ class Timing:
             raise _BudgetSpent
         side, limit = self._sides[name], self._task.limits.call_seconds
         side.channel.where = where = f"case {run.case.id}, while timing"
-        with _whose(name):
+        with self._at_the_cost_of(name):
             seconds, outputs = side.call(
                 item.inputs, Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
             )
             begin = time.perf_counter()
             need_right(side.channel, run.case, item, outputs)
         self._clocks.add("checking", time.perf_counter() - begin)
-        self._spent[name] += seconds
         return seconds
+
+    @contextmanager
+    def _at_the_cost_of(self, name: str) -> Iterator[None]:
+        """Count the time as this side's, whatever it does with it. A baseline that fails is our fault."""
+        begin = time.perf_counter()
+        try:
+            yield
+        except Failed as failure:
+            if name == "baseline":
+                fault("baseline_failed", detail=str(failure))
+            raise
+        finally:
+            self._spent[name] += time.perf_counter() - begin
 
     def _shuffled(self, things: Any) -> list[Any]:
         return self._random.sample(list(things), len(things))
@@ -300,17 +312,6 @@ class Timing:
             "empty_call_us": round(self._empty * 1e6, 2),
             "rounds": ROUNDS,
         }
-
-
-@contextmanager
-def _whose(name: str) -> Iterator[None]:
-    """A baseline that fails is our fault, whatever the reason."""
-    try:
-        yield
-    except Failed as failure:
-        if name == "baseline":
-            fault("baseline_failed", detail=str(failure))
-        raise
 
 
 @contextmanager

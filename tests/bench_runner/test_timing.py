@@ -49,7 +49,7 @@ class Pace:
         self.random = random.Random(next(SEEDS))
         self.processes = 0
         self.met: list[bytes] = []
-        self.fails: Callable[[], None] = lambda: None
+        self.loads: Callable[[], None] = lambda: None
         self.answers = True
 
     def start(self) -> None:
@@ -57,7 +57,7 @@ class Pace:
         self.met = []
 
     def load(self) -> None:
-        self.fails()
+        self.loads()
 
     def stop(self) -> bytes:
         return b""
@@ -201,7 +201,7 @@ def test_a_candidate_that_fails_while_timed_is_told_so(task: Task):
         raise Failed("crashed", where="while loading", signal="SIGSEGV")
 
     candidate = Pace(0.003)
-    candidate.fails = fails
+    candidate.loads = fails
     with pytest.raises(Failed, match="crashed"):
         _time(task, Pace(0.003), candidate)
 
@@ -255,6 +255,18 @@ def test_a_candidate_too_slow_to_be_measured_runs_into_the_time_limit(task: Task
     limits = dataclasses.replace(task.limits, time_seconds=2.0)
     with pytest.raises(Failed, match="timing_time_limit"):
         _time(dataclasses.replace(task, limits=limits), Slow(0.01), Slow(0.5))
+
+
+@pytest.mark.usefixtures("phase_clock")
+def test_a_candidate_that_spends_the_budget_loading_runs_into_the_time_limit(task: Task):
+    def dawdle() -> None:
+        Slow.now += 0.9
+
+    limits = dataclasses.replace(task.limits, time_seconds=2.0)
+    candidate = Slow(0.0005)
+    candidate.loads = dawdle
+    with pytest.raises(Failed, match="timing_time_limit"):
+        _time(dataclasses.replace(task, limits=limits), Slow(0.001), candidate)
 
 
 @pytest.mark.usefixtures("phase_clock")
