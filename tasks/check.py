@@ -3,7 +3,7 @@
 Not the judge: baseline and examples run without a sandbox (`local.py`), so run it on tasks that you trust.
 The steps, each only when the ones before left no problem that would make it meaningless:
  1. read the folder (`spec.py`)            4. canaries: wrong answers that must fail (`canaries.py`)
- 2. lint statements, work and buffers      5. the baseline passes every case
+ 2. lint id, statements and work           5. the baseline passes every case
  3. lint inputs and oracle                 6. every example gets its verdict
 """
 
@@ -21,7 +21,7 @@ from tasks.bundle import under
 from tasks.canaries import CANARIES, Scene, applicable
 from tasks.compare import Array
 from tasks.model import Case, Example, Task, TaskError, Text
-from tasks.spec import load_folder, read_folder
+from tasks.spec import load_folder, read_folder, task_folders
 
 SEEDS = (1, 2)
 STATEMENT_CHARACTERS = Text(en="800", zh="400")  # Chinese says the same in half the characters
@@ -58,6 +58,7 @@ def check_folder(folder: str | os.PathLike[str], *, say: Say = lambda line: None
     except TaskError as error:
         report.problems += error.problems
         return report
+    _lint_id(report, task, path)
     _lint_statements(report, task)
     _lint_rank_cases(report, task)
     oracle = _open_oracle(report, task, path)
@@ -68,6 +69,20 @@ def check_folder(folder: str | os.PathLike[str], *, say: Say = lambda line: None
     if not report.problems:
         _run_submissions(report, oracle, path, say)
     return report
+
+
+def _lint_id(report: Report, task: Task, path: Path) -> None:
+    """A copied folder brings its id along, and the hub would refuse it."""
+    for other in task_folders(path.parent):
+        if other.resolve() == path:
+            continue
+        try:
+            taken = load_folder(other).id == task.id
+        except TaskError:
+            continue  # its own report tells
+        if taken:
+            cure = "give a new one: python3 -c 'import uuid; print(uuid.uuid4())'"
+            report.problem("task.toml: id", f"{task.id} is that of {other.name}", cure)
 
 
 def _lint_statements(report: Report, task: Task) -> None:

@@ -35,6 +35,14 @@ def test_a_good_task_has_no_problem(vector_add: Path) -> None:
     assert any(note.startswith("baseline in-cache about") for note in report.notes)
 
 
+def test_a_copied_id_is_refused_with_the_name_of_its_owner(vector_add: Path) -> None:
+    vector_add.rename(vector_add.with_name("vector-sum"))
+    copy_of("vector-add", vector_add.parent)
+    found = problems_of(vector_add.with_name("vector-sum"))
+    assert "tasks/vector-sum/task.toml: id: " in found
+    assert " is that of vector-add; give a new one: python3 -c" in found
+
+
 @pytest.mark.parametrize(
     ("tolerance", "canary"),
     [
