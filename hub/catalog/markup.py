@@ -17,7 +17,6 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
 
 MATHML = {
     "math", "semantics", "mrow", "mi", "mo", "mn", "ms", "mtext", "mspace", "msup", "msub", "msubsup",
@@ -61,6 +60,10 @@ ATTRIBUTES = {
 # Task statements use headings from "#": on the page the title is the h1, so they move down by one.
 HEADING_DOWN = 1
 LONGEST = 100_000  # characters of one text that are rendered
+# Languages whose lexers were tried with hostile text. Pygments has hundreds, and in some one line of a
+# stranger's comment keeps the whole site waiting for minutes.
+COLOURED = {"c", "cpp", "c++", "cuda", "python", "py", "toml", "json", "text"}
+LINES_AT_A_TIME = 200
 
 
 @lru_cache(maxsize=256)
@@ -88,11 +91,16 @@ def _maths(source: str, options: dict[str, bool]) -> str:
 
 
 def _code(source: str, language: str, attributes: str) -> str:
-    try:
-        lexer = get_lexer_by_name(language or "text")
-    except ClassNotFound:
-        lexer = get_lexer_by_name("text")
-    return f'<pre class="code"><code>{highlight(source, lexer, HtmlFormatter(nowrap=True))}</code></pre>'
+    html = _coloured(source, language) if language in COLOURED else escape(source)
+    return f'<pre class="code"><code>{html}</code></pre>'
+
+
+def _coloured(source: str, language: str) -> str:
+    """A few lines at a time: on blank lines these lexers take quadratic time, with all else waiting."""
+    lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    lines = source.splitlines(keepends=True)
+    parts = ("".join(lines[at : at + LINES_AT_A_TIME]) for at in range(0, len(lines), LINES_AT_A_TIME))
+    return "".join(highlight(part, lexer, HtmlFormatter(nowrap=True)) for part in parts)
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 
@@ -89,6 +90,24 @@ def test_markup_of_strangers_stays_text(text):
     html = render_markdown(text)
     for live in ("<script", "<img", 'href="javascript', 'onerror=alert(1)>"'):
         assert live not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```c\n" + "\n " * 10_000 + "x\n```", "```perl\n" + '"\\' * 10_000 + "x\n```", "$" + "x^" * 5_000 + "$"],
+    ids=["blank lines", "quotes of a language that we do not colour", "maths"],
+)
+def test_a_hostile_text_is_rendered_in_no_time(text):
+    began = time.process_time()
+    render_markdown(text)
+    assert time.process_time() - began < 3
+
+
+def test_code_keeps_its_blank_lines_and_colours():
+    html = render_markdown("```python\n\n" + "x = 1\n" * 300 + "\n\ndef f(): ...\n```")
+    assert html.count("\n") >= 304
+    assert '<span class="k">def</span>' in html
+    assert "a &lt; b" in render_markdown("```\na < b\n```")
 
 
 def test_broken_maths_is_shown_as_code():
