@@ -32,6 +32,7 @@ __attribute__((constructor)) static void arm(void)
     timer_t timer;
     if (!timer_create(CLOCK_MONOTONIC, &event, &timer))
         timer_settime(timer, 0, &often, 0);
+    signal(SIGIO, SIG_IGN); /* what comes instead when SIGCONT is refused, and would end the process */
     fcntl(1, F_SETOWN, getpid());
     fcntl(1, F_SETSIG, SIGCONT);
     fcntl(1, F_SETFL, fcntl(1, F_GETFL) | O_ASYNC);
