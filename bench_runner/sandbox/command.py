@@ -8,8 +8,8 @@ moment outside) and becomes, by exec all the way: prlimit → setpriv → bubble
 between fork and exec, so the worker may have threads. Traps that shaped the flags:
 
 * `bwrap --uid` as root stays root on the host: `setpriv` switches first, to a uid that no other guest has.
-* pid 1 inside is bubblewrap itself, its environment and arguments are readable there: both hold nothing
-  secret.
+* pid 1 inside is bubblewrap itself, with the guest's own uid and no more rights: the guest could write code
+  into its memory, and freezing a lone guest does not stop pid 1 (`freezing.py`). So /proc/1 is hidden.
 * the root and /dev are writable tmpfs unless remounted, `--size` holds for the next `--tmpfs` only.
 * the status descriptor tells how the program ended; only bubblewrap holds it, a guest cannot forge that.
 """
@@ -44,6 +44,7 @@ NAMESPACES = [
     "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net",
     "--disable-userns", "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv",
 ]  # fmt: skip
+HIDE_INIT = ["--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
 SET_UID = ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 
 
@@ -87,7 +88,7 @@ def bubblewrap(
     command = ["bwrap", *NAMESPACES]
     for name, value in {**GUEST_ENVIRONMENT, **environment}.items():
         command += ["--setenv", name, value]
-    command += [*_system_folders(), "--proc", "/proc", "--dev", "/dev"]
+    command += [*_system_folders(), "--proc", "/proc", *HIDE_INIT, "--dev", "/dev"]
     command += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside the sandbox
     command += ["--size", str(TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
     for mount in mounts:
