@@ -28,7 +28,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +47,7 @@ from hub.repos.models import Repository
 T = TypeVar("T")
 
 BACKENDS = 16
+KEPT_FOR_PUSHES = 4  # of these: whoever reads slowly, and need not say who they are, must not close the door
 BACKEND_SECONDS = 120
 QUEUE_SECONDS = 60  # a request waits so long for one of the BACKENDS
 LEAVE_SECONDS = 5  # a push whose client has left may end by itself within these
@@ -118,12 +119,16 @@ class Door:
     ) -> None:
         self._policy_of, self._on_push, self._hides_branches = policy_of, on_push, hides_branches
         self._places = asyncio.Semaphore(places)
+        self._readers = asyncio.Semaphore(max(1, places - KEPT_FOR_PUSHES))
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="git-door")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
             admitted = await self._in_thread(self._admit, _request(scope))
-            async with self._place():
+            async with AsyncExitStack() as held:
+                if admitted.request.service == READ:
+                    await held.enter_async_context(_place_of(self._readers))
+                await held.enter_async_context(_place_of(self._places))
                 await self._serve(admitted, receive, send)
         except Turned as turned:
             await _answer(send, turned)
@@ -177,7 +182,7 @@ class Door:
             await end(process, grace)
             said = await complaining
             if process.returncode or said:
-                log.info("%s: %s ended with %s: %s", request.slug, request.service, process.returncode, said)
+                log.info("%s: %s ended with %s: %r", request.slug, request.service, process.returncode, said)
             if request.is_push:
                 await self._absorb(admitted.repository)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -188,20 +193,6 @@ class Door:
         except Exception:  # the push is done and safe in git; the sweeper absorbs it later
             log.exception("A push to %s could not be absorbed", repository.task)
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise Turned(
-                503, "The git door is busy. Try again in a minute.", (b"retry-after", b"60")
-            ) from error
-        try:
-            yield
-        finally:
-            self._places.release()
-
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         def call() -> T:
             try:
@@ -210,6 +201,19 @@ class Door:
                 connections.close_all()  # this thread's own; the next request may come on another
 
         return await sync_to_async(call, thread_sensitive=False, executor=self._threads)()
+
+
+@asynccontextmanager
+async def _place_of(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(QUEUE_SECONDS):
+            await places.acquire()
+    except TimeoutError as error:
+        raise Turned(503, "The git door is busy. Try again in a minute.", (b"retry-after", b"60")) from error
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _request(scope: Message) -> Request:

@@ -199,6 +199,30 @@ def test_more_conversations_than_there_are_places_wait_and_are_told(
     wait_until(lambda: clone("fetch", "origin").code == 0)
 
 
+def test_readers_who_dawdle_leave_room_for_pushes(place: Place, clone: Clone) -> None:
+    place.open_door(2)
+    with half_a_fetch(place), half_a_fetch(place):  # one is served, one waits
+        clone.commit({OWN: b"int x;\n"})
+        said = clone.push("HEAD:alice/fast")
+        assert "Pull request:" in said.remote, said.text
+
+
+@contextmanager
+def half_a_fetch(place: Place) -> Iterator[None]:
+    """A stranger who asks for something and does not finish the sentence."""
+    host, port = place.url.removeprefix("http://").split(":")
+    head = [
+        f"POST /git/{SLUG}.git/git-upload-pack HTTP/1.1",
+        f"Host: {host}",
+        "Content-Type: application/x-git-upload-pack-request",
+        "Transfer-Encoding: chunked",
+    ]
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall("\r\n".join([*head, "", "4", "0000", ""]).encode())
+        wait_until(lambda: backends() > 0)
+        yield
+
+
 def backends() -> int:
     """Processes of git that the door has running for this test's repository."""
     count = 0
