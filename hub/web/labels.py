@@ -58,15 +58,16 @@ FACTS: dict[str, Promise] = {
     "load": _("load at the end"),
     "steal_seconds": _("CPU seconds taken by the host since boot"),
     "measuring_cpus": _("CPUs used for measuring"),
-    "flops": _("peak (floating-point operations a second)"),
-    "bandwidth": _("memory bandwidth (bytes a second)"),
-    "cache_bandwidth": _("cache bandwidth (bytes a second)"),
+    "flops": _("peak"),
+    "bandwidth": _("memory bandwidth"),
+    "cache_bandwidth": _("cache bandwidth"),
     "pairs": _("pairs of runs"),
     "repeated_pairs": _("pairs repeated because of noise"),
     "others_cores": _("most cores that others kept busy"),
     "empty_call_us": _("one call of nothing (µs)"),
     "rounds": _("rounds in a pair"),
 }
+RATES = {"flops": "Gflop/s", "bandwidth": "GB/s", "cache_bandwidth": "GB/s"}  # a worker sends units
 
 
 def facts_of(values: dict[str, Any]) -> list[tuple[object, str]]:
@@ -81,6 +82,8 @@ def _facts(values: dict[str, Any], before: str = "") -> Iterable[tuple[object, s
             yield from _facts(value, f"{label} · ")
         elif key.endswith("_bytes") and is_number(value):
             yield label, size(int(value))
+        elif key in RATES and is_number(value):
+            yield label, f"{value / 1e9:.4g} {RATES[key]}"
         elif value not in (None, "", []):
             yield label, shown_value(value)
 
