@@ -183,7 +183,9 @@ class Walk:
         self._follow(pull, JobKind.MERGE)
         self._wait(lambda: self._is_merged(pull), f"{pull} to land on main")
         self.say(f"✓ merged as {pull.merged_sha[:12]}")
-        self.say(f"✓ {author.username}: {before} → {points_of(pull.author)} points")
+        after = points_of(pull.author)
+        paid = "" if after > before else " (a task pays each person once)"
+        self.say(f"✓ {author.username}: {before} → {after} points{paid}")
 
     @staticmethod
     def _is_merged(pull: PullRequest) -> bool:
