@@ -348,7 +348,9 @@ def _commit_into(
     if now is not None and _run(path, "rev-parse", "--verify", "--end-of-options", f"{now}^{{tree}}") == tree:
         return now
     sha = _commit_tree(path, tree, [parent] if parent else [], message, author)
-    _run(path, "update-ref", "--end-of-options", ref, sha, now or ZERO)
+    # On main a merge may have landed since `parent` was read: it must not be lost.
+    expected = parent if ref == MAIN else now
+    _run(path, "update-ref", "--end-of-options", ref, sha, expected or ZERO)
     return sha
 
 

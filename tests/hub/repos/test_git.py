@@ -110,6 +110,13 @@ def test_a_commit_of_any_date_is_read(main: str, when: str) -> None:
     assert [line.subject for line in git.commits(SLUG, main, head)] == ["Far away"]
 
 
+def test_a_commit_on_a_main_that_moved_meanwhile_is_refused(main: str) -> None:
+    landed = commit({OWN: b"int x;\n"}, main, ref=MAIN)
+    with pytest.raises(GitFailed, match="update-ref"):
+        commit({"README.md": b"new\n"}, main, ref=MAIN)
+    assert git.main_sha(SLUG) == landed
+
+
 def test_committing_sets_and_removes_files_and_is_idempotent(main: str) -> None:
     first = commit({OWN: b"int y;\n", "solutions/alice/old.h": b""}, main)
     again = {OWN: b"int y;\n", "solutions/alice/old.h": b""}
