@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -32,6 +32,8 @@ from hub.core.errors import NotAllowed, Refusal
 
 MAX_BODY = 8 * 1024 * 1024
 EVENTS_MOST = 500  # of one heartbeat
+DEPTH_MOST = 30  # of lists and objects in a body
+DIGITS_MOST = 20  # of a whole number: any of 64 bits
 
 View = Callable[..., dict[str, Any]]
 
@@ -155,7 +157,10 @@ def _body(request: HttpRequest) -> Any:
     if len(text) > MAX_BODY:
         raise Answer(413, f"the body is longer than {MAX_BODY} bytes")
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=_not_finite)
+        body = json.loads(text, parse_float=_finite, parse_constant=_not_finite, parse_int=_whole)
+        if _depth(body) > DEPTH_MOST:
+            raise ContractError(f"the body is nested deeper than {DEPTH_MOST} levels")
+        return body
     except (ValueError, RecursionError) as error:
         if isinstance(error, ContractError):
             raise
@@ -165,6 +170,24 @@ def _body(request: HttpRequest) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _not_finite(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_MOST:
+        raise ContractError(f"the body holds the number {text[:30]}…: at most {DIGITS_MOST} digits are taken")
+    return int(text)
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects lie in each other; without recursion, so that no depth is too deep for it."""
+    depth, level = 0, [value]
+    while level := [item for found in level for item in _items(found)]:
+        depth += 1
+    return depth
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _not_finite(text: str) -> NoReturn:

@@ -148,6 +148,8 @@ def test_an_unknown_job_is_not_found(caller: Caller) -> None:
         (json.dumps(hello(version=7).to_json()), "run the same release"),
         ('{"fingerprint": NaN}', "the number NaN"),
         ('{"fingerprint": 1e999}', "the number 1e999"),
+        ('{"fingerprint": ' + "9" * 400 + "}", "at most 20 digits are taken"),
+        ('{"fingerprint": ' + "[" * 300 + "]" * 300 + "}", "nested deeper than 30 levels"),
     ],
 )
 def test_a_message_that_does_not_fit_is_refused_with_what_is_wrong(
