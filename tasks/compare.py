@@ -93,7 +93,7 @@ class Expectation:
         """Bounds that pass the rule whatever their own rounding did; empty where there is no room."""
         kind = np.finfo(self.dtype)
         slope = self.tolerance.rtol - 2 * float(kind.eps)
-        floor = self.tolerance.atol * self.scale - float(kind.tiny)
+        floor = self.tolerance.atol * self.scale * (1 - 2 * float(kind.eps)) - float(kind.tiny)
         oracle = self.oracle.reshape(-1)
         low, high = np.empty((2, oracle.size), self.dtype)
         allowance, bound = np.empty((2, min(BLOCK, oracle.size)))

@@ -108,6 +108,14 @@ def test_a_huge_wrong_element_does_not_widen_what_is_allowed_elsewhere() -> None
     assert expect(1, 1).explain(floats(1e30, 1.1))["wrong"] == 2
 
 
+@pytest.mark.parametrize("atol", [number * 1e-4 for number in range(1, 40)])
+def test_no_rounding_widens_what_is_allowed_beside_zero(atol: float) -> None:
+    expected = expect(3.0, 0.0, tolerance=Tolerance(rtol=1e-5, atol=atol))
+    allowed = atol * expected.scale
+    nearest = np.float32(allowed)
+    assert expected.accepts(floats(3.0, nearest)) == (float(nearest) <= allowed)
+
+
 def test_a_wrong_shape_or_dtype_is_explained() -> None:
     assert not expect(1, 2).accepts(np.array([1.0, 2.0]))
     assert expect(1, 2).explain(np.array([1.0, 2.0])) == {"expected": "float32 (2,)", "got": "float64 (2,)"}
