@@ -282,5 +282,10 @@ class Guest:
     def _need_alive(self, until: float) -> None:
         if self._process.poll() is not None and not self._inner:
             self._finish("exited")
-        if self._process.poll() is not None or time.monotonic() > until:
+        if self._process.poll() is not None:
             raise ProcessLookupError("the guest ended before its program could be found")
+        if time.monotonic() > until:  # it lives: going on would leave it unfrozen
+            raise SandboxUnavailable(
+                f"the program of a guest was not found within {START_SECONDS:.0f} s: "
+                "look at the machine's load, and that its kernel has /proc/<pid>/task/<tid>/children (CONFIG_PROC_CHILDREN)"
+            )

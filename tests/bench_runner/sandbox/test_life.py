@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, python_runtime
+from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, process, python_runtime
 from tests.bench_runner.sandbox.conftest import LIMITS, MIB, PYTHON, Run, left_overs
 
 pytestmark = pytest.mark.sandbox
@@ -91,6 +91,19 @@ def test_what_cannot_be_started_is_our_failure(sandbox: Sandbox) -> None:
     guest = sandbox.start(["/bin/no-such-program"], mounts=[], limits=LIMITS)
     with guest, pytest.raises(SandboxUnavailable, match=r"could not be set up.*No such file"):
         guest.wait()
+    assert left_overs(sandbox) == []
+
+
+def test_a_guest_whose_program_cannot_be_found_is_our_failure_and_not_left_unfrozen(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 0.3)
+    with sandbox.start(["/bin/sleep", "9"], mounts=[], limits=LIMITS) as guest:
+        guest.inner()
+        monkeypatch.setattr(process.Path, "read_text", lambda path: "")  # as a kernel without `children`
+        with pytest.raises(SandboxUnavailable, match=r"not found within 0 s.*CONFIG_PROC_CHILDREN"):
+            guest.freeze()
+        monkeypatch.undo()
     assert left_overs(sandbox) == []
 
 
