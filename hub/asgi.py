@@ -26,13 +26,21 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     # In front of Django: it would spool the whole pack before the first byte is looked at.
     if scope["type"] == "http" and scope["path"].startswith("/git/"):
         await git_door(scope, receive, send)
-    elif scope["type"] == "http" and _told_length(scope) > BODY_MOST:
-        text = f"The request is longer than {BODY_MOST} bytes.\n".encode()
+    elif scope["type"] == "http" and (refusal := _refusal(scope)) is not None:
+        status, text = refusal
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": text})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": f"{text}\n".encode()})
     elif scope["type"] == "http":
         await django_application(scope, _bounded(receive), send)
+
+
+def _refusal(scope) -> tuple[int, str] | None:  # type: ignore[no-untyped-def]
+    if _told_length(scope) > BODY_MOST:
+        return 413, f"The request is longer than {BODY_MOST} bytes."
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL would fail at it, whatever asks
+        return 400, "The address holds a NUL character, which no address of this site has."
+    return None
 
 
 def _told_length(scope) -> int:  # type: ignore[no-untyped-def]

@@ -179,7 +179,7 @@ def _whole(text: str) -> int:
 
 
 def _depth(value: Any) -> int:
-    """How deep lists and objects lie in each other; without recursion, so that no depth is too deep for it."""
+    """How deep lists and objects lie in each other; without recursion, so that none is too deep for it."""
     depth, level = 0, [value]
     while level := [item for found in level for item in _items(found)]:
         depth += 1

@@ -1,4 +1,4 @@
-"""What stands in front of Django: no stranger fills the disk with the body of a request."""
+"""What stands in front of Django: no stranger fills the disk with a body, or trips the database with a NUL."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from hub import asgi
 
 
-def sent(headers: list[tuple[bytes, bytes]], pieces: int) -> tuple[list[dict[str, Any]], int]:
+def sent(
+    headers: list[tuple[bytes, bytes]], pieces: int, path: str = "/login/", query: bytes = b""
+) -> tuple[list[dict[str, Any]], int]:
     """POST 1 MiB pieces to a page: what came back, and how many pieces were read."""
     scope = {
-        "type": "http", "method": "POST", "path": "/login/", "raw_path": b"/login/", "query_string": b"",
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": query,
         "headers": [(b"host", b"127.0.0.1"), *headers], "http_version": "1.1", "scheme": "http",
     }  # fmt: skip
     answers: list[dict[str, Any]] = []
@@ -41,3 +43,10 @@ def test_a_body_that_is_told_to_be_too_long_is_refused_unread() -> None:
 def test_a_body_of_untold_length_is_cut_off(told: list[tuple[bytes, bytes]]) -> None:
     answers, read = sent(told, pieces=10_000)
     assert (answers, read) == ([], 17)
+
+
+@pytest.mark.parametrize(("path", "query"), [("/people/\0/", b""), ("/pulls/", b"author=%00")])
+def test_an_address_with_a_nul_is_refused_before_a_database_sees_it(path: str, query: bytes) -> None:
+    answers, _read = sent([], pieces=1, path=path, query=query)
+    assert answers[0]["status"] == 400
+    assert b"NUL character" in answers[1]["body"]
