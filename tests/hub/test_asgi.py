@@ -1,4 +1,4 @@
-"""What stands in front of Django: no stranger fills the disk with a body, or trips the database with a NUL."""
+"""What stands in front of Django: no stranger fills the disk with a body or trips the database by a NUL."""
 
 from __future__ import annotations
 
