@@ -241,6 +241,7 @@ def test_merging_judges_the_merge_commit_first(story: Story, cast: people.Cast) 
     page = Visitor(cast.max).get(path(pull))
     assert "Merged into" in page
     assert "The merge commit" in page
+    assert "the timing follows" not in page[page.index("The merge commit") :]
 
 
 def test_a_conflict_names_its_paths_and_the_way_out(story: Story, cast: people.Cast) -> None:
