@@ -78,7 +78,7 @@ class Progress:
                 self._show(lines[-1] if lines else "")
 
     def _show(self, line: str) -> None:
-        shown = f"[{time.monotonic() - self._started:6.1f} s]     {line.strip()[:90]}"
+        shown = f"[{time.monotonic() - self._started:6.1f} s]     {line.strip()[:90] or '(still at it)'}"
         if self._live:
             self._write(f"\r\033[K{shown}")
         elif time.monotonic() - self._printed >= QUIET_SECONDS:

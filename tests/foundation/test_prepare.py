@@ -151,6 +151,12 @@ def test_a_long_silent_step_keeps_showing_that_it_lives(progress, out, monkeypat
     assert "fetching" in out.getvalue()
 
 
+def test_a_step_without_a_word_still_shows_that_it_lives(progress, out, monkeypatch) -> None:
+    monkeypatch.setattr("hub.services.progress.QUIET_SECONDS", 0.1)
+    progress.run([sys.executable, "-c", "import time; time.sleep(1.3)"])
+    assert "(still at it)" in out.getvalue()
+
+
 def test_a_step_says_how_long_it_took(progress, out) -> None:
     with progress.step("Counting"):
         pass
