@@ -6,7 +6,7 @@ Not in charge of the hub's settings (`hub/settings.py`), nor of Celery's (`celer
     REDIS_URL          where wake-ups come from: redis://, rediss:// or unix:///path.sock
     WORKER_TOKEN       the worker's token, or …
     WORKER_TOKEN_FILE  … a file that holds it
-    WORKER_NAME        how the hub shows this worker; default: the host's name
+    WORKER_NAME        its name on Redis and in its log; default: the host's name. The hub goes by the token
     WORKER_DATA_DIR    calibration, cached revisions, undelivered results; default: ~/.cache/touchstone-worker
 """
 
