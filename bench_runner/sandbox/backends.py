@@ -29,7 +29,11 @@ from bench_runner.sandbox.cgroups import (
 from bench_runner.sandbox.records import Limits
 
 ASIDE = "touchstone-worker"  # where the processes of a divided v2 group move
-NEEDED = ("memory", "pids")
+NEEDED = ("memory", "pids", "cpuset")  # cpuset: a guest that could leave its CPU would share the judge's
+DELEGATE = (
+    "as root run `systemctl edit user@.service`, put `[Service]` and "
+    "`Delegate=cpu cpuset memory pids` there, and log in again"
+)
 
 
 @dataclass(frozen=True)
@@ -121,17 +125,26 @@ def find_backend(hierarchies: Hierarchies | None = None) -> Backend:
     found = hierarchies or Hierarchies.of_this_machine()
     try:
         if found.v2 is not None and set(NEEDED) <= set(_words(found.v2 / "cgroup.controllers")):
-            return Backend("v2", folders=_open_v2(found.v2))
+            return _backend_v2(_open_v2(found.v2))
         if all(controller in found.v1 for controller in NEEDED):
             return Backend("v1", folders=_open_v1(found))
     except OSError as error:
         return Backend("none", f"control groups may not be made here: {error}")
-    return Backend("none", "neither cgroup v2 with memory and pids nor their v1 hierarchies are mounted")
+    return Backend(
+        "none", "neither cgroup v2 with memory, pids and cpuset nor their v1 hierarchies are mounted"
+    )
+
+
+def _backend_v2(folders: dict[str, Path]) -> Backend:
+    """Systemd delegates cpuset to a user only when it is told to."""
+    missing = [name for name in NEEDED if name not in _words(folders["core"] / "cgroup.controllers")]
+    if missing:
+        return Backend("none", f"{', '.join(missing)} not delegated to us in {folders['core']}: {DELEGATE}")
+    return Backend("v2", folders=folders)
 
 
 def _open_v1(found: Hierarchies) -> dict[str, Path]:
-    wanted = [*NEEDED, "cpuset"] if "cpuset" in found.v1 else [*NEEDED]
-    folders = {controller: found.v1[controller] / our_folder() for controller in wanted}
+    folders = {controller: found.v1[controller] / our_folder() for controller in NEEDED}
     if found.v2 is not None and os.geteuid() == 0:
         folders["core"] = found.v2 / our_folder()
     elif "freezer" in found.v1:
@@ -140,7 +153,7 @@ def _open_v1(found: Hierarchies) -> dict[str, Path]:
         raise FileNotFoundError("no hierarchy that can freeze and kill: mount cgroup2 or the freezer")
     for folder in folders.values():
         _make(folder)
-    if "cpuset" in folders and not (folders["cpuset"] / "cpuset.cpus").read_text().strip():
+    if not (folders["cpuset"] / "cpuset.cpus").read_text().strip():
         for key in ("cpuset.mems", "cpuset.cpus"):  # in this order, and before anything enters
             write(folders["cpuset"] / key, (folders["cpuset"].parent / key).read_text())
     return folders
@@ -164,7 +177,7 @@ def _open_v2(root: Path) -> dict[str, Path]:
 def _delegate(base: Path) -> None:
     """Give the children of `base` their controllers. A v2 group that does may hold no process: they move."""
     offered = set(_words(base / "cgroup.controllers"))
-    orders = " ".join(f"+{c}" for c in (*NEEDED, "cpuset") if c in offered)
+    orders = " ".join(f"+{c}" for c in NEEDED if c in offered)
     try:
         write(base / "cgroup.subtree_control", orders)
     except OSError:

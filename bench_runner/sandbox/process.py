@@ -287,5 +287,5 @@ class Guest:
         if time.monotonic() > until:  # it lives: going on would leave it unfrozen
             raise SandboxUnavailable(
                 f"the program of a guest was not found within {START_SECONDS:.0f} s: "
-                "look at the machine's load, and that its kernel lists children in /proc (CONFIG_PROC_CHILDREN)"
+                "look at the machine's load, and that its kernel has CONFIG_PROC_CHILDREN"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from dataclasses import replace
@@ -56,11 +57,22 @@ def test_v2_limits_are_written_where_the_kernel_documents_them(tmp_path: Path) -
     assert group.oom_kills() == 2
 
 
+def test_a_controller_that_was_not_delegated_is_named_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    (tmp_path / "cgroup.subtree_control").write_text("")
+    folder = tmp_path / our_folder()
+    folder.mkdir()
+    (folder / "cgroup.controllers").write_text("memory pids\n")  # as systemd gives it to a user
+    backend = find_backend(Hierarchies({}, tmp_path))
+    assert backend.name == "none"
+    assert re.search("cpuset not delegated.*systemctl edit user@.service", backend.problem)
+
+
 def test_a_machine_without_memory_and_process_limits_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu io\n")
     backend = find_backend(Hierarchies({}, tmp_path))
     assert backend.name == "none"
-    assert "memory and pids" in backend.problem
+    assert "memory, pids and cpuset" in backend.problem
 
 
 def test_a_group_that_cannot_be_made_is_our_failure(tmp_path: Path) -> None:
