@@ -379,7 +379,10 @@ def _signature(author: User | None) -> dict[str, str]:
     """The person wrote it, the hub made the commit."""
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
     hub = ("Touchstone", f"hub@users.noreply.{host}")
-    person = (author.shown_name, f"{author.username}@users.noreply.{host}") if author is not None else hub
+    person = hub
+    if author is not None:  # git refuses a name of nothing but punctuation
+        name = author.shown_name if any(map(str.isalnum, author.shown_name)) else author.username
+        person = (name, f"{author.username}@users.noreply.{host}")
     return {
         "GIT_AUTHOR_NAME": person[0],
         "GIT_AUTHOR_EMAIL": person[1],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.accounts.models import User
 from hub.repos import git
 from hub.repos.git import MAIN, GitFailed, UnfitTree, UnknownCommit
 
@@ -232,6 +233,15 @@ def test_a_merge_is_tried_committed_and_moves_main_once(main: str) -> None:
     assert not git.move_main(SLUG, merge, moved)
     assert git.main_sha(SLUG) == merge
     assert git.bundle(SLUG, merge, "solutions/alice") == {"solution.c": b"int y;\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "signed"), [("艾丽", "艾丽"), ("...", "mei"), ("a\n<b>", "ab"), ("", "mei")]
+)
+def test_a_merge_is_signed_whatever_the_merger_s_name_is(main: str, name: str, signed: str) -> None:
+    tree = plumb("rev-parse", f"{main}^{{tree}}")
+    merged = git.commit_merge(SLUG, tree, [main], "Merge", User(username="mei", display_name=name))
+    assert plumb("log", "-1", "--format=%an", merged) == signed
 
 
 def test_a_conflict_names_the_files(main: str) -> None:
