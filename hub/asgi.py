@@ -13,6 +13,7 @@ django_application = get_asgi_application()
 # These need the app registry.
 from hub import flow
 from hub.pulls.pushing import push_policy
+from hub.repos.backend import Message, Receive, Send
 from hub.repos.door import Door
 
 # Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
@@ -22,7 +23,7 @@ BODY_MOST = 16 * 1024 * 1024
 git_door = Door(policy_of=push_policy, on_push=flow.branches_moved)
 
 
-async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+async def application(scope: Message, receive: Receive, send: Send) -> None:
     # In front of Django: it would spool the whole pack before the first byte is looked at.
     if scope["type"] == "http" and scope["path"].startswith("/git/"):
         await git_door(scope, receive, send)
@@ -35,7 +36,7 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
         await django_application(scope, _bounded(receive), send)
 
 
-def _refusal(scope) -> tuple[int, str] | None:  # type: ignore[no-untyped-def]
+def _refusal(scope: Message) -> tuple[int, str] | None:
     if _told_length(scope) > BODY_MOST:
         return 413, f"The request is longer than {BODY_MOST} bytes."
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL would fail at it, whatever asks
@@ -43,16 +44,16 @@ def _refusal(scope) -> tuple[int, str] | None:  # type: ignore[no-untyped-def]
     return None
 
 
-def _told_length(scope) -> int:  # type: ignore[no-untyped-def]
+def _told_length(scope: Message) -> int:
     told = dict(scope["headers"]).get(b"content-length", b"")
     return int(told) if told.isdigit() and len(told) < 20 else 0
 
 
-def _bounded(receive):  # type: ignore[no-untyped-def]
+def _bounded(receive: Receive) -> Receive:
     """A body that told no length and does not end is cut off: Django takes it for a client that left."""
     left = BODY_MOST
 
-    async def received():  # type: ignore[no-untyped-def]
+    async def received() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
