@@ -352,8 +352,9 @@ def test_a_worker_that_spoils_job_after_job_rests_and_says_so(
     for _ in range(3):
         several.run(InfrastructureFault("the disk is full"))
     assert several.hub.faults[1] == "the disk is full"
-    assert "3 jobs in a row have failed because of this worker, it takes none for 60 s" in (
-        several.hub.faults[-1]
+    assert (
+        "3 jobs in a row have failed because of this worker, it takes none for 60 s"
+        in (several.hub.faults[-1])
     )
     several.run(RESULT)
     assert several.hub.results == []
