@@ -9,6 +9,8 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from hub.management.commands import doctor
 from hub.services import embedded_redis, prepare, programs
@@ -23,13 +25,19 @@ def run_doctor(data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_machine_without_a_database_is_told_and_looked_at_to_the_end(tmp_path) -> None:
+def test_a_machine_with_a_fault_is_looked_at_to_the_end(tmp_path) -> None:
     done = run_doctor(tmp_path, REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1
-    assert "migrations are not applied. Apply them with: make up" in done.stdout
+    assert "sqlite, still empty; filled by make up" in done.stdout
     assert "Redis at redis://127.0.0.1:1/0 does not answer" in done.stdout
     assert "does not run; start it with: make up" in done.stdout
     assert f" of {len(doctor.CHECKS)} checks found a fault." in done.stdout
+
+
+def test_a_database_of_an_older_version_is_a_fault(db) -> None:
+    MigrationRecorder(connection).record_unapplied("bench", "0001_initial")
+    with pytest.raises(doctor.Fault, match=r"migrations are not applied\. Apply them with: make up"):
+        doctor.database()
 
 
 def test_an_interpreter_that_strangers_cannot_reach_is_a_fault(monkeypatch) -> None:

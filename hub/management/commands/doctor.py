@@ -108,10 +108,10 @@ def database() -> str:
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         raise Fault(f"cannot be used: {str(error).strip()}. Check DATABASE_URL.") from error
+    if not executor.loader.applied_migrations:
+        return f"{connection.vendor}, still empty; filled by make up"
     if missing:
-        raise Fault(
-            f"{len(missing)} migrations are not applied. Apply them with: make up (or manage.py migrate)"
-        )
+        raise Fault(f"{len(missing)} migrations are not applied. Apply them with: make up")
     return f"{connection.vendor}, all migrations applied"
 
 
