@@ -25,7 +25,6 @@ guest = sandbox.start(["/bin/sleep", "60"], mounts=[], limits=Limits(1 << 28, 9,
 print(guest.pid, sandbox.slot, flush=True)
 time.sleep(60)
 """
-SPIN = "while True: pass"
 COUNT = """
 import os, sys, time
 if {children}: [os.fork() for _ in range({children})]
