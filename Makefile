@@ -10,8 +10,12 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 # One process more than processors: the long tests wait a good part of their time.
 SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 1) --dist loadgroup --no-loadscope-reorder
 
+# Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
+RACES := tests/hub/bench tests/hub/claims tests/hub/rewards tests/hub/audit tests/hub/test_flow_storm.py \
+	tests/hub/test_flow_merge.py
+
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint bench lock doctor tasks-check prepare prepare-dev
+.PHONY: help up demo test test-postgres lint bench lock doctor tasks-check prepare prepare-dev
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +26,13 @@ up:  ## Install what is missing, start everything, print the address (PORT=8001,
 demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (starts the hub if none runs)
 	@$(PY) manage.py demo
 
-test: prepare-dev lint  ## Everything that is checked: lint, the hub on PostgreSQL, the whole suite on SQLite
-	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE) -m "not slow" --ignore tests/hub/web --ignore tests/hub/repos
+test: prepare-dev lint  ## Everything that is checked: lint, constraints and races on PostgreSQL, all on SQLite
+	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not slow"
 	@$(PY) -m pytest --quiet -m alone
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone"
+
+test-postgres: prepare-dev  ## The hub's whole test suite on PostgreSQL
+	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE)
 
 lint: prepare-dev  ## Style, types, import contracts, missing migrations
 	@.venv/bin/ruff check .
