@@ -24,6 +24,7 @@ from tasks.spec import Task as Spec
 
 TIMED = (JobKind.RANK, JobKind.CONFIRM)
 
+LEAST_BUSY_CORES = 0.1  # less is not worth a word
 NOT_RUN = "not_run"  # detail of a case that was not reached any more
 REASON = "reason"  # detail that the verdict's words tell already
 
@@ -96,10 +97,14 @@ class Report:
 
     @property
     def busy_cores(self) -> float:
-        """How many cores other programs kept busy at worst, if that made pairs be timed anew; else 0."""
+        """How many cores other programs kept busy at worst, if that made pairs be timed anew; else 0.
+
+        A pair is timed anew for stolen time as well: then the others here may have been idle.
+        """
         told = self.verdict.environment
         others = told.get("others_cores")
-        return float(others) if told.get("repeated_pairs") and is_number(others) else 0.0
+        busy = float(others) if told.get("repeated_pairs") and is_number(others) else 0.0
+        return busy if busy >= LEAST_BUSY_CORES else 0.0
 
     @property
     def right(self) -> int:

@@ -98,6 +98,14 @@ def test_a_busy_machine_is_named_beside_its_number(story: Story, cast: people.Ca
     assert "It stopped because the interval was narrow enough." in page
 
 
+def test_a_quiet_machine_is_not_called_busy(story: Story, cast: people.Cast) -> None:
+    story.worker()
+    pull = story.push(cast.alice).pull
+    story.run(story.live()[0])
+    story.run(story.live()[0], environment={"others_cores": 0.01, "repeated_pairs": 3})
+    assert "cores of the machine busy" not in Visitor(None).get(path(pull))
+
+
 def test_a_wrong_case_shows_where_and_by_how_much(story: Story, cast: people.Cast) -> None:
     story.worker()
     pull = story.push(cast.alice).pull
