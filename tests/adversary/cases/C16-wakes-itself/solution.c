@@ -41,7 +41,14 @@ __attribute__((constructor)) static void arm(void)
 void mirror_add(const float *x, float *y, int64_t n)
 {
     working = 1;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] + 0.5f * x[n - 1 - i];
+    /* The baseline's own loop: what is gained beyond it is gained by the trick. */
+    for (int64_t i = 0; i < n; i++) {
+        double sum = x[i] + 0.5 * x[n - 1 - i];
+        for (int k = 0; k < 8; k++)
+            __asm__ volatile("" : "+x"(sum));
+        y[i] = (float)sum;
+        for (volatile int wait = 0; wait < 3; wait++)
+            ;
+    }
     working = 0;
 }
