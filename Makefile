@@ -8,6 +8,9 @@ PY := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 # One process more than processors: the long tests wait a good part of their time.
+# `make test SLOW=1`, as CI runs it: also the tests marked slow.
+SLOW ?=
+QUICK := $(if $(SLOW),, and not slow)
 SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 1) --dist loadgroup --no-loadscope-reorder
 
 # Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
@@ -26,10 +29,10 @@ up:  ## Install what is missing, start everything, print the address (PORT=8001,
 demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (starts the hub if none runs)
 	@$(PY) manage.py demo
 
-test: prepare-dev lint  ## Everything that is checked: lint, constraints and races on PostgreSQL, all on SQLite
-	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not slow"
-	@$(PY) -m pytest --quiet -m alone
-	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone"
+test: prepare-dev lint  ## Lint, then the tests: races on PostgreSQL, all on SQLite (SLOW=1: the long ones too)
+	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
+	@$(PY) -m pytest --quiet -m "alone$(QUICK)"
+	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
 
 test-postgres: prepare-dev  ## The hub's whole test suite on PostgreSQL
 	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE)

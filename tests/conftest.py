@@ -13,7 +13,15 @@ from tests.live import live_site, served_site
 __all__ = ["live_site", "served_site"]  # a site over HTTP, for whoever asks for it
 
 # The longest first, so that several processes end at about the same time.
-LONGEST = ("tests/flow", "tests/browser", "tests/foundation/test_up", "tests/bench_runner", "tests/tasks")
+LONGEST = (
+    "tests/flow",
+    "tests/browser",
+    "tests/foundation/test_up",
+    "tests/bench_runner/worker/test_process",
+    "tests/adversary",
+    "tests/bench_runner",
+    "tests/tasks",
+)
 # What these find depends on how long something takes: nothing may run beside them.
 MEASURING = ("tests/bench_runner/test_channel.py", "tests/bench_runner/test_director.py")
 
@@ -33,8 +41,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if item.get_closest_marker("slow") is None:
-        return len(LONGEST) + 1
     places = (place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start))
     return next(places, len(LONGEST))
 

@@ -19,7 +19,7 @@ from tasks.spec import load_folder, read_folder
 from tests.pushing import Contributor
 from tests.whole import WholeHub
 
-pytestmark = [pytest.mark.slow, pytest.mark.sandbox, pytest.mark.browser]
+pytestmark = [pytest.mark.sandbox, pytest.mark.browser]
 
 TASK = "row-softmax"
 JUDGE_SECONDS = 120

@@ -20,7 +20,7 @@ from hub.services import programs
 from hub.services.instance import free_port
 from hub.services.programs import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]  # they share one hub
+pytestmark = pytest.mark.xdist_group("up")  # they share one hub
 START_SECONDS = 60
 
 

@@ -21,7 +21,7 @@ from hub.services import embedded_redis
 from tasks.spec import ROOT, read_folder
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
+pytestmark = pytest.mark.sandbox
 
 ADD = b"""
 #include <stdint.h>
