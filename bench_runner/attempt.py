@@ -72,7 +72,7 @@ class Attempts:
         self._broken = False  # the sandbox must be opened anew before it is used again
 
     def run(self, job: str) -> None:
-        """Claim the job, judge it, deliver. Losing the race for a job is the usual case and no error."""
+        """Claim the job, or what is due before it; judge, deliver. To lose the race for it is no error."""
         with self._stop.listening():
             self._run(job)
 
@@ -91,7 +91,9 @@ class Attempts:
             # The job stays queued on the hub; its sweeper sends the wake-up again.
             log.error("job %s: cannot be claimed: %s", job, error)
             return
-        log.info("job %s: %s of %s, attempt %s", job, spec.kind.value, spec.task, spec.attempt)
+        if spec.job != job:
+            log.info("job %s: job %s is due before it", job, spec.job)
+        log.info("job %s: %s of %s, attempt %s", spec.job, spec.kind.value, spec.task, spec.attempt)
         killed = {"what": "the worker was killed while it judged"}
         with self._spool.unless_finished(attempt_path(spec.attempt, "fault"), spec.token, killed):
             self._judge_and_deliver(spec)

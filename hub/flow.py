@@ -34,6 +34,7 @@ from bench_runner.contract import Bundle, Hello, JobKind, Outcome, Result
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
+from hub.bench import queue
 from hub.bench.models import Job, Verdict, Worker
 from hub.boards.queries import is_new_first
 from hub.catalog.actions import publish
@@ -167,12 +168,12 @@ def _lacking(pull: PullRequest, patch_set: PatchSet) -> list[tuple[JobKind, str]
     ]
 
 
-def worker_reported(worker: Worker, hello: Hello) -> list[Job]:
-    """A worker says hello; what it could do now. The first of its hardware class brings work with it."""
+def worker_reported(worker: Worker, hello: Hello) -> list[queue.Waiting]:
+    """A worker says hello; what waits for it now. The first of its hardware class brings work with it."""
     if bench.hello(worker, hello):
         each(bench_facts.unjudged_patch_sets(), judge)
         each(pull_facts.merges_without_job(), judge_merge)
-    return bench_facts.waiting_jobs(worker)
+    return queue.due(worker.hardware_class)
 
 
 # 4. A worker claims the job, reports progress, and delivers a verdict — or our machine fails.
@@ -271,7 +272,10 @@ def run_again(pull: PullRequest, by: User) -> list[Job]:
             raise NotNow(
                 _("There is nothing to run again: no machine of ours failed at the current patch set.")
             )
-        return [bench.queue_job(facts.patch_set, run.kind, run.hardware_class) for run in again]
+        return [
+            bench.queue_job(facts.patch_set, run.kind, run.hardware_class, for_mentor=disputed)
+            for run in again
+        ]
 
 
 # 7. Somebody with the right to it merges: the merge commit itself is judged.

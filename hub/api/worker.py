@@ -32,6 +32,7 @@ from hub.core.errors import NotAllowed, Refusal
 
 MAX_BODY = 8 * 1024 * 1024
 EVENTS_MOST = 500  # of one heartbeat
+JOBS_MOST = 20  # told in answer to a hello
 DEPTH_MOST = 30  # of lists and objects in a body
 DIGITS_MOST = 20  # of a whole number: any of 64 bits
 
@@ -79,14 +80,17 @@ def hello(request: HttpRequest) -> dict[str, Any]:
     """A worker reports; the answer says which jobs wait for one like it."""
     worker = _worker(request)
     jobs = flow.worker_reported(worker, Hello.from_json(_body(request)))
-    return {"worker": str(worker.pk), "jobs": [str(job.pk) for job in jobs]}
+    return {"worker": str(worker.pk), "jobs": [str(job.pk) for job in jobs[:JOBS_MOST]]}
 
 
 @endpoint("POST")
 def claim(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
-    spec = bench.claim_job(job_id, _worker(request))
+    """A worker that woke for this job is free; the answer is the job that is due, seldom another."""
+    worker = _worker(request)
+    spec = bench.claim_job(job_id, worker)
     if spec is None:
-        raise Answer(409, f"job {job_id} is not to be had: taken, ended, too early or for other hardware")
+        name = worker.hardware_class
+        raise Answer(409, f"job {job_id} is not to be had, nor is another: none is due for {name}")
     return spec.to_json()
 
 

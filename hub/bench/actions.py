@@ -6,8 +6,8 @@ Theory of operation
 - A job lives in the database; whoever wakes for it claims it by compare-and-swap. An open attempt means that
   its job is running, and the other way round: both move in one transaction, under a lock on the job's row
   (SQLite locks the whole database at BEGIN instead), so the two never contradict each other.
-- Messages come first in, first out. So a job that is asked for while a more urgent one waits is not given
-  away: both are woken again, the more urgent one first.
+- Messages come first in, first out, may be lost and may come twice. So whoever claims a job gets the one that
+  is due (`queue.py`), seldom another: a message is worth one job of its hardware class, whichever it names.
 - An attempt has a token of its own. What comes with another token, or after the attempt has ended for
   whatever reason, changes nothing: a late result is booked in the audit and refused.
 - An attempt that our machines failed at (fault, silence, lease over) is followed by another one, up to
@@ -33,7 +33,7 @@ from django.utils.translation import gettext as _
 from bench_runner.contract import Hello, JobKind, JobSpec, ProgressEvent, Result, TimeLimits
 from hub.accounts.models import User
 from hub.audit.actions import record
-from hub.bench import queries, strict, wake
+from hub.bench import queue, strict, wake
 from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict, Worker
 from hub.core import clock
 from hub.core.constraints import broken
@@ -42,7 +42,6 @@ from hub.core.ids import new_token, token_digest
 from hub.pulls.models import MergeAttempt, PatchSet
 from hub.repos import git
 
-BACK_OFF = timedelta(seconds=10)  # before the second attempt; twice that before the third
 WAKE_AGAIN = timedelta(seconds=60)
 WAKE_AT_ONCE = 50  # of each sweep
 LINES_MOST = 2_000  # progress events kept of one attempt …
@@ -116,17 +115,29 @@ def hello(worker: Worker, said: Hello) -> bool:
 
 
 def queue_job(
-    patch_set: PatchSet, kind: str, hardware_class: str, merge_attempt: MergeAttempt | None = None
+    patch_set: PatchSet,
+    kind: str,
+    hardware_class: str,
+    merge_attempt: MergeAttempt | None = None,
+    *,
+    for_mentor: bool = False,
 ) -> Job:
     """Queue a job and wake a worker for it; the live one if there is such a job already.
 
     A merge is judged by the task's rules of today, a patch set by those of the day on which it was pushed.
+    What a mentor asks for goes before everything else and uses nobody's quota.
     """
+    usual = queue.priority_of(kind, patch_set.pull.author)
+    columns = {
+        "merge_attempt": merge_attempt,
+        "priority": Job.Priority.MENTOR if for_mentor else usual,
+        "queued_at": clock.now(),
+    }
     revision = patch_set.pull.task.current if merge_attempt else patch_set.revision
     work = {"patch_set": patch_set, "revision": revision, "hardware_class": hardware_class, "kind": kind}
     try:
         with transaction.atomic():
-            job = Job.objects.create(**work, merge_attempt=merge_attempt, queued_at=clock.now())
+            job = Job.objects.create(**work, **columns)
             record(None, "job.queued", job, kind=kind, hardware_class=hardware_class, pull=patch_set.pull_id)
     except IntegrityError as error:
         if not broken(error, Job, "job_one_live_per_work"):
@@ -163,12 +174,14 @@ class _Claimed:
 
 
 def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
-    """Give a queued job to a worker; None if it is not to be had (taken, cancelled, too early, not its turn).
+    """Give a worker that woke for this job the one that is due, seldom another; None if none is to be had.
 
     Raises:
         Job.DoesNotExist: no such job.
     """
-    claimed = _open_attempt(job_id, worker)
+    Job.objects.only("pk").get(pk=job_id)
+    waiting = queue.due(worker.hardware_class) if worker.retired_at is None else []
+    claimed = next(filter(None, (_open_attempt(job.pk, worker) for job in waiting)), None)
     if claimed is None:
         return None
     attempt, job = claimed.attempt, claimed.attempt.job
@@ -284,8 +297,11 @@ def requeue_orphans() -> int:
 
 def wake_waiting() -> int:
     """Wake again for jobs that nobody came for since the last wake-up; how many."""
-    unanswered = Q(woken_at=None) | Q(woken_at__lt=clock.now() - WAKE_AGAIN)
-    return sum(wake.send(job) for job in queries.queued_now().filter(unanswered)[:WAKE_AT_ONCE])
+    before = clock.now() - WAKE_AGAIN
+    names = Job.objects.filter(state=Job.State.QUEUED).order_by().values_list("hardware_class", flat=True)
+    waiting = [job for name in set(names) for job in queue.due(name)]
+    unanswered = [job.pk for job in waiting if job.woken_at is None or job.woken_at < before]
+    return sum(wake.send(job) for job in Job.objects.filter(pk__in=unanswered[:WAKE_AT_ONCE]))
 
 
 def _locked(job: Job) -> Job:
@@ -304,14 +320,8 @@ def _open_attempt(job_id: UUID, worker: Worker) -> _Claimed | None:
     now, token = clock.now(), new_token("tsa")
     with transaction.atomic():
         job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
-        early = job.not_before is not None and job.not_before > now
-        if early or worker.retired_at is not None or job.hardware_class != worker.hardware_class:
-            return None
-        if (first := queries.more_urgent(job)) is not None:
-            wake.wake(first)  # whose wake-up lies further back in the broker's queue, or is lost
-            wake.wake(job)
-            return None
-        if not Job.moves.move(job, Job.State.RUNNING, not_before=None):
+        early = job.not_before is not None and job.not_before > now  # it failed since the line was read
+        if early or not Job.moves.move(job, Job.State.RUNNING, not_before=None):
             return None
         attempt = Attempt.objects.create(
             job=job,
@@ -337,7 +347,7 @@ def _give_up(attempt: Attempt, state: str, what: str, unchanged: tuple[str, ...]
             return False
         record(None, f"attempt.{state}", attempt, job=str(job.pk), worker=attempt.worker.name, what=what)
         if attempt.number < settings.JOB_ATTEMPTS:
-            not_before = now + BACK_OFF * attempt.number
+            not_before = now + timedelta(seconds=settings.JOB_BACK_OFF_SECONDS) * attempt.number
             Job.moves.move(job, Job.State.QUEUED, not_before=not_before, woken_at=None)
         elif Job.moves.move(job, Job.State.ABANDONED, only_from=[Job.State.RUNNING], ended_at=now):
             record(None, "job.abandoned", job, attempts=attempt.number)

@@ -48,12 +48,22 @@ class Job(models.Model):
     )
     KINDS = [(kind.value, kind.value) for kind in JobKind]
 
+    class Priority(models.IntegerChoices):
+        """The smaller goes first; see `queue.py`."""
+
+        MENTOR = 0, _("asked for by a mentor")
+        MERGE = 1, _("merge")
+        CHECK = 2, _("check")
+        RANK = 3, _("timing")
+        HOUSE = 4, _("example of the house")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patch_set = models.ForeignKey("pulls.PatchSet", models.PROTECT, related_name="jobs")
     revision = models.ForeignKey("catalog.TaskRevision", models.PROTECT, related_name="jobs")
     merge_attempt = models.ForeignKey("pulls.MergeAttempt", models.PROTECT, null=True, related_name="jobs")
     kind = models.CharField(max_length=8, choices=KINDS)
     hardware_class = models.CharField(max_length=40)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.CHECK)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     queued_at = models.DateTimeField()
     not_before = models.DateTimeField(null=True)
@@ -124,6 +134,7 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ("number",)
+        indexes = [models.Index(fields=("started_at",), name="bench_attempt_started")]
         constraints = [
             models.UniqueConstraint(
                 fields=("job",), condition=Q(state="open"), name="attempt_one_open_per_job"

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bench_runner.contract import JobKind, Outcome
+from hub.bench import queue
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
@@ -94,9 +95,9 @@ def live_job(patch_set: PatchSet) -> Job | None:
 
 
 def queue_position(job: Job) -> Position:
-    queue = list(in_order(Job.objects.filter(state=Job.State.QUEUED, hardware_class=job.hardware_class)))
-    number = next((place for place, other in enumerate(queue, 1) if other.pk == job.pk), 1)
-    of, online = max(number, len(queue)), workers_online(job.hardware_class)
+    waiting = queue.line(job.hardware_class)
+    number = next((place for place, other in enumerate(waiting, 1) if other.pk == job.pk), 1)
+    of, online = max(number, len(waiting)), workers_online(job.hardware_class)
     where = {"number": number, "of": of, "name": job.hardware_class}
     if online:
         text = ngettext(
@@ -197,36 +198,6 @@ def has_run(patch_set: PatchSet, kind: str, hardware_class: str | None = None) -
 def passed_check(patch_set: PatchSet) -> bool:
     last = _runs(patch_set, JobKind.CHECK).order_by("-queued_at").values_list("verdict__outcome", flat=True)
     return last.first() == Outcome.PASSED
-
-
-def waiting_jobs(worker: Worker, most: int = 20) -> list[Job]:
-    """Jobs that this worker could claim now, in the order of the queue."""
-    if worker.retired_at is not None or not worker.hardware_class:
-        return []
-    return list(queued_now().filter(hardware_class=worker.hardware_class)[:most])
-
-
-def queued_now() -> QuerySet[Job]:
-    """Queued jobs whose back-off is over, in the order of the queue."""
-    due = Q(not_before=None) | Q(not_before__lte=clock.now())
-    return in_order(Job.objects.filter(due, state=Job.State.QUEUED))
-
-
-def in_order(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """The order of a queue: people before the house's examples, cheap before dear, then who waits longest."""
-    house = Case(When(patch_set__pull__author__is_house=True, then=2), default=0)
-    dear = Case(When(kind__in=(JobKind.RANK, JobKind.CONFIRM), then=1), default=0)
-    return jobs.annotate(urgency=house + dear).order_by("urgency", "queued_at")
-
-
-def more_urgent(job: Job) -> Job | None:
-    """The job that goes before this one, though this one may wait longer; None if it is this one's turn."""
-    queue = queued_now().filter(hardware_class=job.hardware_class)
-    own = queue.filter(pk=job.pk).first()
-    first = queue.first()
-    if own is None or first is None or first.urgency >= own.urgency:  # type: ignore[attr-defined]  # annotated
-        return None
-    return first
 
 
 def unsettled_jobs() -> QuerySet[Job]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from hub.accounts.models import User
-from hub.bench import actions as bench
 from hub.bench import queries
 from hub.bench.models import Job, Worker
 from hub.core import clock
@@ -72,43 +71,6 @@ def test_the_live_job_is_the_running_one(story: Story, cast: Cast) -> None:
     second = story.live(kind="rank")[1]
     story.claim(second)
     assert queries.live_job(patch_set) == second
-
-
-def test_cheap_goes_before_dear_and_people_before_the_house(story: Story, cast: Cast) -> None:
-    worker = story.worker()
-    User.objects.filter(pk=cast.bob.pk).update(is_house=True)
-    house = story.push(User.objects.get(username="bob"))
-    dear = story.push(cast.alice)
-    story.run(dear.jobs.get())
-    cheap = story.push(cast.mei)
-    expected = [(cheap, "check"), (dear, "rank"), (house, "check")]
-    assert [(job.patch_set, job.kind) for job in queries.waiting_jobs(worker)] == expected
-    numbers = [queries.queue_position(patch_set.jobs.get(state="queued")).number for patch_set, _ in expected]
-    assert numbers == [1, 2, 3]
-
-
-def test_a_job_that_is_asked_for_out_of_turn_gives_way(
-    story: Story, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker = story.worker()
-    dear = story.push(cast.alice)
-    story.run(dear.jobs.get())
-    cheap = story.push(cast.mei)
-    rank, check = dear.jobs.get(kind="rank"), cheap.jobs.get()
-    woken: list[Job] = []
-    monkeypatch.setattr("hub.bench.wake.wake", woken.append)
-    assert bench.claim_job(rank.pk, worker) is None
-    assert woken == [check, rank]
-    assert bench.claim_job(check.pk, worker) is not None
-    assert bench.claim_job(rank.pk, worker) is not None
-
-
-def test_a_more_urgent_job_in_its_back_off_is_not_waited_for(story: Story, cast: Cast) -> None:
-    worker = story.worker()
-    dear = story.push(cast.alice)
-    story.run(dear.jobs.get())
-    story.push(cast.mei).jobs.update(not_before=clock.now() + timedelta(minutes=1))
-    assert bench.claim_job(dear.jobs.get(kind="rank").pk, worker) is not None
 
 
 def count_pushes(story: Story, who: User, number: int) -> None:

@@ -102,7 +102,7 @@ def test_the_first_worker_of_a_class_brings_the_waiting_checks(story: Story, cas
     [job] = story.live()
     assert (job.patch_set, job.kind, job.hardware_class) == (patch_set, "check", HARDWARE)
     assert queries.why_waiting(patch_set) is None
-    assert flow.worker_reported(worker, hello()) == [job]
+    assert [waiting.pk for waiting in flow.worker_reported(worker, hello())] == [job.pk]
 
 
 def test_a_worker_hears_only_of_jobs_that_it_could_claim(story: Story, cast: Cast) -> None:
@@ -111,8 +111,8 @@ def test_a_worker_hears_only_of_jobs_that_it_could_claim(story: Story, cast: Cas
     story.push(cast.bob)
     first, second = story.live()
     Job.objects.filter(pk=first.pk).update(not_before=clock.now() + timedelta(minutes=1))
-    assert queries.waiting_jobs(worker) == [second]
-    assert queries.waiting_jobs(other) == []
+    assert [waiting.pk for waiting in flow.worker_reported(worker, hello())] == [second.pk]
+    assert flow.worker_reported(other, hello("gpu-h100")) == []
 
 
 def test_every_time_follows_from_the_one_limit() -> None:
