@@ -49,25 +49,45 @@ class Contributor:
         self._git("commit", "-q", "-m", topic)
         return self._git("rev-parse", "HEAD").strip()
 
+    def import_commits(self, topics: Mapping[str, Mapping[str, bytes]]) -> dict[str, str]:
+        """A commit on top of `main` for each topic, made by one process: the commits by topic."""
+        base = self._git("rev-parse", "origin/main").strip()
+        stream, marks = b"", {}
+        for mark, (topic, files) in enumerate(topics.items(), 1):
+            marks[topic] = mark
+            who = f"{self.username} <{self.username}@demo.invalid> 1800000000 +0000"
+            head = f"commit refs/imported/{topic}\nmark :{mark}\ncommitter {who}\ndata <<END\n{topic}\nEND\n"
+            stream += head.encode() + f"from {base}\n".encode()
+            for name, content in files.items():
+                where = f"M 100644 inline solutions/{self.username}/{name}\ndata {len(content)}\n"
+                stream += where.encode() + content + b"\n"
+        self._git("fast-import", "--quiet", "--export-marks=marks", stdin=stream)
+        lines = (self.clone / "marks").read_text().split("\n")
+        shas = dict(line.split() for line in lines if line)
+        return {topic: shas[f":{mark}"] for topic, mark in marks.items()}
+
     def push(self, sha: str, topic: str) -> str:
         """Push one commit to a topic of one's own; what git said."""
         return self._git("push", "origin", f"{sha}:refs/heads/{self.username}/{topic}")
 
-    def _git(self, *arguments: str) -> str:
-        done = self.visitor.git(*arguments, folder=self.clone)
+    def _git(self, *arguments: str, stdin: bytes = b"") -> str:
+        done = self.visitor.git(*arguments, folder=self.clone, stdin=stdin)
         assert done.returncode == 0, f"git {' '.join(arguments)}:\n{done.stderr}"
         return done.stdout + done.stderr
 
 
-def contributors(hub: WholeHub, task: str, names: list[str], folder: Path) -> list[Contributor]:
-    """Make people with a claim on the task, a token and a clone each."""
+def contributors(
+    hub: WholeHub, task: str, names: list[str], folder: Path, url: str = ""
+) -> list[Contributor]:
+    """Make people with a claim on the task, a token and a clone each; `url` if not the hub's own."""
+    url = url or hub.url
     script = MAKE_PEOPLE.format(names=names, task=task)
     said = hub.manage("shell", "--verbosity", "0", "--command", script).stdout
     tokens = json.loads(said.strip().splitlines()[-1])
     made = []
     for name in names:
-        visitor = Visitor(hub.url, name, "", token=tokens[name])
-        done = visitor.git("clone", "-q", f"{hub.url}/git/{task}.git", name, folder=folder)
+        visitor = Visitor(url, name, "", token=tokens[name])
+        done = visitor.git("clone", "-q", f"{url}/git/{task}.git", name, folder=folder)
         assert done.returncode == 0, done.stderr
         made.append(Contributor(visitor, folder / name))
     return made

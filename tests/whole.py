@@ -24,6 +24,16 @@ from hub.services.instance import free_port
 from hub.services.supervisor import Program, launch
 
 READY_SECONDS = 60
+# In one process: starting one takes longer than most of what is done here.
+FILL = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("sync_tasks", verbosity=0)
+from hub.demo import people
+people.make_people()
+for name, file in {tokens!r}.items():
+    call_command("add_worker", name, "--token-file", file, verbosity=0)
+"""
 
 
 @dataclass
@@ -32,22 +42,24 @@ class WholeHub:
 
     folder: Path
     workers: int = 1
+    settings: str = "hub.settings"  # the module that site, jobs and commands read
+    worker_module: str = "bench_runner"
+    tasks: Path = programs.ROOT / "tasks"
+    workers_door: str = ""  # where workers find the hub, when not at its own address
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.place = programs.place("127.0.0.1", free_port(), {"DATA_DIR": str(self.folder)})
         self.url = self.place.local_url
         machine = {name: os.environ[name] for name in programs.MACHINE_VARIABLES if name in os.environ}
-        self.environment = self.place.environment(machine)
+        ours = {"DJANGO_SETTINGS_MODULE": self.settings, "TASKS_DIR": str(self.tasks)}
+        self.environment = self.place.environment({**machine, **ours})
 
     def start(self) -> None:
         self.run(programs.redis(self.place))
         embedded_redis.wait_ready(self.place.redis_url)
-        self.manage("migrate", "--verbosity", "0")
-        self.manage("sync_tasks", "--verbosity", "0")
-        self.manage(
-            "shell", "--verbosity", "0", "--command", "from hub.demo import people; people.make_people()"
-        )
+        tokens = {f"worker-{n}": str(self._token(f"worker-{n}")) for n in range(1, self.workers + 1)}
+        self.manage("shell", "--verbosity", "0", "--command", FILL.format(tokens=tokens))
         self.start_site()
         self.start_jobs()
         for number in range(1, self.workers + 1):
@@ -63,16 +75,21 @@ class WholeHub:
 
     def start_worker(self, number: int) -> None:
         name = f"worker-{number}"
-        token = self.folder / "secrets" / f"{name}.token"
-        self.manage("add_worker", name, "--token-file", str(token), "--keep", "--verbosity", "0")
+        token = self._token(name)
         program = programs.worker(self.place)
         own = {
+            "HUB_URL": self.workers_door or self.url,
             "WORKER_TOKEN_FILE": str(token),
             "WORKER_NAME": name,
             "WORKER_DATA_DIR": str(self.folder / name),
         }
+        command = [sys.executable, "-m", self.worker_module, "worker"]
+        log = self.place.log_dir / f"{name}.log"
         environment = {**program.environment, **own}
-        self.run(replace(program, name=name, environment=environment, log=self.place.log_dir / f"{name}.log"))
+        self.run(replace(program, name=name, command=command, environment=environment, log=log))
+
+    def _token(self, name: str) -> Path:
+        return self.folder / "secrets" / f"{name}.token"
 
     def run(self, program: Program) -> None:
         self.running[program.name] = launch(program)
@@ -83,16 +100,23 @@ class WholeHub:
         process.wait()
 
     def stop(self) -> None:
-        for process in self.running.values():
+        self._end(list(self.running))
+
+    def stop_workers(self) -> None:
+        self._end([name for name in self.running if name.startswith("worker-")])
+
+    def _end(self, names: list[str]) -> None:
+        """Ask first, the whole group at once; after a while no longer ask."""
+        ending = [self.running.pop(name) for name in names]
+        for process in ending:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        for process in self.running.values():
+        for process in ending:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        self.running.clear()
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -135,9 +159,9 @@ class WholeHub:
 
 
 @contextlib.contextmanager
-def whole_hub(folder: Path, workers: int = 1) -> Iterator[WholeHub]:
+def whole_hub(folder: Path, workers: int = 1, **variant: Any) -> Iterator[WholeHub]:
     """A started hub; everything is ended on the way out."""
-    hub = WholeHub(folder, workers)
+    hub = WholeHub(folder, workers, **variant)
     try:
         hub.start()
         yield hub

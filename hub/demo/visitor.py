@@ -79,7 +79,7 @@ class Visitor:
             raise PageRefused("/settings/tokens/: the page shows no new token")
         self.token = found.group()
 
-    def git(self, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    def git(self, *arguments: str, folder: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         """Run git as this person would; a credential helper answers with the token, no address carries it."""
         helper = '!f() { echo "username=$TOUCHSTONE_USER"; echo "password=$TOUCHSTONE_TOKEN"; }; f'
         environment = {
@@ -95,6 +95,7 @@ class Visitor:
             ["git", "-c", f"credential.helper={helper}", *identity, *arguments],
             cwd=folder,
             env=environment,
+            input=stdin.decode(),
             capture_output=True,
             text=True,
             timeout=GIT_SECONDS,
