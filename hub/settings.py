@@ -203,6 +203,7 @@ CSRF_FAILURE_VIEW = "hub.web.errors.csrf"
 # The workers' limit, from which soft and hard limit, lease, token life and visibility timeout follow.
 JOB_TIME_LIMIT_SECONDS = int(JOB_TIME_LIMIT.total_seconds())
 JOB_ATTEMPTS = 3
+JOB_BACK_OFF_SECONDS = 10  # before the second attempt; twice that before the third
 SWEEP_SECONDS = 30
 WORKER_SILENT_SECONDS = 45  # a worker, or an attempt, that is not heard for so long is taken for gone
 
