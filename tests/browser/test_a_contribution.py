@@ -19,7 +19,7 @@ from tasks.spec import load_folder, read_folder
 from tests.pushing import Contributor
 from tests.whole import WholeHub
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.browser]
+pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one hub
 
 TASK = "row-softmax"
 JUDGE_SECONDS = 120
