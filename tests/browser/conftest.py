@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.small_tasks import small_tasks
 from tests.whole import WholeHub, whole_hub
 
 CHROMIUM = "/usr/bin/chromium"
@@ -12,7 +13,8 @@ CHROMIUM = "/usr/bin/chromium"
 
 @pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
-    with whole_hub(tmp_path_factory.mktemp("hub")) as started:
+    folder = tmp_path_factory.mktemp("hub")
+    with whole_hub(folder, tasks=small_tasks(folder / "tasks")) as started:
         yield started
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_tasks import small_tasks
 from tests.whole import whole_hub
 
-pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
+pytestmark = pytest.mark.sandbox
 
 
 def test_the_demo_walks_from_claim_to_reward_and_every_verdict_is_the_expected_one(tmp_path: Path) -> None:
-    with whole_hub(tmp_path) as hub:
+    with whole_hub(tmp_path, tasks=small_tasks(tmp_path / "tasks")) as hub:
         done = hub.manage("demo", check=False)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{hub.logs()}"
         assert "remote: " in done.stdout
