@@ -29,7 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "doctor":
         from bench_runner import doctor
 
-        return doctor.main()
+        return doctor.calibrate() if arguments.calibrate else doctor.main()
     from bench_runner import config, fingerprint
 
     found = fingerprint.machine(config.data_dir())
@@ -46,7 +46,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run code without a sandbox: only code that you trust, on your own machine; nothing is ranked",
     )
-    commands.add_parser("doctor", help="test what this machine needs to run strangers' code, name every cure")
+    doctor = commands.add_parser(
+        "doctor", help="test what this machine needs to run strangers' code, name every cure"
+    )
+    doctor.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="instead: measure this machine's peaks and bandwidths, print them, keep them for its workers",
+    )
     commands.add_parser("fingerprint", help="show the hardware class and what this machine can do at best")
     return parser
 

@@ -1,118 +1,80 @@
-"""What this machine can do at best: bytes and floating-point operations a second, of one core.
+"""What this machine can do at best: operations a second by instruction set and bytes a second by cache level,
+of one core.
 
 Not in charge of judging: `Machine` (`fingerprint.py`) turns these figures into a roofline and a physics
 floor.
 
-Measured by a small C program, once per CPU model, and kept in WORKER_DATA_DIR. Other load can only make a
-figure too low, so each is the best of many short runs, and a calibration made on a busy machine is made
-again at the next start, keeping the better of both.
+Theory of operation. `calibrate.c` measures; here is which instruction sets this CPU has, which working sets
+fit its caches, and what is kept in WORKER_DATA_DIR, once per CPU model. Other load can only make a figure too
+low, and a figure that is too low would hold an honest kernel for impossible. So each is the best of many
+short runs, a new calibration only ever raises a figure, and one made on a busy machine is made again at the
+next start and doubles the floor's margin until then. `doctor --calibrate` takes longer over it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench_runner.errors import InfrastructureFault
 
-VERSION = 1
-# Bytes of both arrays together: L1, L2, L3 and memory of common CPUs.
-WORKING_SETS = (16 * 2**10, 512 * 2**10, 8 * 2**20, 256 * 2**20)
+VERSION = 2
 BUSY_LOAD_A_CORE = 0.5
-FLAGS = ("-O3", "-march=native", "-std=gnu17")
-CURE = "install gcc (`apt-get install gcc libc6-dev`), then run `python -m bench_runner doctor`"
+QUICK_SECONDS, THOROUGH_SECONDS = 0.03, 0.4  # for one figure: at a worker's first start, and when asked for
+FLAGS = ("-O3", "-std=gnu17")
+SOURCE = Path(__file__).with_name("calibrate.c")
+CURE = "install gcc (`apt-get install gcc libc6-dev`), then run `python -m bench_runner doctor --calibrate`"
+# How the program ends where the compiler or the kernel lacks a set, or a hypervisor shows what it forbids.
+NOT_HERE = (3, -signal.SIGILL)
 
-SOURCE = r"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#if defined(__AVX512F__)
-#define WIDTH 64
-#elif defined(__AVX__)
-#define WIDTH 32
-#else
-#define WIDTH 16
-#endif
-typedef float vec __attribute__((vector_size(WIDTH), aligned(WIDTH)));
-enum { LANES = WIDTH / 4, CHAINS = 12 };  /* two FMA units of latency 4 need 8 chains; 16 registers exist */
-static volatile float sink;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec + 1e-9 * t.tv_nsec;
+# Instruction set → flags of /proc/cpuinfo without which it is not tried. The first two run everywhere.
+SETS: dict[str, tuple[str, ...]] = {
+    "scalar": (),
+    "vector": (),  # 128 bits: SSE2, NEON
+    "avx2": ("avx2", "fma"),
+    "avx512": ("avx512f",),
+    "avx512-bf16": ("avx512f", "avx512_bf16"),
+    "avx512-fp16": ("avx512f", "avx512_fp16"),
+    "avx-vnni": ("avx2", "avx_vnni"),
+    "avx512-vnni": ("avx512f", "avx512_vnni"),
+    "amx-bf16": ("amx_tile", "amx_bf16"),
+    "amx-int8": ("amx_tile", "amx_int8"),
 }
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+COMMON_CACHES = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 16 * 2**20))  # where the machine shows none
+LEAST_MEMORY, MOST_MEMORY = 64 * 2**20, 256 * 2**20  # the working set that stands for memory
+DTYPES = {"float32": "f32", "float64": "f64"}
 
-static double fma_rate(void) {
-    double best = 0;
-    for (int run = 0; run < 20; run++) {
-        vec acc[CHAINS], a, b;
-        for (int l = 0; l < LANES; l++) { a[l] = 0.999f; b[l] = 1e-3f + run; }
-        for (int c = 0; c < CHAINS; c++) acc[c] = b + (float)c;
-        const long steps = 200000;
-        double start = now();
-        for (long i = 0; i < steps; i++)
-            for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * a + b;
-        double rate = 2.0 * LANES * CHAINS * steps / (now() - start);
-        for (int c = 0; c < CHAINS; c++) sink += acc[c][0];
-        if (rate > best) best = rate;
-    }
-    return best;
-}
 
-static float sum(const vec *x, size_t n) {
-    vec s[8] = {{0}};
-    for (size_t i = 0; i + 8 <= n; i += 8)
-        for (int k = 0; k < 8; k++) s[k] += x[i + k];
-    return (s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7])[0];
-}
+@dataclass(frozen=True)
+class Peak:
+    """Operations a second of one instruction set with one kind of number; a multiply-add counts two."""
 
-static void bytes_rate(size_t set, double *copy, double *read) {
-    size_t half = set / 2, rounds = half < (1 << 22) ? (1 << 22) / half : 1;
-    char *from = aligned_alloc(4096, half), *to = aligned_alloc(4096, half);
-    memset(from, 1, half);
-    memset(to, 1, half);
-    *copy = *read = 0;
-    double end = now() + 0.06;
-    do {
-        double t0 = now();
-        for (size_t r = 0; r < rounds; r++) { memcpy(to, from, half); sink = to[r % half]; }
-        double t1 = now();
-        for (size_t r = 0; r < rounds; r++) sink = sum((const vec *)from, half / WIDTH);
-        double t2 = now(), c = 2.0 * half * rounds / (t1 - t0), d = (double)half * rounds / (t2 - t1);
-        if (c > *copy) *copy = c;
-        if (d > *read) *read = d;
-    } while (now() < end);
-    free(from);
-    free(to);
-}
-
-int main(int argc, char **argv) {
-    printf("%.0f\n", fma_rate());
-    for (int i = 1; i < argc; i++) {
-        double copy, read;
-        bytes_rate(strtoull(argv[i], 0, 10), &copy, &read);
-        printf("%s %.0f %.0f\n", argv[i], copy, read);
-    }
-    return 0;
-}
-"""
+    set: str
+    kind: str  # f32, f64, f16, bf16, int8
+    rate: float
 
 
 @dataclass(frozen=True)
 class Level:
-    """Bytes a second while a working set of this size is walked again and again."""
+    """Bytes a second while a working set that fits here is walked again and again."""
 
-    working_set: int  # bytes
+    name: str  # L1, L2, …, memory
+    capacity: int  # bytes; of memory what it was measured with
     copy: float  # read and written bytes together
     read: float
+
+    @property
+    def best(self) -> float:
+        return max(self.copy, self.read)
 
 
 @dataclass(frozen=True)
@@ -120,39 +82,62 @@ class Calibration:
     """The best that one core has shown."""
 
     cpu: str
-    flops: float  # single-precision, a fused multiply-add counts two
-    levels: tuple[Level, ...]  # from the smallest working set to memory
+    peaks: tuple[Peak, ...]
+    levels: tuple[Level, ...]  # from the smallest cache to memory
     load: float  # of others while it was measured, per core
     version: int = VERSION
 
-    def copy_rate(self, working_set: int) -> float:
-        """Bytes a second for a working set of that size."""
-        return next((lv.copy for lv in self.levels if working_set <= lv.working_set), self.levels[-1].copy)
+    @property
+    def busy(self) -> bool:
+        return self.load >= BUSY_LOAD_A_CORE
 
-    def optimistic_rate(self, working_set: int) -> float:
-        """As if the bytes lay one cache level nearer than they can: no honest program is faster."""
-        smaller = [level for level in self.levels if level.working_set < working_set] or [self.levels[0]]
-        return max(smaller[-1].copy, smaller[-1].read)
+    def peak(self, dtype: str) -> float:
+        """Operations a second with numbers of this type."""
+        return max(peak.rate for peak in self.peaks if peak.kind == DTYPES[dtype])
+
+    @property
+    def highest_peak(self) -> float:
+        """With numbers of any type: products of float32 can be put together from narrower ones."""
+        return max(peak.rate for peak in self.peaks)
+
+    def seconds(self, moved: float) -> float:
+        """The least time to walk so many bytes: as many as each level holds, at the speed of that level."""
+        return self._walk(moved, [level.best for level in self.levels])
+
+    def optimistic_seconds(self, moved: float) -> float:
+        """As if all bytes lay one level nearer than they can: no honest program is faster."""
+        rates = [level.best for level in self.levels]
+        return self._walk(moved, [rates[0], *rates[:-1]])
+
+    def _walk(self, moved: float, rates: list[float]) -> float:
+        seconds = 0.0
+        for level, rate in zip(self.levels[:-1], rates, strict=False):
+            here = min(moved, level.capacity)
+            seconds, moved = seconds + here / rate, moved - here
+        return seconds + moved / rates[-1]
 
     def better_of(self, other: Calibration) -> Calibration:
+        """Each figure the higher of both; what only one has counts too."""
+        peaks = {(p.set, p.kind): p for p in sorted((*self.peaks, *other.peaks), key=lambda p: p.rate)}
         levels = tuple(
-            Level(a.working_set, max(a.copy, b.copy), max(a.read, b.read))
+            Level(a.name, a.capacity, max(a.copy, b.copy), max(a.read, b.read))
             for a, b in zip(self.levels, other.levels, strict=True)
         )
-        return Calibration(self.cpu, max(self.flops, other.flops), levels, min(self.load, other.load))
+        order = sorted(peaks.values(), key=lambda peak: (list(SETS).index(peak.set), peak.kind))
+        return Calibration(self.cpu, tuple(order), levels, min(self.load, other.load))
 
 
-def calibrate(cpu: str, folder: Path) -> Calibration:
-    """The stored calibration of this CPU model, or a new one (about half a second).
+def calibrate(cpu: str, flags: set[str], folder: Path, *, thorough: bool = False) -> Calibration:
+    """The stored calibration of this CPU model, or a new one (about two seconds; `thorough`: ten, always).
 
     Raises:
         InfrastructureFault: the measuring program cannot be built or run; the text names the cure.
     """
-    store = folder / "calibration.json"
+    store = store_of(folder)
     known = _load(store, cpu)
-    if known is not None and known.load < BUSY_LOAD_A_CORE:
+    if known is not None and not known.busy and not thorough:
         return known
-    fresh = measure(cpu)
+    fresh = measure(cpu, flags, THOROUGH_SECONDS if thorough else QUICK_SECONDS)
     best = fresh if known is None else fresh.better_of(known)
     folder.mkdir(parents=True, exist_ok=True)
     part = store.with_suffix(f".{os.getpid()}")
@@ -161,38 +146,88 @@ def calibrate(cpu: str, folder: Path) -> Calibration:
     return best
 
 
-def measure(cpu: str) -> Calibration:
+def store_of(folder: Path) -> Path:
+    return folder / "calibration.json"
+
+
+def measure(cpu: str, flags: set[str], seconds: float) -> Calibration:
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    lines = _run()
-    flops = float(next(lines)[0])
-    levels = tuple(Level(int(size), float(copy), float(read)) for size, copy, read in lines)
-    return Calibration(cpu, flops, levels, load)
+    with _program() as program:
+        peaks = tuple(_peaks(program, flags, seconds))
+        levels = tuple(_levels(program, flags, seconds))
+    return Calibration(cpu, peaks, levels, load)
 
 
-def _run() -> Iterator[list[str]]:
-    with tempfile.TemporaryDirectory(prefix="touchstone-calibrate-") as folder:
-        program = os.path.join(folder, "calibrate")
+def caches(folder: Path = CACHES) -> tuple[tuple[str, int], ...]:
+    """Name and bytes of the data caches of a core, from the smallest; the usual ones where none are shown."""
+    found = {}
+    for index in sorted(folder.glob("index[0-9]*")):
         try:
-            subprocess.run(
-                ["gcc", *FLAGS, "-x", "c", "-", "-o", program],
-                input=SOURCE.encode(), check=True, capture_output=True, timeout=60,
-            )  # fmt: skip
-            sizes = [str(size) for size in WORKING_SETS]
-            result = subprocess.run([program, *sizes], check=True, capture_output=True, timeout=60)
-        except (OSError, subprocess.SubprocessError) as error:
-            words = getattr(error, "stderr", None) or b""
-            text = f"this machine cannot be calibrated: {error} {words.decode(errors='replace')[:300]}"
-            raise InfrastructureFault(f"{text}: {CURE}") from error
-    return (line.split() for line in result.stdout.decode().splitlines())
+            kind, level, size = ((index / name).read_text().strip() for name in ("type", "level", "size"))
+        except OSError:  # some virtual machines show a part only
+            continue
+        if kind != "Instruction" and size.endswith("K") and size[:-1].isdecimal():
+            found[f"L{level}"] = int(size[:-1]) * 2**10
+    return tuple(sorted(found.items())) or COMMON_CACHES
+
+
+def _peaks(program: str, flags: set[str], seconds: float) -> Iterator[Peak]:
+    for name, needs in SETS.items():
+        if set(needs) <= flags:
+            for kind, rate in _run(program, "ops", name, str(seconds)):
+                yield Peak(name, kind, float(rate))
+
+
+def _levels(program: str, flags: set[str], seconds: float) -> Iterator[Level]:
+    """A cache is measured with half of what it holds, or less: where it is the fastest."""
+    found = caches()
+    last = found[-1][1]
+    memory = min(max(2 * last, LEAST_MEMORY), MOST_MEMORY)
+    below = [found[0][1], *(size for _, size in found)]
+    sets = [min(size // 2, 4 * before) for (_, size), before in zip(found, below, strict=False)]
+    width = "64" if "avx512f" in flags else "32" if "avx2" in flags else "16"
+    rates = _run(program, "bytes", width, str(seconds), *map(str, [*sets, memory]))
+    for (name, size), (_, copy, read) in zip([*found, ("memory", memory)], rates, strict=True):
+        yield Level(name, size, float(copy), float(read))
+
+
+@contextmanager
+def _program() -> Iterator[str]:
+    """The measuring program, built in a folder that goes with the context."""
+    with tempfile.TemporaryDirectory(prefix="touchstone-calibrate-") as folder:
+        path = os.path.join(folder, "calibrate")
+        _checked(["gcc", *FLAGS, "-o", path, str(SOURCE)])
+        yield path
+
+
+def _run(*command: str) -> list[list[str]]:
+    lines = _checked(list(command), accepted=(0, *NOT_HERE)).decode().splitlines()
+    return [line.split() for line in lines]
+
+
+def _checked(command: list[str], accepted: tuple[int, ...] = (0,)) -> bytes:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _fault(str(error)) from error
+    if done.returncode not in accepted:
+        words = done.stderr.decode(errors="replace")[:300]
+        raise _fault(f"{os.path.basename(command[0])} ended with {done.returncode}: {words}")
+    return done.stdout
+
+
+def _fault(words: str) -> InfrastructureFault:
+    return InfrastructureFault(f"this machine cannot be calibrated: {words}: {CURE}")
 
 
 def _load(store: Path, cpu: str) -> Calibration | None:
     """What was stored; nothing when it is of another machine or format, or damaged: then measure again."""
     try:
         data: dict[str, Any] = json.loads(store.read_text())
+        data["peaks"] = tuple(Peak(**peak) for peak in data["peaks"])
         data["levels"] = tuple(Level(**level) for level in data["levels"])
         known = Calibration(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    sizes = tuple(level.working_set for level in known.levels)
-    return known if (known.cpu, known.version, sizes) == (cpu, VERSION, WORKING_SETS) else None
+    capacities = tuple((level.name, level.capacity) for level in known.levels[:-1])
+    return known if (known.cpu, known.version, capacities) == (cpu, VERSION, caches()) else None

@@ -2,7 +2,7 @@
 
 Not in charge of the layers (`sandbox/`). Nothing is concluded from settings: a limit counts when a guest
 that broke it was stopped. `quick` is what each worker looks at when it starts (about 0.2 s); `main` prints
-everything.
+everything; `calibrate` prints what the machine can do at best (`calibration.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_runner import calibration, config, fingerprint
 from bench_runner.errors import BadOutput, JudgeError
 from bench_runner.sandbox import (
     End,
@@ -96,6 +97,26 @@ def main() -> int:
         print("\nStrangers' code would be refused here; --unsafe-no-sandbox runs only code that you trust.")
         return 1
     print("\nThis machine may run strangers' code.")
+    return 0
+
+
+def calibrate() -> int:
+    """Measure what this machine can do at best, print it, and keep it for the workers that run here."""
+    folder = config.data_dir()
+    found = fingerprint.machine(folder, thorough=True).calibration
+    print(f"{found.cpu}, one core at its best:\n")
+    for peak in found.peaks:
+        print(f"  {peak.set:<12} {peak.kind:<5} {peak.rate / 1e9:10.1f} billion operations a second")
+    print()
+    for level in found.levels:
+        rates = f"copy {level.copy / 1e9:7.1f} GB/s   read {level.read / 1e9:7.1f} GB/s"
+        print(f"  {level.name:<7} {level.capacity // 2**10:>8} KiB   {rates}")
+    store = calibration.store_of(folder)
+    print(f"\nKept in {store}; a figure is only ever raised: remove the file to begin anew.")
+    if found.busy:
+        print(
+            f"Others used {found.load:.1f} of each core: workers will measure again. Better: stop the others."
+        )
     return 0
 
 

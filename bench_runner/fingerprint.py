@@ -16,8 +16,10 @@ from typing import Any
 
 from bench_runner.calibration import Calibration, calibrate
 
-# A result is suspicious only beyond every doubt: the best that one core has shown, times this.
+# A result is suspicious only beyond every doubt: the best that one core has shown, times this. A core may run
+# at twice the clock that it had while it was calibrated, …
 FLOOR_MARGIN = 2.0
+BUSY_MARGIN = 2.0  # … and may have shown half of its best if others used the machine then
 
 
 @dataclass(frozen=True)
@@ -28,35 +30,40 @@ class Machine:
     environment: dict[str, Any]  # goes with every result
     calibration: Calibration
 
-    def roofline_seconds(self, bytes_moved: float, flops: float, cpus: int = 1) -> float:
+    def roofline_seconds(
+        self, bytes_moved: float, flops: float, cpus: int = 1, dtype: str = "float32"
+    ) -> float:
         """The least time for this work with the bytes where they fit: 100 % of the roofline.
 
         Several CPUs count as so many times one, which memory never gives: the share is low.
         """
-        rate = self.calibration.copy_rate(int(bytes_moved))
-        return max(bytes_moved / rate, flops / self.calibration.flops) / cpus
+        arithmetic = flops / self.calibration.peak(dtype)
+        return max(self.calibration.seconds(bytes_moved), arithmetic) / cpus
 
     def floor_seconds(self, bytes_moved: float, flops: float, cpus: int = 1) -> float:
-        """Below this the work cannot have been done: one cache level nearer, twice the best speed seen."""
-        rate = self.calibration.optimistic_rate(int(bytes_moved))
-        best = max(bytes_moved / rate, flops / self.calibration.flops)
-        return best / (cpus * FLOOR_MARGIN)
+        """Below this the work cannot have been done: one cache level nearer, twice the best speed seen, and
+        arithmetic with the narrowest numbers that the machine has."""
+        arithmetic = flops / self.calibration.highest_peak
+        best = max(self.calibration.optimistic_seconds(bytes_moved), arithmetic)
+        margin = FLOOR_MARGIN * (BUSY_MARGIN if self.calibration.busy else 1.0)
+        return best / (cpus * margin)
 
     def fingerprint(self) -> dict[str, Any]:
         """What the hub stores about a worker."""
         levels = self.calibration.levels
         return {
             **self.environment,
-            "flops": self.calibration.flops,
+            "flops": self.calibration.peak("float32"),
             "bandwidth": levels[-1].copy,
             "cache_bandwidth": levels[0].copy,
         }
 
 
-def machine(folder: Path) -> Machine:
-    """This machine; `folder` keeps its calibration."""
+def machine(folder: Path, *, thorough: bool = False) -> Machine:
+    """This machine; `folder` keeps its calibration. `thorough`: measure it again, and take longer over it."""
     environment = describe()
-    return Machine(hardware_class(), environment, calibrate(environment["cpu"], folder))
+    found = calibrate(environment["cpu"], _cpu_flags(), folder, thorough=thorough)
+    return Machine(hardware_class(), environment, found)
 
 
 def hardware_class(architecture: str | None = None, flags: set[str] | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench_runner.calibration import WORKING_SETS, Calibration, Level
+from bench_runner.calibration import Calibration, Level, Peak
 from bench_runner.fingerprint import Machine
 from bench_runner.sandbox import Sandbox, SandboxUnavailable
 
@@ -23,5 +23,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def machine() -> Machine:
-    levels = tuple(Level(size, copy=1e12, read=1e12) for size in WORKING_SETS)
-    return Machine("cpu", {"cpu": "of a test"}, Calibration("test", flops=1e13, levels=levels, load=0.0))
+    levels = (Level("memory", 2**28, copy=1e12, read=1e12),)
+    best = Calibration("test", (Peak("vector", "f32", 1e13),), levels, load=0.0)
+    return Machine("cpu", {"cpu": "of a test"}, best)

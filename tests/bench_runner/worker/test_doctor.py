@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from bench_runner import doctor, worker
+from bench_runner import calibration, doctor, fingerprint, worker
 from bench_runner.sandbox import slots
 from bench_runner.sandbox.backends import Backend
 
@@ -18,6 +19,21 @@ def test_a_good_machine_passes_every_test(capsys: pytest.CaptureFixture[str]) ->
     names = [line[6:].split(":")[0] for line in lines if line.startswith("ok")]
     assert {"seccomp", "network", "numpy", "gcc", "g++", "memory limit", "process limit"} <= set(names)
     assert lines[-1] == "This machine may run strangers' code."
+
+
+def test_a_calibration_is_printed_and_kept_for_the_workers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WORKER_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(calibration, "THOROUGH_SECONDS", 0.01)
+    monkeypatch.setattr(calibration.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert doctor.calibrate() == 0
+    said = capsys.readouterr().out
+    assert "scalar" in said
+    assert "memory" in said
+    assert f"Kept in {tmp_path}/calibration.json" in said
+    kept = fingerprint.machine(tmp_path).calibration
+    assert f"{kept.peaks[0].rate / 1e9:.1f} billion" in said
 
 
 @pytest.mark.parametrize(
