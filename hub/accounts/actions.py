@@ -55,7 +55,7 @@ def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken
     """Make a personal token. The second value is its clear text: shown once, stored nowhere.
 
     Raises:
-        BadInput: no name, a lifetime out of range, or too many tokens.
+        BadInput: no name, that of another live token, a lifetime out of range, or too many tokens.
     """
     name = name.strip()[:60]
     if not name:
@@ -66,7 +66,13 @@ def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken
             % {"days": days, "most": TOKEN_DAYS_MOST}
         )
     now = clock.now()
-    if user.tokens.filter(revoked_at=None).count() >= TOKENS_MOST:
+    live = user.tokens.filter(revoked_at=None)
+    if live.exclude(expires_at__lte=now).filter(name=name).exists():  # as when the answer is loaded again
+        raise BadInput(
+            _("You have a token named “%(name)s” already: choose another name, or revoke that one first.")
+            % {"name": name}
+        )
+    if live.count() >= TOKENS_MOST:
         raise BadInput(_("You have %(most)s tokens: revoke one first.") % {"most": TOKENS_MOST})
     clear = new_token("ts")
     token = ApiToken.objects.create(

@@ -30,6 +30,15 @@ def test_a_token_works_and_is_shown_this_once(cast: people.Cast) -> None:
     assert f"<code>{found.group()[:8]}…</code>" in later
 
 
+def test_loading_the_answer_again_makes_no_second_token(cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    make(alice)
+    again = alice.post("/settings/tokens/create/", {"name": "laptop", "days": "90"})
+    assert again.status_code == 422
+    assert "You have a token named “laptop” already" in again.content.decode()
+    assert ApiToken.objects.count() == 1
+
+
 def test_the_answer_with_a_token_is_never_kept_by_a_cache(cast: people.Cast) -> None:
     answer = Visitor(cast.alice).post("/settings/tokens/create/", {"name": "laptop", "days": "30"})
     assert "no-store" in answer.headers["cache-control"]
