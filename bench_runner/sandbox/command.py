@@ -11,6 +11,8 @@ between fork and exec, so the worker may have threads. Traps that shaped the fla
 * pid 1 inside is bubblewrap itself, with the guest's own uid and no more rights: the guest could write code
   into its memory, and freezing a lone guest does not stop pid 1 (`freezing.py`). So /proc/1 is hidden.
 * the root and /dev are writable tmpfs unless remounted, `--size` holds for the next `--tmpfs` only.
+* a core limit of 0 does not keep a crash from a core handler that the machine pipes to; a limit of 1 byte
+  does, and it is too small for a file as well.
 * the status descriptor tells how the program ended; only bubblewrap holds it, a guest cannot forge that.
 """
 
@@ -71,7 +73,7 @@ def rlimits(limits: Limits) -> list[str]:
     seconds = int(limits.wall_seconds * cpus) + 2
     file_bytes = max(limits.out_bytes, FILE_BYTES)
     return [
-        "--core=0", f"--fsize={file_bytes}", "--nofile=256", "--memlock=0", "--msgqueue=0",
+        "--core=1", f"--fsize={file_bytes}", "--nofile=256", "--memlock=0", "--msgqueue=0",
         "--sigpending=128", f"--stack={64 * 2**20}", f"--cpu={seconds}",
     ]  # fmt: skip
 
