@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -86,11 +86,11 @@ def place(host: str, port: int, given: Mapping[str, str] = os.environ) -> Place:
 
 
 def redis(at: Place) -> Program:
-    return embedded_redis.program(at.data_dir, at.log_dir)
+    return _off_the_measuring_cpu(embedded_redis.program(at.data_dir, at.log_dir))
 
 
 def site(at: Place) -> Program:
-    return _python(
+    program = _python(
         at,
         "site",
         ["-m", "uvicorn", "hub.asgi:application", "--host", at.host, "--port", str(at.port),
@@ -99,11 +99,12 @@ def site(at: Place) -> Program:
         at.environment(),
         end_round=1,
     )  # fmt: skip
+    return _off_the_measuring_cpu(program)
 
 
 def jobs(at: Place) -> Program:
     # Started without looking for neighbours: there is one of it, and mingling costs a second.
-    return _python(
+    program = _python(
         at,
         "jobs",
         ["-m", "celery", "--app", "hub.celery", "worker", "--beat", "--pool", "solo", "--queues", "hub",
@@ -111,6 +112,7 @@ def jobs(at: Place) -> Program:
         at.environment(),
         end_round=1,
     )  # fmt: skip
+    return _off_the_measuring_cpu(program)
 
 
 def worker(at: Place) -> Program:
@@ -126,6 +128,12 @@ def worker(at: Place) -> Program:
     }
     unsafe = ["--unsafe-no-sandbox"] if os.environ.get("UNSAFE_NO_SANDBOX") == "1" else []
     return _python(at, "worker", ["-m", "bench_runner", "worker", *unsafe], environment)
+
+
+def _off_the_measuring_cpu(program: Program) -> Program:
+    """For what runs beside the worker: it measures on the last CPU, where there is more than one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return replace(program, cpus=frozenset(usable[:-1]) or None)
 
 
 def _python(

@@ -56,13 +56,14 @@ class Program:
     uid: int | None = None  # drop from root to this uid, for good
     grace_seconds: float = 5.0  # between SIGTERM and SIGKILL
     end_round: int = 0  # ended when all of lower rounds are gone: they need it to finish
+    cpus: frozenset[int] | None = None  # the only ones that it and what it starts may use; None: all
 
 
 def launch(program: Program) -> subprocess.Popen[bytes]:
     """Start it as the leader of a process group of its own, its output at the end of its log."""
     program.log.parent.mkdir(parents=True, exist_ok=True)
     with open(program.log, "ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             program.command,
             executable=program.executable,
             cwd=program.cwd,
@@ -77,6 +78,10 @@ def launch(program: Program) -> subprocess.Popen[bytes]:
             extra_groups=None if program.uid is None else [],
             preexec_fn=_drop_rights if program.uid is not None else _die_with_parent,
         )
+    if program.cpus:
+        with contextlib.suppress(ProcessLookupError):  # it has ended: its log says why
+            os.sched_setaffinity(process.pid, program.cpus)
+    return process
 
 
 @dataclass

@@ -105,6 +105,16 @@ def test_every_program_runs_beside_the_site(up: Up) -> None:
         up.wait(lambda words=words: up.child(words), words)
 
 
+def test_the_last_cpu_is_left_to_the_worker_that_measures_on_it(up: Up) -> None:
+    usable = os.sched_getaffinity(0)
+    if len(usable) < 2:
+        pytest.skip("there is one CPU for everything")
+    for words in ("unixsocket:redis.sock", "uvicorn hub.asgi", "celery --app hub.celery"):
+        assert os.sched_getaffinity(up.child(words)) == usable - {max(usable)}
+    up.wait(lambda: up.child("bench_runner worker"), "the worker")
+    assert os.sched_getaffinity(up.child("bench_runner worker")) == usable
+
+
 def test_the_worker_cannot_reach_the_database_or_the_secret_key(up: Up) -> None:
     up.wait(lambda: up.child("bench_runner worker"), "the worker")
     environment = Path(f"/proc/{up.child('bench_runner worker')}/environ").read_text().split("\0")
