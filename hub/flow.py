@@ -14,7 +14,7 @@ signals. What holds everywhere:
 3. git is outside the database: it is read before a transaction and moved (`main`) between two.
 4. Wake-ups are sent after the commit and carry no right; losing one costs time, never a job.
 
-    push ──► patch set ──► check ──passed──► rank on each hardware class ──first place──► confirm
+    push ──► patch set ──► check ──passed──► rank on each hardware class ──podium──► confirm
                 │                │                                                           │
                 └ older jobs     └──► review ──approved──► merge commit ──► merge job ──passed──► main moves,
                   cancelled                                                              points are booked
@@ -31,12 +31,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, Hello, JobKind, Outcome, Result
+from hub import rejudging
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
 from hub.bench import queue
 from hub.bench.models import Job, Verdict, Worker
-from hub.boards.queries import is_new_first
 from hub.catalog.actions import publish
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import spec_of
@@ -55,6 +55,8 @@ from hub.repos.actions import note_pushes, open_repository
 from hub.repos.models import Repository
 from hub.rewards.actions import book
 from hub.rewards.models import Reward
+from hub.rulings import actions as rulings
+from hub.rulings.models import Ruling
 
 REVIEW_POINTS = 5
 TRIES = 3  # of taking in a branch that somebody else is taking in as well
@@ -133,8 +135,8 @@ def _take_in(task: Task, who: tuple[str, str], sha: str, last: PatchSet | None) 
 def supersede_older(patch_set: PatchSet) -> None:
     """A new push leaves behind what older patch sets were about: jobs, merges (and, by itself, approvals)."""
     pulls.outdate_merges(patch_set)
-    older = Job.objects.filter(patch_set__pull=patch_set.pull_id, patch_set__number__lt=patch_set.number)
-    for job in older.filter(state__in=Job.moves.live):
+    own = bench_facts.dispensable().filter(patch_set__pull=patch_set.pull_id)
+    for job in own.filter(patch_set__number__lt=patch_set.number):
         bench.cancel_job(job, f"patch set {patch_set.number} was pushed")
 
 
@@ -199,28 +201,31 @@ def job_ended(job: Job) -> None:
     """Draw what follows from a job that ended: finished, abandoned or cancelled."""
     passed = job.state == Job.State.FINISHED and job.verdict.outcome == Outcome.PASSED
     pull = job.patch_set.pull
+    if rejudging.trial_ended(job):
+        bench.settle(job)
+        return
     if job.kind == JobKind.CHECK:
         claims.note_activity(pull.task, pull.author)  # it is the contributor's turn from now on, not before
     if job.kind == JobKind.CHECK and passed:
+        rejudging.hold_if_alike(job)
         judge(job.patch_set)
-    elif job.kind == JobKind.RANK and passed:
-        confirm_first_place(job.verdict)
+    elif job.kind in (JobKind.RANK, JobKind.CONFIRM):
+        rejudging.confirm_podium(pull.task, job.hardware_class)
     elif job.kind == JobKind.MERGE:
         merge_judged(job)
     bench.settle(job)
 
 
-# 5. A new first place of a board is run again with fresh seeds before it counts as confirmed.
+# 5. A maintainer decides about what is held back. Second looks of other kinds: `rejudging.py`.
 
 
-def confirm_first_place(verdict: Verdict) -> Job | None:
-    job = verdict.job
+def rule(verdict: Verdict, by: User, kind: str, reason: str) -> Ruling:
+    """Clear it or uphold it (see `rulings.rule`); what was held up by it goes on."""
     with transaction.atomic():
-        pulls.locked(job.patch_set.pull)
-        confirmed = bench_facts.has_run(job.patch_set, JobKind.CONFIRM, job.hardware_class)
-        if confirmed or not is_new_first(verdict):
-            return None
-        return bench.queue_job(job.patch_set, JobKind.CONFIRM, job.hardware_class)
+        ruling = rulings.rule(verdict, by, kind, reason)
+        judge(verdict.job.patch_set)
+        rejudging.confirm_podium(verdict.job.patch_set.pull.task, verdict.job.hardware_class)
+    return ruling
 
 
 # 6. Mentors review. They and the author may close, reopen and run again.
@@ -236,10 +241,10 @@ def review(
 
 
 def close(pull: PullRequest, by: User) -> None:
-    """Close it and stop its jobs."""
+    """Close it and stop its jobs, but for what others wait for."""
     with transaction.atomic():
         pulls.close(pull, by)
-        for job in Job.objects.filter(patch_set__pull=pull, state__in=Job.moves.live):
+        for job in bench_facts.dispensable().filter(patch_set__pull=pull):
             bench.cancel_job(job, "the pull request was closed")
 
 
@@ -266,16 +271,15 @@ def run_again(pull: PullRequest, by: User) -> list[Job]:
         again = [
             run
             for run in facts.runs
-            if run.kind != JobKind.MERGE and (run.abandoned or (disputed and run.went_wrong))
+            if run.kind != JobKind.MERGE and (run.abandoned or (disputed and run.failed))
         ]
         if pull.state != PullRequest.State.OPEN or facts.patch_set is None or not again:
             raise NotNow(
                 _("There is nothing to run again: no machine of ours failed at the current patch set.")
             )
-        return [
-            bench.queue_job(facts.patch_set, run.kind, run.hardware_class, for_mentor=disputed)
-            for run in again
-        ]
+        priority = Job.Priority.MENTOR if disputed else None
+        queued = partial(bench.queue_job, facts.patch_set, priority=priority)
+        return [queued(run.kind, run.hardware_class) for run in again]
 
 
 # 7. Somebody with the right to it merges: the merge commit itself is judged.
@@ -345,16 +349,17 @@ def merge_judged(job: Job) -> None:
         pulls.end_merge(attempt, MergeAttempt.State.OUTDATED)
     elif job.verdict.outcome != Outcome.PASSED:
         pulls.end_merge(attempt, MergeAttempt.State.REFUSED)
-    elif _branch_stays(attempt) and pulls.begin_landing(attempt):
+    elif _still_stands(attempt) and pulls.begin_landing(attempt):
         land(attempt)
     else:
         pulls.end_merge(attempt, MergeAttempt.State.OUTDATED)
 
 
-def _branch_stays(attempt: MergeAttempt) -> bool:
-    """Whether git has no newer push than the patch set; a deleted branch is none."""
+def _still_stands(attempt: MergeAttempt) -> bool:
+    """Whether git has no newer push (a deleted branch is none), and no run went wrong since."""
     pull, head = attempt.patch_set.pull, attempt.patch_set.head_sha
-    return git.branches(pull.task.slug).get(pull.ref, head) == head
+    is_newest = git.branches(pull.task.slug).get(pull.ref, head) == head
+    return is_newest and pull_facts.facts(pull).wrong is None
 
 
 # 8. `main` moves, by compare-and-swap; then everything that is paid for it is booked once.

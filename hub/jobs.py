@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from hub import flow
+from hub import flow, rejudging
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
 from hub.celery import app
@@ -24,6 +24,7 @@ from hub.core.guard import each, guarded
 from hub.pulls import queries as pull_facts
 from hub.pulls.queries import Who
 from hub.repos.models import Repository
+from hub.rulings import queries as ruling_facts
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("Job.running",), lambda: each(bench_facts.unsettled_jobs(), flow.job_ended)),
     Rule(("MergeAttempt.testing",), lambda: each(pull_facts.merges_without_job(), flow.judge_merge)),
     Rule(("MergeAttempt.landing",), lambda: each(pull_facts.merges_landing(), flow.land)),
+    # Sets of verdicts to be judged again whose jobs are not all queued or ended.
+    Rule(("Rejudge.running",), lambda: each(ruling_facts.unfinished(), rejudging.advance)),
     # Claims whose time is over. Requests wait for a mentor's desk; their age is shown there.
     Rule(("Claim.active", "Claim.requested"), lambda: claims.expire_due(_claim_stands_still)),
     # Last, so that what was queued above is not woken twice.

@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "hub.claims",
     "hub.pulls",
     "hub.bench",
+    "hub.rulings",
     "hub.boards",
     "hub.rewards",
     "hub.web",

@@ -35,6 +35,7 @@ from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.bench import queue, strict, wake
 from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict, Worker
+from hub.catalog.models import TaskRevision
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.core.errors import BadInput, NotAllowed
@@ -120,20 +121,22 @@ def queue_job(
     hardware_class: str,
     merge_attempt: MergeAttempt | None = None,
     *,
-    for_mentor: bool = False,
+    revision: TaskRevision | None = None,
+    priority: int | None = None,
 ) -> Job:
     """Queue a job and wake a worker for it; the live one if there is such a job already.
 
-    A merge is judged by the task's rules of today, a patch set by those of the day on which it was pushed.
-    What a mentor asks for goes before everything else and uses nobody's quota.
+    A merge is judged by the task's rules of today, a patch set by those of the day on which it was pushed,
+    unless `revision` names others. What a mentor asks for has their `priority` and uses nobody's quota.
     """
     usual = queue.priority_of(kind, patch_set.pull.author)
     columns = {
         "merge_attempt": merge_attempt,
-        "priority": Job.Priority.MENTOR if for_mentor else usual,
+        "priority": usual if priority is None else priority,
         "queued_at": clock.now(),
     }
-    revision = patch_set.pull.task.current if merge_attempt else patch_set.revision
+    rules = patch_set.pull.task.current if merge_attempt else patch_set.revision
+    revision = revision or rules
     work = {"patch_set": patch_set, "revision": revision, "hardware_class": hardware_class, "kind": kind}
     try:
         with transaction.atomic():

@@ -25,6 +25,7 @@ from hub.core import clock
 from hub.core.ids import token_digest
 from hub.pulls.models import PatchSet, PullRequest
 from hub.pulls.queries import current_patch_sets
+from hub.pulls.standing import counts, last_rulings, stands_as
 
 DAY = timedelta(days=1)
 LIVE = (Job.State.QUEUED, Job.State.RUNNING)
@@ -165,8 +166,8 @@ class Quota:
 def quota(pull: PullRequest, kind: str, hardware_class: str) -> Quota:
     """What the author of `pull` has left on its task. Timing is counted for each hardware class by itself.
 
-    Not counted: what our machines failed at, and what was cancelled before it started. The house, and jobs of
-    other kinds, are free.
+    Not counted: what our machines failed at, what was cancelled before it started, what a re-judge set runs.
+    The house, and jobs of other kinds, are free.
     """
     limits = {JobKind.CHECK: settings.CHECK_JOBS_A_DAY, JobKind.RANK: settings.RANK_JOBS_A_DAY}
     limit = limits.get(JobKind(kind), 0)
@@ -177,6 +178,7 @@ def quota(pull: PullRequest, kind: str, hardware_class: str) -> Quota:
         patch_set__pull__task=pull.task_id,
         kind=kind,
         queued_at__gt=clock.now() - DAY,
+        rejudged=None,
     ).exclude(state=Job.State.ABANDONED)
     if kind == JobKind.RANK:
         jobs = jobs.filter(hardware_class=hardware_class)
@@ -196,8 +198,10 @@ def has_run(patch_set: PatchSet, kind: str, hardware_class: str | None = None) -
 
 
 def passed_check(patch_set: PatchSet) -> bool:
-    last = _runs(patch_set, JobKind.CHECK).order_by("-queued_at").values_list("verdict__outcome", flat=True)
-    return last.first() == Outcome.PASSED
+    """Whether the last check stands as passed."""
+    last = _runs(patch_set, JobKind.CHECK).order_by("-queued_at")
+    outcome, verdict = last.values_list("verdict__outcome", "verdict__pk").first() or (None, None)
+    return stands_as(outcome, last_rulings([patch_set]).get(verdict or 0)) == Outcome.PASSED
 
 
 def unsettled_jobs() -> QuerySet[Job]:
@@ -206,25 +210,33 @@ def unsettled_jobs() -> QuerySet[Job]:
 
 
 def superseded_jobs() -> QuerySet[Job]:
-    """Live jobs that nobody waits for: of an older patch set, or of a closed pull request."""
+    """Dispensable jobs that nobody waits for: of an older patch set, or of a closed pull request."""
     later = PatchSet.objects.filter(
         pull=OuterRef("patch_set__pull"), number__gt=OuterRef("patch_set__number")
     )
     idle = Q(Exists(later)) | Q(patch_set__pull__state=PullRequest.State.CLOSED)
-    return Job.objects.filter(idle, state__in=LIVE).exclude(merge_attempt__state="landing")
+    return dispensable().filter(idle).exclude(merge_attempt__state="landing")
+
+
+def dispensable() -> QuerySet[Job]:
+    """Live jobs that only their pull request waits for.
+
+    A board waits for a confirmation whatever happens to the pull request, and a re-judge set for its jobs.
+    """
+    return Job.objects.filter(state__in=LIVE, rejudged=None).exclude(kind=JobKind.CONFIRM)
 
 
 def unjudged_patch_sets() -> Iterable[PatchSet]:
     """Current patch sets that lack a check, or passed it and lack a timing on a class that is there now."""
     current = current_patch_sets().select_related("pull__task", "pull__author", "revision")
-    checks = Job.objects.filter(patch_set=OuterRef("pk"), kind=JobKind.CHECK).exclude(
+    checks = Job.objects.filter(counts(), patch_set=OuterRef("pk"), kind=JobKind.CHECK).exclude(
         state=Job.State.CANCELLED
     )
     yield from current.filter(~Exists(checks), pull__state=PullRequest.State.OPEN)
     passed = checks.filter(verdict__outcome=Outcome.PASSED)
     not_closed = ~Q(pull__state=PullRequest.State.CLOSED)
     for name in hardware_classes():
-        ranks = Job.objects.filter(patch_set=OuterRef("pk"), kind=JobKind.RANK, hardware_class=name)
+        ranks = Job.objects.filter(counts(), patch_set=OuterRef("pk"), kind=JobKind.RANK, hardware_class=name)
         rows = current.filter(
             not_closed,
             Exists(passed),
@@ -235,7 +247,8 @@ def unjudged_patch_sets() -> Iterable[PatchSet]:
 
 
 def _runs(patch_set: PatchSet, kind: str) -> QuerySet[Job]:
-    return Job.objects.filter(patch_set=patch_set, kind=kind).exclude(state=Job.State.CANCELLED)
+    jobs = Job.objects.filter(counts(), patch_set=patch_set, kind=kind)
+    return jobs.exclude(state=Job.State.CANCELLED)
 
 
 def _is_timed(patch_set: PatchSet, hardware_class: str) -> bool:

@@ -1,7 +1,8 @@
 """Boards: a task's revision on a hardware class, computed from verdicts each time it is asked for.
 
-Only passed, sandboxed verdicts of the task's current revision make entries. Each contributor has one: the
-best confirmed one if there is any, else the best. Two entries whose intervals overlap share a rank.
+Only passed, sandboxed verdicts of one revision make entries. Each contributor has one: the best confirmed one
+if there is any, else the best. Two entries whose intervals overlap share a rank. What an entry shows of its
+runs, and when it is confirmed or off the board: `runs.py`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bench_runner.contract import JobKind, Outcome
+from bench_runner.contract import Outcome
 from hub.accounts.models import User
 from hub.bench.models import Verdict
-from hub.catalog.models import Task
+from hub.boards.runs import TIMED, Candidate, candidates, ratio_of
+from hub.catalog.models import Task, TaskRevision
 from hub.pulls.models import PullRequest
+from hub.pulls.standing import counts
 
-TIMED = (JobKind.RANK, JobKind.CONFIRM)
+PODIUM = 3  # so many places of a board are confirmed by a second run
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Entry:
     high: float
     speed: str
     confirmed: bool  # a second run with fresh seeds stands behind it
+    disputed: bool  # there is one, and it says something else
+    runs: int  # timed runs of this artefact
     at: datetime
 
 
@@ -51,102 +56,106 @@ class Board:
         return sum(entry.ratio >= 1 for entry in self.entries)
 
 
-def board(task: Task, hardware_class: str) -> Board:
-    """The board as of now."""
-    best = _best_by_contributor(_verdicts(task, hardware_class))
-    return Board(task, hardware_class, tuple(_ranked(best)))
+def board(
+    task: Task, hardware_class: str, revision: TaskRevision | None = None, as_if: int | None = None
+) -> Board:
+    """The board as of now, by the current rules or those of `revision`.
+
+    `as_if`: as it would be if this re-judge set were applied.
+    """
+    rules = revision or task.current
+    found = candidates(rules, hardware_class, as_if) if rules else []
+    standing = [candidate for candidate in found if candidate.fallen is None]
+    return Board(task, hardware_class, tuple(_ranked(_best_by_contributor(standing))))
+
+
+def boards_of(task: Task) -> list[Board]:
+    """The boards on which the task's current revision has entries."""
+    boards = (board(task, name) for name in _timed_on(task.current))
+    return [found for found in boards if found.entries]
 
 
 def hardware_classes(task: Task) -> list[str]:
     """Hardware classes on which the task's current revision has entries."""
-    found = _entries(task).values_list("job__hardware_class", flat=True).distinct().order_by()
-    return sorted(set(found))
+    return [found.hardware_class for found in boards_of(task)]
 
 
-def boards_of(task: Task) -> list[Board]:
-    return [board(task, hardware) for hardware in hardware_classes(task)]
+def earlier_board(task: Task, hardware_class: str) -> tuple[TaskRevision, Board] | None:
+    """The board by the last rules before the current ones that has entries."""
+    if task.current is None:
+        return None
+    for revision in task.revisions.filter(pk__lt=task.current.pk).order_by("-pk"):
+        found = board(task, hardware_class, revision)
+        if found.entries:
+            return revision, found
+    return None
 
 
 def leaders(tasks: list[Task]) -> list[Entry]:
     """The first of each board of the given tasks."""
-    boards = (found for task in tasks for found in boards_of(task))
-    return [found.entries[0] for found in boards if found.entries]
+    return [found.entries[0] for task in tasks for found in boards_of(task)]
 
 
-def is_new_first(verdict: Verdict) -> bool:
-    """Whether this verdict would lead its board but no second run stands behind it yet."""
-    if verdict.ratio is None or not verdict.ranked or verdict.outcome != Outcome.PASSED:
-        return False
-    runs = _entries(verdict.job.patch_set.pull.task).filter(job__patch_set=verdict.job.patch_set)
-    if runs.filter(job__kind=JobKind.CONFIRM, job__hardware_class=verdict.job.hardware_class).exists():
-        return False
-    found = board(verdict.job.patch_set.pull.task, verdict.job.hardware_class)
-    return all(verdict.ratio >= entry.ratio for entry in found.entries)
+def unconfirmed_podium(task: Task, hardware_class: str) -> list[Candidate]:
+    """Who would stand on the podium and has no second run that agrees, best first."""
+    best: dict[int, Candidate] = {}
+    for candidate in candidates(task.current, hardware_class) if task.current else []:
+        eligible = candidate.fallen is None or candidate.wants_confirmation
+        old = best.get(candidate.author_id)
+        if eligible and (old is None or ratio_of(candidate.shown) > ratio_of(old.shown)):
+            best[candidate.author_id] = candidate
+    first = sorted(best.values(), key=lambda candidate: -ratio_of(candidate.shown))[:PODIUM]
+    return [candidate for candidate in first if candidate.wants_confirmation]
 
 
-def _entries(task: Task):  # type: ignore[no-untyped-def]
-    return Verdict.objects.filter(
-        job__revision=task.current,
-        job__kind__in=TIMED,
-        outcome=Outcome.PASSED,
-        ranked=True,
-        ratio__isnull=False,
+def _timed_on(revision: TaskRevision | None) -> list[str]:
+    rows = Verdict.objects.filter(
+        counts("job__"), job__revision=revision, job__kind__in=TIMED, ranked=True, ratio__isnull=False
     )
+    made = rows.filter(outcome__in=(Outcome.PASSED, Outcome.SUSPICIOUS))
+    return sorted(set(made.order_by().values_list("job__hardware_class", flat=True)))
 
 
-def _verdicts(task: Task, hardware_class: str) -> list[Verdict]:
-    rows = _entries(task).filter(job__hardware_class=hardware_class)
-    return list(
-        rows.select_related("job__patch_set__pull__author", "job__patch_set__pull__task")
-        .defer("log", "cases", "environment")
-        .order_by("at")
-    )
+def _best_by_contributor(found: list[Candidate]) -> list[Candidate]:
+    best: dict[int, Candidate] = {}
+    for candidate in found:
+        old = best.get(candidate.author_id)
+        if old is None or _merit(candidate) > _merit(old):
+            best[candidate.author_id] = candidate
+    return sorted(best.values(), key=lambda candidate: -ratio_of(candidate.shown))
 
 
-def _best_by_contributor(verdicts: list[Verdict]) -> list[tuple[Verdict, bool]]:
-    """For each contributor the entry's verdict and whether it is confirmed.
-
-    A patch set is confirmed when its rank and its confirm run both passed. Its entry then shows the run with
-    the lower ratio: a second throw of the dice must not help.
-    """
-    by_patch_set: dict[int, list[Verdict]] = {}
-    for verdict in verdicts:
-        by_patch_set.setdefault(verdict.job.patch_set_id, []).append(verdict)
-    best: dict[int, tuple[Verdict, bool]] = {}
-    for runs in by_patch_set.values():
-        confirmed = any(run.job.kind == JobKind.CONFIRM for run in runs)
-        shown = min(runs, key=_ratio)
-        author = shown.job.patch_set.pull.author_id
-        old = best.get(author)
-        if old is None or (confirmed, _ratio(shown)) > (old[1], _ratio(old[0])):
-            best[author] = (shown, confirmed)
-    return sorted(best.values(), key=lambda pair: -_ratio(pair[0]))
+def _merit(candidate: Candidate) -> tuple[bool, float]:
+    return candidate.confirmed, ratio_of(candidate.shown)
 
 
-def _ratio(verdict: Verdict) -> float:
-    return verdict.ratio if verdict.ratio is not None else 0.0
-
-
-def _ranked(best: list[tuple[Verdict, bool]]) -> list[Entry]:
-    """Number the sorted verdicts; who overlaps with the one ranked directly above shares its rank."""
+def _ranked(best: list[Candidate]) -> list[Entry]:
+    """Number the sorted candidates; who overlaps with the one ranked directly above shares its rank."""
     ranks: list[int] = []
-    for place, (verdict, _) in enumerate(best):
-        above = best[place - 1][0] if place else None
-        shares = above is not None and (verdict.high or 0) >= (above.low or 0)
+    for place, candidate in enumerate(best):
+        above = best[place - 1].shown if place else None
+        shares = above is not None and (candidate.shown.high or 0) >= (above.low or 0)
         ranks.append(ranks[-1] if shares else place + 1)
     return [
-        Entry(
-            rank=rank,
-            tied=ranks.count(rank) > 1,
-            user=verdict.job.patch_set.pull.author,
-            pull=verdict.job.patch_set.pull,
-            verdict=verdict,
-            ratio=_ratio(verdict),
-            low=verdict.low or 0.0,
-            high=verdict.high or 0.0,
-            speed=verdict.speed,
-            confirmed=confirmed,
-            at=verdict.at,
-        )
-        for rank, (verdict, confirmed) in zip(ranks, best, strict=True)
+        _entry(candidate, rank, tied=ranks.count(rank) > 1)
+        for rank, candidate in zip(ranks, best, strict=True)
     ]
+
+
+def _entry(candidate: Candidate, rank: int, *, tied: bool) -> Entry:
+    verdict = candidate.shown
+    return Entry(
+        rank=rank,
+        tied=tied,
+        user=verdict.job.patch_set.pull.author,
+        pull=verdict.job.patch_set.pull,
+        verdict=verdict,
+        ratio=ratio_of(verdict),
+        low=verdict.low or 0.0,
+        high=verdict.high or 0.0,
+        speed=verdict.speed,
+        confirmed=candidate.confirmed,
+        disputed=candidate.disputed,
+        runs=len(candidate.runs),
+        at=verdict.at,
+    )

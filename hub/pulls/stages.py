@@ -11,12 +11,14 @@ behind. The stage of an open pull request is the first line that fits:
     checking           the check has not ended (or could not be queued yet)                judge
     platform_trouble   the last check was abandoned: our machines failed three times       judge
     failing            the last check, a last timing or the last merge attempt went wrong  contributor
+    held               one of these looks suspicious and nobody has decided about it       mentor
     changes_requested  somebody's last word is "changes"                                   contributor
     approved           somebody's last word is "approve"                                   mentor (merge)
     draft              the head commit says that it is unfinished ("WIP: …")               contributor
     needs_review       none of these                                                       mentor
 
-Timing does not hold up the review: it may wait long for rare hardware. But one that went wrong does.
+Timing does not hold up the review: it may wait long for rare hardware. But one that went wrong does. Which
+run counts, and as what, is not decided here: `standing.py`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JobKind, Outcome
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
+from hub.pulls.standing import UPHOLD, counts, last_rulings, stands_as
 
 UNFINISHED = re.compile(r"\s*[\[(]?(wip|draft)\b", re.IGNORECASE)
 ABANDONED = "abandoned"  # state of a job; the model is bench's
@@ -44,6 +47,7 @@ class Stage(enum.StrEnum):
     DRAFT = "draft"
     CHECKING = "checking"
     FAILING = "failing"
+    HELD = "held"
     NEEDS_REVIEW = "needs_review"
     CHANGES_REQUESTED = "changes_requested"
     APPROVED = "approved"
@@ -76,11 +80,22 @@ class Run:
     queued_at: datetime
     ended_at: datetime | None
     abandoned: bool
-    outcome: str | None
+    outcome: str | None  # what its verdict stands as
+    upheld: bool = False  # a maintainer decided that it is suspicious
 
     @property
     def went_wrong(self) -> bool:
         return self.outcome is not None and self.outcome != Outcome.PASSED
+
+    @property
+    def failed(self) -> bool:
+        """A mentor may have it run again. About what is suspicious a maintainer decides."""
+        return self.went_wrong and self.outcome != Outcome.SUSPICIOUS
+
+    @property
+    def is_held(self) -> bool:
+        """Nobody has decided about it yet."""
+        return self.outcome == Outcome.SUSPICIOUS and not self.upheld
 
 
 @dataclass(frozen=True)
@@ -100,9 +115,18 @@ class Facts:
 
     @property
     def wrong(self) -> Run | None:
-        """A run that did not pass, of those that say something about the contribution as it was pushed."""
+        """A run that did not pass, of those that say something about the contribution as it was pushed.
+
+        One that failed for good comes before one that is only held back.
+        """
         runs = [run for run in self.runs if run.kind in (JobKind.RANK, JobKind.CONFIRM)]
-        return next((run for run in (self.check, *runs) if run and run.went_wrong), None)
+        wrong = [run for run in (self.check, *runs) if run and run.went_wrong]
+        return next((run for run in wrong if not run.is_held), wrong[0] if wrong else None)
+
+    @property
+    def held(self) -> Run | None:
+        """The run that is held back, if nothing failed for good."""
+        return self.wrong if self.wrong and self.wrong.is_held else None
 
     @property
     def changes(self) -> Review | None:
@@ -144,8 +168,9 @@ def stage_of(facts: Facts) -> Stage:
         return Stage.CHECKING
     if check.abandoned:
         return Stage.PLATFORM_TROUBLE
-    if facts.wrong or (merge and merge.state in (MergeAttempt.State.REFUSED, MergeAttempt.State.CONFLICT)):
-        return Stage.FAILING
+    unmerged = merge and merge.state in (MergeAttempt.State.REFUSED, MergeAttempt.State.CONFLICT)
+    if facts.wrong or unmerged:
+        return Stage.HELD if facts.held and not unmerged else Stage.FAILING
     if facts.changes:
         return Stage.CHANGES_REQUESTED
     if facts.approval:
@@ -163,6 +188,7 @@ TURNS: dict[Stage, tuple[Who, Promise]] = {
         _("Our machines failed, not your work. It can be run again at no cost to you."),
     ),
     Stage.FAILING: (Who.CONTRIBUTOR, _("Something did not pass: read the verdict, then push again.")),
+    Stage.HELD: (Who.MENTOR, _("A result is held for review: a maintainer looks at it and decides.")),
     Stage.CHANGES_REQUESTED: (Who.CONTRIBUTOR, _("A mentor asks for changes: answer with a push.")),
     Stage.APPROVED: (Who.MENTOR, _("Approved: a mentor of the task or a maintainer merges it.")),
     Stage.DRAFT: (
@@ -215,7 +241,7 @@ def _since(now: Stage, facts: Facts) -> datetime:
         begins.append(merge.at)
     if now in (Stage.FAILING, Stage.APPROVED) and merge:
         begins.append(merge.ended_at)
-    if now is Stage.FAILING and facts.wrong:
+    if now in (Stage.FAILING, Stage.HELD) and facts.wrong:
         begins.append(facts.wrong.ended_at)
     if now is Stage.CHANGES_REQUESTED and facts.changes:
         begins.append(facts.changes.at)
@@ -225,7 +251,7 @@ def _since(now: Stage, facts: Facts) -> datetime:
 
 
 def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
-    """The facts about many pull requests, in four queries however many they are."""
+    """The facts about many pull requests, in five queries however many they are."""
     pulls = list(pulls)
     current = {row.pull_id: row for row in current_patch_sets().filter(pull__in=pulls)}
     rows = list(current.values())
@@ -240,16 +266,21 @@ def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
 
 
 def _last_runs(patch_sets: list[PatchSet]) -> dict[int, tuple[Run, ...]]:
-    columns = ("kind", "hardware_class", "queued_at", "ended_at", "state", "verdict__outcome")
+    columns = ("kind", "hardware_class", "queued_at", "ended_at", "state", "verdict__outcome", "verdict__pk")
+    rulings = last_rulings(patch_sets)
     rows = (
-        PatchSet.objects.filter(pk__in=[row.pk for row in patch_sets], jobs__isnull=False)
+        PatchSet.objects.filter(counts("jobs__"), pk__in=[row.pk for row in patch_sets], jobs__isnull=False)
         .order_by("jobs__queued_at")
         .values_list("pk", *(f"jobs__{column}" for column in columns))
     )
     last: dict[int, dict[tuple[str, str], Run]] = defaultdict(dict)
-    for key, kind, hardware, queued_at, ended_at, state, outcome in rows:
+    for key, kind, hardware, queued_at, ended_at, state, outcome, verdict in rows:
         if state != CANCELLED:
-            last[key][kind, hardware] = Run(kind, hardware, queued_at, ended_at, state == ABANDONED, outcome)
+            ruling = rulings.get(verdict)
+            stands = stands_as(outcome, ruling)
+            last[key][kind, hardware] = Run(
+                kind, hardware, queued_at, ended_at, state == ABANDONED, stands, ruling == UPHOLD
+            )
     return defaultdict(tuple, {key: tuple(runs.values()) for key, runs in last.items()})
 
 

@@ -224,7 +224,7 @@ def _may_run_again(pull: PullRequest, found: Facts, user: User) -> bool:
         return False
     disputed = user.pk != pull.author_id
     return any(
-        ran.abandoned or (disputed and ran.went_wrong) for ran in found.runs if ran.kind != JobKind.MERGE
+        ran.abandoned or (disputed and ran.failed) for ran in found.runs if ran.kind != JobKind.MERGE
     )
 
 

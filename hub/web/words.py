@@ -33,7 +33,7 @@ OUTCOMES: dict[str, Word] = {
     Outcome.TIME_LIMIT: Word(_("over the time limit"), "bad", "cross"),
     Outcome.MEMORY_LIMIT: Word(_("over the memory limit"), "bad", "cross"),
     Outcome.REJECTED: Word(_("broke the rules"), "bad", "cross"),
-    Outcome.SUSPICIOUS: Word(_("too good to be true"), "warn", "alert"),
+    Outcome.SUSPICIOUS: Word(_("held for review"), "warn", "eye"),
 }
 
 SPEEDS: dict[str, Word] = {
@@ -63,6 +63,7 @@ STAGES: dict[str, Word] = {
     "draft": Word(pgettext_lazy("stage", "draft")),
     "checking": Word(_("being judged"), "live", "pulse"),
     "failing": Word(_("failing"), "bad", "cross"),
+    "held": Word(_("held for review"), "warn", "eye"),
     "needs_review": Word(_("needs review"), "wait", "eye"),
     "changes_requested": Word(_("changes requested"), "warn", "reply"),
     "approved": Word(_("approved"), "good", "check"),

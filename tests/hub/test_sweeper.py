@@ -19,6 +19,7 @@ from hub.core.transitions import Transitions
 from hub.pulls import actions as pulls
 from hub.pulls.models import MergeAttempt, PatchSet
 from hub.repos import git
+from hub.rulings.models import Rejudge
 from tests.hub.story import Story
 from tests.people import Cast
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.django_db
 AT_REST = {
     f"{Task.__name__}.published": "a task stays published until a maintainer retires it",
     f"{Task.__name__}.retired": "a task stays retired until it is published again",
+    f"{Rejudge.__name__}.ready": "it waits for a maintainer; the list of sets and the desk show since when",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict, Worker
 from hub.boards.plots import figure
-from hub.boards.queries import board, hardware_classes, is_new_first
+from hub.boards.queries import board, earlier_board, hardware_classes, unconfirmed_podium
 from hub.catalog.models import Task
 from hub.core import clock
 from hub.pulls.models import PatchSet, PullRequest
@@ -110,10 +110,10 @@ def test_each_contributor_has_one_entry(cast, bench):
 def test_a_confirmed_entry_shows_the_lower_of_its_two_runs(cast, bench):
     patch_set = bench.pull(cast.alice)
     bench.verdict(patch_set, 3.0)
-    bench.verdict(patch_set, 2.8, kind="confirm")
+    bench.verdict(patch_set, 2.95, kind="confirm")
     entry = board(bench.task, HARDWARE).entries[0]
     assert entry.confirmed
-    assert entry.ratio == 2.8
+    assert entry.ratio == 2.95
 
 
 @pytest.mark.parametrize("columns", [{"outcome": "suspicious"}, {"ranked": False}])
@@ -123,25 +123,122 @@ def test_only_passed_and_sandboxed_verdicts_make_entries(cast, bench, columns):
     assert hardware_classes(bench.task) == []
 
 
-def test_a_new_first_place_wants_confirmation_once(cast, bench):
-    bench.verdict(bench.pull(cast.alice), 2.0)
-    patch_set = bench.pull(cast.bob)
-    verdict = bench.verdict(patch_set, 3.0)
-    assert is_new_first(verdict)
-    bench.verdict(patch_set, 3.0, kind="confirm")
-    assert not is_new_first(verdict)
+def unconfirmed(bench: Bench) -> list[PatchSet]:
+    return [candidate.patch_set for candidate in unconfirmed_podium(bench.task, HARDWARE)]
 
 
-def test_a_second_place_wants_no_confirmation(cast, bench):
-    bench.verdict(bench.pull(cast.alice), 3.0)
-    assert not is_new_first(bench.verdict(bench.pull(cast.bob), 2.0))
+def test_each_of_the_first_three_wants_confirmation_once(cast, bench):
+    house = User.objects.create_user("house")
+    people = (cast.alice, cast.bob, cast.mei, house)
+    pushed = [bench.pull(who) for who in people]
+    for patch_set, ratio in zip(pushed, (4.0, 3.0, 2.0, 1.0), strict=True):
+        bench.verdict(patch_set, ratio)
+    assert unconfirmed(bench) == pushed[:3]
+    bench.verdict(pushed[0], 4.0, kind="confirm")
+    assert unconfirmed(bench) == pushed[1:3]
 
 
 def test_a_leader_who_improves_is_confirmed_anew(cast, bench):
+    old, new = bench.pull(cast.alice), bench.pull(cast.alice)
+    bench.verdict(old, 2.0)
+    bench.verdict(old, 2.0, kind="confirm")
+    bench.verdict(new, 4.0)
+    assert unconfirmed(bench) == [new]
+
+
+def test_until_then_the_confirmed_entry_stays(cast, bench):
     old = bench.pull(cast.alice)
     bench.verdict(old, 2.0)
     bench.verdict(old, 2.0, kind="confirm")
-    assert is_new_first(bench.verdict(bench.pull(cast.alice), 4.0))
+    bench.verdict(bench.pull(cast.alice), 4.0)
+    assert entry(bench).ratio == 2.0
+
+
+def entry(bench: Bench):
+    [only] = board(bench.task, HARDWARE).entries
+    return only
+
+
+def test_a_confirmation_that_is_clearly_slower_lowers_the_entry_and_confirms_nothing(cast, bench):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 3.0)
+    bench.verdict(patch_set, 2.5, kind="confirm")
+    found = entry(bench)
+    assert (found.ratio, found.confirmed, found.disputed) == (2.5, False, True)
+    assert unconfirmed(bench) == [patch_set], "a third run settles it"
+
+
+def test_a_confirmation_that_is_faster_confirms_the_lower_run(cast, bench):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 2.5)
+    bench.verdict(patch_set, 3.0, kind="confirm")
+    assert (entry(bench).ratio, entry(bench).confirmed) == (2.5, True)
+
+
+def test_of_three_runs_the_middle_one_is_shown(cast, bench):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 3.0)
+    bench.verdict(patch_set, 2.5, kind="confirm")
+    bench.verdict(patch_set, 2.52, kind="confirm")
+    found = entry(bench)
+    assert (found.ratio, found.confirmed, found.runs) == (2.52, True, 3)
+
+
+@pytest.mark.parametrize("kind", ["check", "rank", "confirm"])
+def test_a_last_run_that_does_not_pass_takes_the_entry_off_the_board(cast, bench, kind):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 3.0)
+    bench.verdict(patch_set, 0.0, kind=kind, outcome="wrong_answer")
+    assert ranks(bench) == []
+    assert unconfirmed(bench) == []
+
+
+def test_a_run_that_passes_after_one_that_did_not_brings_it_back(cast, bench):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 3.0)
+    bench.verdict(patch_set, 0.0, kind="confirm", outcome="runtime_error")
+    bench.verdict(patch_set, 3.0, kind="confirm")
+    assert ranks(bench) == [(1, "alice")]
+
+
+def test_the_same_artefact_pushed_again_is_the_same_entry_with_all_its_runs(cast, bench):
+    for ratio in (2.0, 2.4, 2.1):
+        bench.verdict(bench.pull(cast.alice), ratio, artefact_sha256="a" * 64)
+    found = entry(bench)
+    assert (found.ratio, found.runs) == (2.1, 3), "the middle run, not the best of three throws"
+
+
+def test_the_same_artefact_pushed_again_does_not_shake_off_a_wrong_answer(cast, bench):
+    old, new = bench.pull(cast.alice), bench.pull(cast.alice)
+    bench.verdict(old, 2.0, artefact_sha256="a" * 64)
+    bench.verdict(old, 0.0, kind="confirm", outcome="wrong_answer", artefact_sha256="a" * 64)
+    bench.verdict(new, 2.0, artefact_sha256="a" * 64)
+    assert ranks(bench) == []
+    assert unconfirmed(bench) == [new], "only a confirmation brings it back"
+
+
+def test_the_same_artefact_of_another_contributor_is_another_entry(cast, bench):
+    bench.verdict(bench.pull(cast.alice), 2.0, artefact_sha256="a" * 64)
+    bench.verdict(bench.pull(cast.bob), 2.4, artefact_sha256="a" * 64)
+    assert [name for _rank, name in ranks(bench)] == ["bob", "alice"]
+
+
+def test_a_suspicious_run_is_not_wiped_away_by_another_one(cast, bench):
+    patch_set = bench.pull(cast.alice)
+    bench.verdict(patch_set, 9.0, outcome="suspicious")
+    bench.verdict(patch_set, 3.0)
+    assert ranks(bench) == []
+    assert unconfirmed(bench) == []
+
+
+def test_an_earlier_board_is_still_there_after_the_rules_changed(cast, bench):
+    bench.verdict(bench.pull(cast.alice), 2.0)
+    old = bench.task.current
+    bench.task.current = bench.task.revisions.create(digest="other", files=b"", created_at=clock.now())
+    bench.task.save()
+    revision, found = earlier_board(bench.task, HARDWARE)
+    assert revision == old
+    assert [line.user for line in found.entries] == [cast.alice]
 
 
 def test_another_revision_is_another_board(cast, bench, db):

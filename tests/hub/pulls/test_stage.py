@@ -44,7 +44,7 @@ def test_a_running_check_is_still_checking(story: Story, patch_set: PatchSet) ->
     assert standing(patch_set.pull) == (Stage.CHECKING, Who.JUDGE)
 
 
-@pytest.mark.parametrize("outcome", ["build_failed", "wrong_answer", "time_limit", "rejected", "suspicious"])
+@pytest.mark.parametrize("outcome", ["build_failed", "wrong_answer", "time_limit", "rejected"])
 def test_a_check_that_fails_is_the_contributors_turn(story: Story, patch_set: PatchSet, outcome: str) -> None:
     verdict = story.run(story.live()[0], outcome)
     assert standing(patch_set.pull) == (Stage.FAILING, Who.CONTRIBUTOR)
@@ -59,7 +59,29 @@ def test_a_passed_check_is_the_mentors_turn_while_timing_goes_on(story: Story, p
 
 def test_a_timing_that_goes_wrong_is_failing_after_all(story: Story, patch_set: PatchSet) -> None:
     story.run(story.live()[0])
-    story.run(story.live()[0], "suspicious")
+    story.run(story.live()[0], "time_limit")
+    assert standing(patch_set.pull) == (Stage.FAILING, Who.CONTRIBUTOR)
+
+
+def test_a_suspicious_run_is_held_until_a_maintainer_decides(
+    story: Story, cast: Cast, patch_set: PatchSet
+) -> None:
+    story.run(story.live()[0])
+    verdict = story.run(story.live()[0], "suspicious")
+    assert standing(patch_set.pull) == (Stage.HELD, Who.MENTOR)
+    flow.rule(verdict, cast.max, "uphold", "Faster than the memory.")
+    assert standing(patch_set.pull) == (Stage.FAILING, Who.CONTRIBUTOR)
+    flow.rule(verdict, cast.max, "clear", "The floor was wrong.")
+    assert standing(patch_set.pull) == (Stage.NEEDS_REVIEW, Who.MENTOR)
+
+
+def test_what_failed_for_good_comes_before_what_is_held(story: Story, patch_set: PatchSet) -> None:
+    story.worker("cpu-b")
+    story.run(story.live()[0])
+    flow.judge(patch_set)
+    first, second = story.live(kind="rank")
+    story.run(first, "suspicious")
+    story.run(second, "wrong_answer")
     assert standing(patch_set.pull) == (Stage.FAILING, Who.CONTRIBUTOR)
 
 
@@ -182,6 +204,6 @@ def test_facts_about_many_take_as_many_queries_as_about_one(
         story.push(cast.alice, topic)
     story.run_all()
     pulls = list(PullRequest.objects.select_related("author"))
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         found = facts_of(pulls)
     assert all(isinstance(facts, Facts) and facts.check is not None for facts in found.values())

@@ -1,0 +1,146 @@
+"""What stands behind a board's entries: every timed run of each artefact, and whether the runs agree.
+
+Not in charge of ranks (`queries.py`), of which verdicts count (`hub/pulls/standing.py`) nor of asking for
+another run (`hub/rejudging.py`).
+
+Theory of operation
+- Candidates are artefacts, not patch sets. What a contributor pushes again as the same bytes adds its runs to
+  those that are there: another push is no other ticket in a lottery.
+- A candidate shows its lower median run: the only one, the lower of two, the middle one of three. That run
+  was really made and has its own interval; neither a lucky nor an unlucky one stays once there are more.
+- It is confirmed when a run with fresh seeds (`confirm`) stands behind the one shown: the two intervals
+  overlap, or the confirmation is faster than what is shown.
+- It has fallen when the last check, timing or confirmation of these bytes did not pass, or any run of them
+  stands as suspicious, which another run does not wipe away. It is on no board then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from bench_runner.contract import JobKind, Outcome
+from hub.bench.models import Verdict
+from hub.catalog.models import TaskRevision
+from hub.pulls.models import PatchSet
+from hub.pulls.standing import counts, last_rulings, stands_as
+from hub.rulings.models import RejudgeItem
+from hub.rulings.queries import replaced
+
+TIMED = (JobKind.RANK, JobKind.CONFIRM)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One artefact of one contributor on one board."""
+
+    runs: tuple[Verdict, ...]  # timed and passed, oldest first
+    fallen: Verdict | None  # the run that takes it off the board
+
+    @property
+    def shown(self) -> Verdict:
+        """The lower median."""
+        return sorted(self.runs, key=ratio_of)[(len(self.runs) - 1) // 2]
+
+    @property
+    def author_id(self) -> int:
+        return self.shown.job.patch_set.pull.author_id
+
+    @property
+    def patch_set(self) -> PatchSet:
+        """The newest one with this artefact."""
+        return max((run.job.patch_set for run in self.runs), key=lambda row: row.pk)
+
+    @property
+    def patch_sets(self) -> set[int]:
+        return {run.job.patch_set_id for run in self.runs}
+
+    @property
+    def confirmed(self) -> bool:
+        shown = self.shown
+        return any(
+            _stands_behind(other, shown)
+            for other in self.runs
+            if other is not shown and JobKind.CONFIRM in (other.job.kind, shown.job.kind)
+        )
+
+    @property
+    def disputed(self) -> bool:
+        """There is a second run and it says something else."""
+        return not self.confirmed and any(run.job.kind == JobKind.CONFIRM for run in self.runs)
+
+    @property
+    def wants_confirmation(self) -> bool:
+        """Not confirmed; if a confirmation failed, something was timed since."""
+        if self.fallen is None:
+            return not self.confirmed
+        retried = self.fallen.job.kind == JobKind.CONFIRM and self.fallen.outcome != Outcome.SUSPICIOUS
+        return retried and self.runs[-1].at > self.fallen.at
+
+
+def candidates(revision: TaskRevision, hardware_class: str, as_if: int | None = None) -> list[Candidate]:
+    """Every artefact that was timed by these rules; `as_if` supposes that this re-judge set were applied."""
+    groups: list[list[Verdict]] = []
+    for runs in _by_patch_set(_verdicts(revision, hardware_class, as_if)):
+        author, artefacts = runs[0].job.patch_set.pull.author_id, _artefacts(runs)
+        for group in groups:
+            if group[0].job.patch_set.pull.author_id == author and _artefacts(group) & artefacts:
+                group.extend(runs)
+                break
+        else:
+            groups.append(runs)
+    rulings = last_rulings({run.job.patch_set for group in groups for run in group})
+    found = (_candidate(sorted(group, key=lambda run: run.at), rulings) for group in groups)
+    return [candidate for candidate in found if candidate is not None]
+
+
+def ratio_of(verdict: Verdict) -> float:
+    return verdict.ratio if verdict.ratio is not None else 0.0
+
+
+def _verdicts(revision: TaskRevision, hardware_class: str, as_if: int | None) -> list[Verdict]:
+    timed_here = Q(job__kind__in=TIMED, job__hardware_class=hardware_class)
+    rows = Verdict.objects.filter(
+        timed_here | Q(job__kind=JobKind.CHECK), counts("job__", as_if=as_if), job__revision=revision
+    )
+    rows = rows.filter(~replaced())
+    if as_if:
+        judged = RejudgeItem.objects.filter(rejudge=as_if, job__verdict__isnull=False)
+        rows = rows.exclude(pk__in=judged.values("old"))
+    return list(
+        rows.select_related("job__patch_set__pull__author", "job__patch_set__pull__task")
+        .defer("log", "cases", "environment")
+        .order_by("at")
+    )
+
+
+def _by_patch_set(verdicts: list[Verdict]) -> list[list[Verdict]]:
+    by_patch_set: dict[int, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_patch_set.setdefault(verdict.job.patch_set_id, []).append(verdict)
+    return list(by_patch_set.values())
+
+
+def _artefacts(runs: list[Verdict]) -> set[str]:
+    return {run.artefact_sha256 for run in runs if run.artefact_sha256}
+
+
+def _candidate(runs: list[Verdict], rulings: dict[int, str]) -> Candidate | None:
+    stands = {run.pk: stands_as(run.outcome, rulings.get(run.pk)) for run in runs}
+    passed = {key for key, outcome in stands.items() if outcome == Outcome.PASSED}
+    suspicious = {key for key, outcome in stands.items() if outcome == Outcome.SUSPICIOUS}
+    timed = tuple(
+        run
+        for run in runs
+        if run.pk in passed and run.job.kind in TIMED and run.ranked and run.ratio is not None
+    )
+    last = {run.job.kind: run for run in runs}
+    wrong = [run for run in last.values() if run.pk not in passed]
+    fallen = next(iter([*(run for run in runs if run.pk in suspicious), *wrong]), None)
+    return Candidate(timed, fallen) if timed else None
+
+
+def _stands_behind(other: Verdict, shown: Verdict) -> bool:
+    overlap = (other.low or 0) <= (shown.high or 0) and (shown.low or 0) <= (other.high or 0)
+    return overlap or (other.job.kind == JobKind.CONFIRM and ratio_of(other) >= ratio_of(shown))

@@ -1,0 +1,142 @@
+"""Reads about rulings: what is held back, what was decided, what a re-judge set would change.
+
+Not in charge of what counts (`hub/pulls/standing.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from bench_runner.contract import JobKind, Outcome
+from hub.accounts.models import User
+from hub.bench.models import Job, Verdict
+from hub.catalog.models import Task
+from hub.core import clock
+from hub.pulls.queries import is_mentor_of
+from hub.pulls.standing import APPLIED, HOLD, UPHOLD, counts, stands_as
+from hub.rulings.models import Rejudge, RejudgeItem, Ruling
+
+FALLEN_SHOWN = timedelta(days=30)
+OVERTURNABLE = (Outcome.PASSED, Outcome.SUSPICIOUS)
+
+
+# Verdicts
+
+
+def replaced() -> Exists:
+    """Of verdicts: in whose place another one counts."""
+    return Exists(
+        RejudgeItem.objects.filter(old=OuterRef("pk"), rejudge__state=APPLIED, job__verdict__isnull=False)
+    )
+
+
+def standing_verdicts() -> QuerySet[Verdict]:
+    """Verdicts that count, each with `ruling`: the last word about it, or None."""
+    last = Ruling.objects.filter(verdict=OuterRef("pk")).order_by("-pk").values("kind")[:1]
+    rows = Verdict.objects.filter(counts("job__")).filter(~replaced()).annotate(ruling=Subquery(last))
+    return rows.select_related("job__patch_set__pull__task", "job__patch_set__pull__author", "job__revision")
+
+
+def held() -> QuerySet[Verdict]:
+    """What waits for a decision, longest waiting first."""
+    undecided = Q(ruling=HOLD) | Q(ruling=None, outcome=Outcome.SUSPICIOUS)
+    return standing_verdicts().filter(undecided).order_by("at")
+
+
+def decided(most: int = 30) -> list[Ruling]:
+    """The last decisions of people, newest first."""
+    rows = Ruling.objects.exclude(kind=HOLD).select_related("verdict__job__patch_set__pull__task", "by")
+    return list(rows.select_related("verdict__job__patch_set__pull__author", "by").order_by("-pk")[:most])
+
+
+def fallen() -> QuerySet[Verdict]:
+    """Confirmation runs that did not pass lately: each took an entry off its board."""
+    rows = standing_verdicts().filter(job__kind=JobKind.CONFIRM, at__gt=clock.now() - FALLEN_SHOWN)
+    return rows.exclude(outcome__in=OVERTURNABLE).order_by("-at")
+
+
+def rulings_of(verdict: Verdict) -> QuerySet[Ruling]:
+    return Ruling.objects.filter(verdict=verdict).select_related("by", "like__pull__author")
+
+
+def last_ruling(verdict: Verdict) -> Ruling | None:
+    return rulings_of(verdict).last()
+
+
+def outcome_of(verdict: Verdict) -> str:
+    """What the verdict counts as."""
+    last = last_ruling(verdict)
+    return str(stands_as(verdict.outcome, last.kind if last else None))
+
+
+def is_suspicious(verdict: Verdict) -> bool:
+    return outcome_of(verdict) == Outcome.SUSPICIOUS
+
+
+# Who may
+
+
+def may_see(task: Task, user: User) -> bool:
+    """Evidence is for mentors and maintainers."""
+    return bool(user.is_authenticated and (user.is_mentor or is_mentor_of(task, user)))
+
+
+def why_not_see(verdict: Verdict, user: User) -> str | None:
+    pull = verdict.job.patch_set.pull
+    if not may_see(pull.task, user):
+        return _("Only mentors and maintainers read the evidence about a verdict.")
+    if pull.author_id == user.pk:
+        return _("This is your own work: somebody else looks at it.")
+    return None
+
+
+def why_not_rule(verdict: Verdict, user: User) -> str | None:
+    """Why this person does not decide about the verdict, as a sentence; None if they may."""
+    if not user.is_authenticated or not user.is_maintainer:
+        return _("Only a maintainer decides that.")
+    return why_not_see(verdict, user)
+
+
+def why_not_appeal(verdict: Verdict, user: User) -> str | None:
+    """Why this person cannot appeal now, as a sentence; None if they can."""
+    if user.pk != verdict.job.patch_set.pull.author_id:
+        return _("Only the author appeals.")
+    if not is_suspicious(verdict):
+        return _("Only a verdict that is held for review can be appealed.")
+    if Rejudge.objects.filter(about=verdict, scope=Rejudge.Scope.APPEAL).exists():
+        return _("This verdict was appealed before; a verdict is appealed once.")
+    return None
+
+
+# Re-judge sets
+
+
+def rejudges() -> QuerySet[Rejudge]:
+    return Rejudge.objects.select_related("task", "revision", "by", "decided_by", "about")
+
+
+def items_of(rejudge: Rejudge) -> QuerySet[RejudgeItem]:
+    rows = rejudge.items.select_related(
+        "old__job__patch_set__pull__author", "old__job__patch_set__pull__task", "old__job__revision", "job"
+    )
+    return rows.select_related("job__verdict").order_by(
+        "old__job__patch_set__pull", "old__job__patch_set__number", "old__at"
+    )
+
+
+def unfinished() -> QuerySet[Rejudge]:
+    """Sets whose jobs are still to be queued or have not all ended."""
+    return Rejudge.objects.filter(state=Rejudge.State.RUNNING)
+
+
+def is_trial(job: Job) -> bool:
+    """Whether the job belongs to a set that nobody has applied: nothing follows from it by itself."""
+    return RejudgeItem.objects.filter(job=job).exclude(rejudge__state=APPLIED).exists()
+
+
+def is_upheld(verdict: Verdict) -> bool:
+    last = last_ruling(verdict)
+    return last is not None and last.kind == UPHOLD
