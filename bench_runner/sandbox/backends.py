@@ -11,7 +11,9 @@ so for them the freezer serves beside v1.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +90,31 @@ class Backend:
         for paths in names.values():
             _clear(paths)
         return len(names)
+
+    def slots(self, prefix: str) -> set[int]:
+        """The slots whose groups exist, by their names: `<prefix><slot>-…`."""
+        names = (path.name for folder in self.folders.values() for path in folder.glob(f"{prefix}*-*"))
+        words = (name.removeprefix(prefix).partition("-")[0] for name in names)
+        return {int(word) for word in words if word.isdecimal()}
+
+    def hold(self, slot: int) -> tuple[int, ...]:
+        """Lock a slot for all who use these groups, from whatever container, until the descriptor is closed.
+
+        Raises:
+            BlockingIOError: somebody else holds it.
+        """
+        if self.name == "none":
+            return ()
+        folder = self.folders.get("core") or self.folders["memory"]
+        fd = os.open(folder / "cgroup.procs", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            # One byte a slot, of a file that has none: the kernel does not mind. Unlike flock(), this leaves
+            # the other slots free; unlike a process's record lock, it is not lost when another close()s.
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, slot, 1, 0))
+        except BaseException:
+            os.close(fd)
+            raise
+        return (fd,)
 
     def _create_v2(self, name: str, limits: Limits) -> Group:
         path = self.folders["core"] / name

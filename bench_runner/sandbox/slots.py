@@ -2,10 +2,13 @@
 
 Not in charge of a guest once it runs (`process.py`), nor of what is run in it (the director).
 
-Theory of operation. A slot is a number held by a file lock, so two workers on one machine never share one.
-It stands for a range of uids (every guest that runs at the same time has its own), a staging folder
-`<run>/slot-<n>/` and the group names `<uid>.<n>-…`. The lock goes with its process, however that ends;
-whoever takes the slot next kills and removes what was left. As root all layers hold. As an ordinary user
+Theory of operation. A slot is a number held by two locks, so that two workers never share one: a file in the
+run folder, and a byte of a file in the tree of the control groups itself, where workers meet that share the
+machine's groups but not its /run, as two containers may. It stands for a range of uids (every guest that runs
+at the same time has its own), a staging folder `<run>/slot-<n>/` and the group names `<uid>.<n>-…`. The locks
+go with their process, however that ends; whoever takes the slot next kills and removes what was left. What
+follows in a name is random: a guest sees the path its mounts come from, and a number would tell it how many
+guests came before. As root all layers hold. As an ordinary user
 there is no uid to switch to and /out is made by bubblewrap inside and held open from outside through /proc
 before the program starts; groups exist only where they were delegated, and without them no sandbox is
 opened at all.
@@ -15,9 +18,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -45,14 +48,13 @@ LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 class Sandbox:
     """Make one with `open`; it is good for any number of guests, one after another or side by side."""
 
-    def __init__(self, slot: int, lock: int, backend: Backend, *, unsafe: bool) -> None:
+    def __init__(self, slot: int, locks: tuple[int, ...], backend: Backend, *, unsafe: bool) -> None:
         self.slot = slot
         self.backend = backend
         self.root = os.geteuid() == 0
         self.sandboxed = not unsafe
         self.folder = run_folder() / f"slot-{slot}"
-        self._lock = lock
-        self._numbers = itertools.count(1)
+        self._locks = locks
         self.uids = tuple(FIRST_UID + slot * UIDS_A_SLOT + i for i in range(UIDS_A_SLOT))
         self._free_uids = list(self.uids)
         self._filter = -1
@@ -72,8 +74,8 @@ class Sandbox:
                     f"memory and process limits cannot be enforced: {backend.problem}. Run the worker as "
                     "root or have control groups delegated to it; `python -m bench_runner doctor` shows how"
                 )
-        number, lock = _take_slot(slot)
-        sandbox = cls(number, lock, backend, unsafe=unsafe)
+        number, locks = _take_slot(slot, backend)
+        sandbox = cls(number, locks, backend, unsafe=unsafe)
         try:
             adopt_orphans()
             sandbox.sweep()
@@ -81,7 +83,7 @@ class Sandbox:
             if not unsafe:
                 sandbox._filter = _filter_file()
         except BaseException:
-            os.close(lock)
+            _unlock(locks)
             raise
         return sandbox
 
@@ -99,7 +101,7 @@ class Sandbox:
         In unsafe mode there is no cage: words of `command` and values of `environment` that name a path
         inside are rewritten to where that is outside; `TOUCHSTONE_ROOT` says what to put before such a path.
         """
-        name = f"{os.geteuid()}.{self.slot}-{next(self._numbers)}"
+        name = f"{os.geteuid()}.{self.slot}-{secrets.token_hex(6)}"
         place = self.folder / name
         place.mkdir(mode=0o755)
         with contextlib.ExitStack() as undo:
@@ -132,13 +134,13 @@ class Sandbox:
 
     def close(self) -> None:
         """Give the slot back. Guests must have been closed."""
-        if self._lock >= 0:
-            lock, rules, self._lock, self._filter = self._lock, self._filter, -1, -1
+        if self._locks:
+            locks, rules, self._locks, self._filter = self._locks, self._filter, (), -1
             adopt_orphans(False)
             try:
                 host.remove_tree(self.folder)
             finally:
-                os.close(lock)
+                _unlock(locks)
                 if rules >= 0:
                     os.close(rules)
 
@@ -204,27 +206,33 @@ def _sweep(backend: Backend, slot: int) -> int:
 
 def _sweep_abandoned(backend: Backend) -> None:
     """The slots of killed workers, which perhaps nobody will take again."""
-    for folder in run_folder().glob("slot-*[0-9]"):
-        slot = int(folder.name.removeprefix("slot-"))
-        if (lock := _lock(slot)) is not None:
+    slots = {int(folder.name.removeprefix("slot-")) for folder in run_folder().glob("slot-*[0-9]")}
+    for slot in slots | backend.slots(f"{os.geteuid()}."):
+        if (locks := _lock(slot, backend)) is not None:
             _sweep(backend, slot)
-            os.close(lock)
+            _unlock(locks)
 
 
-def _lock(slot: int) -> int | None:
+def _lock(slot: int, backend: Backend) -> tuple[int, ...] | None:
+    """The descriptors that hold the slot, or None where somebody else does."""
     lock = os.open(run_folder() / f"slot-{slot}.lock", LOCK_FLAGS, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock, *backend.hold(slot)
     except BlockingIOError:
         os.close(lock)
         return None
-    return lock
 
 
-def _take_slot(first: int) -> tuple[int, int]:
+def _unlock(locks: tuple[int, ...]) -> None:
+    for lock in locks:
+        os.close(lock)
+
+
+def _take_slot(first: int, backend: Backend) -> tuple[int, tuple[int, ...]]:
     for slot in range(first, SLOTS):
-        if (lock := _lock(slot)) is not None:
-            return slot, lock
+        if (locks := _lock(slot, backend)) is not None:
+            return slot, locks
     raise SandboxUnavailable(f"all {SLOTS} slots are taken by running workers: stop one of them")
 
 

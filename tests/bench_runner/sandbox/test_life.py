@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, process, python_runtime
+from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, process, python_runtime, slots
 from tests.bench_runner.sandbox.conftest import LIMITS, MIB, PYTHON, Run, left_overs
 
 pytestmark = pytest.mark.sandbox
@@ -251,6 +252,42 @@ def test_two_workers_never_share_a_slot(sandbox: Sandbox) -> None:
         assert not set(other.uids) & set(sandbox.uids)
     finally:
         other.close()
+
+
+def test_two_containers_that_share_groups_but_not_run_never_share_a_slot(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with sandbox.start(["/bin/sleep", "9"], mounts=[], limits=LIMITS) as guest:
+        assert guest.pid
+        monkeypatch.setattr(slots, "run_folder", lambda: tmp_path)
+        other = Sandbox.open(sandbox.slot)
+        try:
+            assert other.slot != sandbox.slot
+            assert guest.poll() is None  # what is left of nobody has been swept, and this is somebody's
+        finally:
+            other.close()
+
+
+def test_groups_that_a_lost_container_left_are_swept_by_any_worker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its staging folders went with it; its groups did not."""
+    monkeypatch.setattr(slots, "run_folder", lambda: tmp_path)
+    here = Sandbox.open(9)
+    lost = here.backend.create(f"{os.geteuid()}.{slots.SLOTS - 1}-lost", LIMITS)
+    assert lost is not None
+    here.reopened().close()
+    assert not any(path.parent.exists() for path in lost.enter)
+
+
+def test_nothing_a_guest_can_read_counts_the_guests_before_it(run: Run, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)  # so it is copied into the guest's staging folder, whose name shows inside
+    show = "print(open('/proc/self/mountinfo').read())"
+    seen = [run(show, mounts=[Mount(tmp_path, "/given")])[1] for _ in range(2)]
+    names = [set(re.findall(r"\d+\.\d+-(\w+)", text)) for text in seen]
+    assert all(len(name) >= 12 for found in names for name in found)
+    assert names[0]
+    assert not names[0] & names[1]
 
 
 def test_unsafe_mode_runs_the_same_commands_and_says_that_it_is_none(tmp_path: Path) -> None:
