@@ -17,6 +17,7 @@ from bench_runner.build import Artefact
 from bench_runner.channel import Array, Channel, Limit
 from bench_runner.endings import Facts
 from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
+from bench_runner.workspace import NATIVE_GUEST
 from tasks.languages import LANGUAGES
 from tasks.spec import Case, Task
 
@@ -89,7 +90,7 @@ class Side:
             cpus=self._rig.cpus,
         )
         self._guest = self._rig.sandbox.start(
-            [python_executable(), "-I", "-S", "/guest/main.py", *arguments],
+            [*_program(language), *arguments],
             mounts=[*mounts, *(python_runtime() if language == "python" else ())],
             limits=limits,
             pass_fds=self.channel.fds,
@@ -136,6 +137,13 @@ class Side:
         guest.close()
         self._clocks.add("start_guests", time.perf_counter() - begin)
         return guest.log
+
+
+def _program(language: str) -> list[str]:
+    """Our own code in the guest: without an interpreter where the submission needs none."""
+    if language == "python":
+        return [python_executable(), "-I", "-S", "/guest/main.py"]
+    return [f"/guest/{NATIVE_GUEST}"]
 
 
 def measuring_cpus() -> tuple[tuple[int, ...] | None, tuple[int, ...]]:

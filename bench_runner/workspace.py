@@ -12,6 +12,7 @@ import contextlib
 import json
 import py_compile
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ from pathlib import Path
 
 import bench_runner.guest
 import tasks.abi
+from bench_runner.errors import InfrastructureFault
+from bench_runner.guest import records
 from bench_runner.sandbox import Sandbox
+from tasks.languages import LANGUAGES
 from tasks.spec import Task
 
 GUEST_FILES = ("main.py", "records.py", "syntax.py")
+NATIVE_GUEST = "main"  # made from main.c
+COMPILER = ("gcc", "-O2", "-std=gnu17")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,11 @@ class Workspace:
         self._root.mkdir(exist_ok=True)
 
     def guest_kit(self) -> Path:
-        """A folder with our guest's code and the calling convention, compiled: what is mounted as /guest."""
+        """A folder with our guests and the calling convention, compiled: what is mounted as /guest.
+
+        Raises:
+            InfrastructureFault: the one for C and C++ cannot be built here.
+        """
         kit = self._root / "guest"
         if not kit.exists():
             with self._filling(kit) as folder:
@@ -54,6 +64,7 @@ class Workspace:
                     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
                     py_compile.compile(str(folder / source.name), invalidation_mode=mode, doraise=True)
                 _open(folder)
+                compile_guest(folder / NATIVE_GUEST)
         return kit
 
     def cached(self, key: str) -> Path:
@@ -97,6 +108,33 @@ class Workspace:
         except BaseException:
             shutil.rmtree(folder)
             raise
+
+
+def compile_guest(program: Path) -> None:
+    """Build the guest for C and C++; the numbers of the protocol are those of `records.py`.
+
+    Raises:
+        InfrastructureFault: it cannot be built.
+    """
+    numbers = {name: value for name, value in vars(records).items() if name.isupper()}
+    macros = [f"-D{name}={value}" for name, value in numbers.items()]
+    source = Path(bench_runner.guest.__file__).with_name("main.c")
+    command = [
+        *COMPILER,
+        *macros,
+        f'-DARTEFACT="{LANGUAGES["c"].artefact}"',
+        "-o",
+        str(program),
+        str(source),
+        "-ldl",
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        words = (getattr(error, "stderr", None) or b"").decode(errors="replace")[:300]
+        cure = "run `python -m bench_runner doctor`"
+        raise InfrastructureFault(f"our guest for C cannot be built: {error} {words}: {cure}") from error
+    program.chmod(0o755)
 
 
 def write(files: dict[str, bytes], folder: Path) -> None:

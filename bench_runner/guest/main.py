@@ -4,7 +4,8 @@ sandbox.
 Not in charge of clocks, inputs, answers or verdicts: it knows none of them. A submission may overwrite all of
 this, and gains nothing: the parent looks only at the outputs and at the reply page (`channel.py` says why).
 
-Imports as little as possible, and only the standard library: twenty guests start in a job.
+Imports as little as possible, and only the standard library: dozens of guests start in a job. The judge runs
+this for Python submissions; `main.c` keeps the same protocol for C and C++.
 
 Arguments: request fd, reply fd, input arena fd and bytes, output arena fd and bytes, nonce, number of dims,
 language, folder of the artefact, symbol, then one `role:dtype` per tensor in call order.
