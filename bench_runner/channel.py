@@ -65,6 +65,7 @@ class Process(Protocol):
 
     log_dropped: int
 
+    def refused_processes(self) -> int: ...
     def poll(self) -> End | None: ...
     def freeze(self) -> None: ...
     def thaw(self) -> None: ...
@@ -206,8 +207,9 @@ class Channel:
         word = self._wait(seconds, late)
         end = time.perf_counter_ns()
         self._guest.freeze()
-        if word in (r.reply(turn, r.RAISED), r.reply(turn, r.NO_ENTRY)):
-            raise of_answer(word & 0xFF, kind, self.where, self._facts)
+        if word in [r.reply(turn, failure) for failure in r.FAILURES]:
+            refused = self._guest.refused_processes() > 0
+            raise of_answer(word & 0xFF, kind, self.where, self._facts, refused=refused)
         if word != r.reply(turn, r.DONE):
             raise Failed("broken_protocol", where=self.where)
         self._word = word

@@ -38,7 +38,10 @@ class HubUnreachable(InfrastructureFault):
 class BadOutput(JudgeError):
     """What the guest left under `/out` breaks a rule: `reason` is one of REASONS, `name` the file."""
 
-    REASONS = ("missing", "link", "not_regular", "hard_link", "too_big", "unreadable")
+    REASONS = (
+        "missing", "link", "not_regular", "hard_link", "sparse", "too_big", "unreadable", "extra", "folder",
+        "too_many",
+    )  # fmt: skip
 
     def __init__(self, reason: str, name: str) -> None:
         super().__init__(f"output {name!r}: {reason}")

@@ -53,8 +53,9 @@ class Side:
         task = rig.task
         self._rig, self._artefact, self._clocks = rig, artefact, clocks
         facts = Facts(
-            task.entry.symbol, LANGUAGES[artefact.language].entry, task.limits.memory_mb, WALL_SECONDS
-        )
+            task.entry.symbol, LANGUAGES[artefact.language].entry, task.limits.memory_mb,
+            task.limits.processes, WALL_SECONDS,
+        )  # fmt: skip
         largest = {role: _largest(task, role) for role in ("input", "output")}
         self.channel = Channel(task.tensors, largest["input"], largest["output"], facts)
         self._guest: Guest | None = None

@@ -85,6 +85,9 @@ def _serve(entry: Entry) -> None:
         except abi.NoEntry as error:
             print(error, file=sys.stderr, flush=True)
             state = r.reply(turn, r.NO_ENTRY)
+        except OSError as error:
+            _print_traceback()
+            state = r.reply(turn, r.of_errno(error.errno))
         except Exception:  # noqa: BLE001 - a submission may raise anything, and it must reach the log
             _print_traceback()
             state = r.reply(turn, r.RAISED)

@@ -10,6 +10,8 @@ content that is right at that moment.
 
 from __future__ import annotations
 
+import errno
+
 PAGE_BYTES = 4096
 WORDS = PAGE_BYTES // 8
 
@@ -35,6 +37,25 @@ STATE = 1
 DONE = 1  # turn 0: our code runs, nothing of the submission has been loaded yet
 RAISED = 2  # the function, or the import, raised
 NO_ENTRY = 3  # not loadable, or without the wanted function
+NOT_PERMITTED = (
+    4  # it raised because the sandbox refused something; this and what follows are kinds of RAISED
+)
+NO_SPACE = 5  # … a file system was full, or a file too large
+TOO_MANY_FILES = 6  # … no descriptor was left
+FAILURES = (RAISED, NO_ENTRY, NOT_PERMITTED, NO_SPACE, TOO_MANY_FILES)
+
+_KINDS = {
+    **dict.fromkeys((errno.EPERM, errno.EACCES, errno.EROFS), NOT_PERMITTED),
+    # No network: no route, no name service (numbers below 0 are getaddrinfo's), nobody on the loopback.
+    **dict.fromkeys((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, -2, -3), NOT_PERMITTED),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), NO_SPACE),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), TOO_MANY_FILES),
+}
+
+
+def of_errno(number: int | None) -> int:
+    """The state for an OSError that nobody caught."""
+    return _KINDS.get(number or 0, RAISED)
 
 
 def reply(turn: int, state: int) -> int:

@@ -48,6 +48,10 @@ class Group:
     def peak_memory(self) -> int | None:
         raise NotImplementedError
 
+    def refused_processes(self) -> int:
+        """How often something inside asked for a process or thread above the limit."""
+        return number_after("max", self._read(self._paths["pids"] / "pids.events"))
+
     def freeze(self) -> None:
         """Stop everything inside; returns when it has stopped (measured 22 µs by cgroup2, 108 µs by v1)."""
         raise NotImplementedError

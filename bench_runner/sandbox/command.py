@@ -40,6 +40,7 @@ GUEST_ENVIRONMENT = {
 }
 TMP_BYTES = 64 * 2**20
 SHM_BYTES = 8 * 2**20
+DESCRIPTORS = 256
 FILE_BYTES = 64 * 2**20  # rlimit; one file, a second layer below the sized tmpfs
 
 NAMESPACES = [
@@ -73,7 +74,7 @@ def rlimits(limits: Limits) -> list[str]:
     seconds = int(limits.wall_seconds * cpus) + 2
     file_bytes = max(limits.out_bytes, FILE_BYTES)
     return [
-        "--core=1", f"--fsize={file_bytes}", "--nofile=256", "--memlock=0", "--msgqueue=0",
+        "--core=1", f"--fsize={file_bytes}", f"--nofile={DESCRIPTORS}", "--memlock=0", "--msgqueue=0",
         "--sigpending=128", f"--stack={64 * 2**20}", f"--cpu={seconds}",
     ]  # fmt: skip
 

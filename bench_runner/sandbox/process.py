@@ -127,6 +127,12 @@ class Guest:
             os.close(pidfd)
         return end
 
+    def refused_processes(self) -> int:
+        """How often the guest asked for a process or thread above its limit, so far."""
+        if self._end is not None or self._group is None:
+            return self._end.refused_processes if self._end is not None else 0
+        return self._group.refused_processes()
+
     def freeze(self) -> None:
         """Stop everything the guest has; it has stopped when this returns (see `freezing.py`)."""
         if self._end is not None:
@@ -189,6 +195,8 @@ class Guest:
         peak = self._group.peak_memory() if self._group is not None else None
         # Set before the rest is looked at: should that raise, close() has only to give back what we hold.
         self._end = End(how, signal.SIGKILL.value, seconds, peak)
+        if self._group is not None:
+            self._end = replace(self._end, refused_processes=self._group.refused_processes())
         if how == "exited" and self._group is not None and self._group.oom_kills():
             self._end = replace(self._end, how="memory_limit")
         elif how == "exited":

@@ -41,3 +41,4 @@ class End:
     code: int  # exit code, or the signal's number
     seconds: float  # from start to end, wall clock
     peak_memory_bytes: int | None  # None where no memory group exists
+    refused_processes: int = 0  # how often the guest asked for a process or thread above its limit

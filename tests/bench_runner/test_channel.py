@@ -55,6 +55,9 @@ class Program:
     def thaw(self) -> None:
         os.kill(self.process.pid, signal.SIGCONT)
 
+    def refused_processes(self) -> int:
+        return 0
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -75,7 +78,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         for file in (Path(r.__file__).with_name("main.py"), r.__file__, tasks.abi.__file__):
             (kit / Path(file).name).write_bytes(Path(file).read_bytes())
         (folder / "solution.py").write_text(source)
-        channel = Channel(TENSORS, 4 * 1000, 4 * 1000, Facts("f", "solution.py", 64, 60.0))
+        channel = Channel(TENSORS, 4 * 1000, 4 * 1000, Facts("f", "solution.py", 64, 32, 60.0))
         channel.renew()
         arguments = channel.arguments("python", str(folder), "f", 1)
         program = Program([sys.executable, str(kit / "main.py"), *arguments], channel.fds)
@@ -220,7 +223,7 @@ def test_an_empty_call_is_answered_and_its_cost_is_known(start: Start):
 
 
 def test_a_guest_of_ours_that_does_not_come_up_is_our_fault(tmp_path: Path):
-    channel = Channel(TENSORS, 4, 4, Facts("f", "solution.py", 64, 60.0))
+    channel = Channel(TENSORS, 4, 4, Facts("f", "solution.py", 64, 32, 60.0))
     channel.renew()
     program = Program([sys.executable, "-c", "raise SystemExit(3)"], channel.fds)
     with pytest.raises(InfrastructureFault, match="exited with 3"):

@@ -229,10 +229,11 @@ def test_a_guest_cannot_outlive_a_freeze_by_forking(sandbox: Sandbox) -> None:
         ("os.mkfifo('/out/a')", "not_regular"),
         ("os.mkdir('/out/a')", "not_regular"),
         ("open('/out/b', 'w').close(); os.link('/out/b', '/out/a')", "hard_link"),
-        ("open('/out/a', 'wb').truncate(6 << 20)", "too_big"),
+        ("open('/out/a', 'wb').truncate(6 << 20)", "sparse"),
         ("open('/out/a', 'wb').write(bytes(2 << 20))", "too_big"),
+        ("os.mknod('/out/a', 0o140600)", "not_regular"),
     ],
-    ids=["missing", "symlink", "fifo", "folder", "hard link", "sparse", "big"],
+    ids=["missing", "symlink", "fifo", "folder", "hard link", "sparse", "big", "socket"],
 )
 def test_a_bad_output_is_refused_by_name(run: Run, made: str, reason: str) -> None:
     refused = []
@@ -244,6 +245,32 @@ def test_a_bad_output_is_refused_by_name(run: Run, made: str, reason: str) -> No
 
     run(f"import os; {made}", look=look)
     assert refused == [reason]
+
+
+@pytest.mark.parametrize(
+    ("made", "reason", "name"),
+    [
+        ("open('/out/b', 'w')", "extra", "b"),
+        ("os.symlink('a', '/out/b')", "extra", "b"),
+        ("open(b'/out/\\n\\x1b\\xff', 'w')", "extra", r"\n\x1b\udcff"),
+        ("open('/out/A', 'w')", "extra", "A"),
+        ("open('/out/' + 'x' * 255, 'w')", "extra", "x" * 80),
+        ("os.makedirs('/out/' + 'd/' * 50)", "folder", "d"),
+        ("[open(f'/out/{n}', 'w') for n in range(90)]", "too_many", "more than 50 files"),
+    ],
+    ids=["another", "link to it", "odd name", "case twin", "long name", "deep", "many"],
+)
+def test_what_lies_beside_the_output_is_refused(run: Run, made: str, reason: str, name: str) -> None:
+    refused = []
+
+    def look(guest: Guest) -> None:
+        with pytest.raises(BadOutput, match=reason) as caught:
+            guest.output(["a"], MIB)
+        refused.append((caught.value.reason, caught.value.name))
+        caught.value.name.encode("ascii")  # it goes into a result as it is
+
+    end, log = run(f"import os; open('/out/a', 'w'); {made}", look=look)
+    assert (end.code, log, refused) == (0, "", [(reason, name)])
 
 
 def test_a_good_output_is_read_after_everything_that_could_change_it_is_dead(run: Run) -> None:
