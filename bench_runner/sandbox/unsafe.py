@@ -1,15 +1,21 @@
 """Running a guest with no cage at all: `--unsafe-no-sandbox`, for code that one trusts on one's own laptop.
 
-Not a sandbox: rlimits only. What runs here can read, write and kill whatever the worker can; every verdict
-that comes of it says `sandboxed: false` and is not ranked.
+Not a sandbox: rlimits only. What runs here can read and write whatever the worker can; every verdict that
+comes of it says `sandboxed: false` and is not ranked.
+
+There are no groups to kill by. So where bubblewrap can make one, the program gets a pid namespace around it
+and nothing else: when its first process is killed, the kernel kills the rest, daemons too. Without that the
+program's session is killed, and a daemon in a session of its own stays.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,12 +50,30 @@ def start_unsafe(
     values = {**GUEST_ENVIRONMENT, **environment, "TOUCHSTONE_ROOT": str(place)}
     settings = [f"{name}={inside.sub(f'{place}/', value)}" for name, value in values.items()]
     prlimit, taskset = shutil.which("prlimit"), shutil.which("taskset")
+    namespace = pid_namespace()
     log, log_in = pipe(undo)
+    status, status_in = pipe(undo)
     try:
         limiter = [prlimit, *rlimits(limits)] if prlimit else []
         if taskset and limits.cpus:
             limiter += [taskset, "--cpu-list", ",".join(map(str, limits.cpus))]
-        process = spawn([*limiter, "env", "-i", *settings, *words], log_in, pass_fds)
+        if namespace:
+            namespace = (*namespace, "--json-status-fd", str(status_in), "--")
+        command = [*limiter, *namespace, "env", "-i", *settings, *words]
+        process = spawn(command, log_in, [*pass_fds, status_in])
     finally:
         os.close(log_in)
-    return Guest(process, None, limits, log=log, status=None, out=out, resources=undo.pop_all())
+        os.close(status_in)
+    known = status if namespace else None
+    return Guest(process, None, limits, log=log, status=known, out=out, resources=undo.pop_all())
+
+
+@functools.cache
+def pid_namespace() -> tuple[str, ...]:
+    """The command that walks a program into a pid namespace, or nothing where none can be made."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return ()
+    command = (bwrap, "--dev-bind", "/", "/", "--proc", "/proc", "--unshare-pid", "--die-with-parent")
+    works = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    return command if works else ()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, process, python_runtime, slots
+from bench_runner.sandbox.unsafe import pid_namespace
 from tests.bench_runner.sandbox.conftest import LIMITS, MIB, PYTHON, Run, left_overs
 
 pytestmark = pytest.mark.sandbox
@@ -301,6 +302,40 @@ def test_unsafe_mode_runs_the_same_commands_and_says_that_it_is_none(tmp_path: P
         assert guest.output(["b"], 100) == {"b": b"built\n"}
     bare.close()
     assert bare.sandboxed is False
+
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open(sys.argv[1] + "/alive", "w").write("yes")
+        while True:
+            time.sleep(0.01)
+            os.utime(sys.argv[1] + "/alive")
+    os._exit(0)
+while not os.path.exists(sys.argv[1] + "/alive"): time.sleep(0.001)
+"""
+
+
+@pytest.mark.parametrize("how", ["exited", "killed"])
+def test_without_groups_a_daemon_ends_with_its_pid_namespace(tmp_path: Path, how: str) -> None:
+    assert pid_namespace(), "bubblewrap can make no pid namespace here"
+    bare = Sandbox.open(unsafe=True)
+    code = DAEMON + ("time.sleep(60)" if how == "killed" else "")
+    with bare.start([*PYTHON, code, str(tmp_path)], mounts=[], limits=LIMITS) as guest:
+        _until(lambda: (tmp_path / "alive").exists())
+        if how == "killed":
+            guest.freeze()
+            guest.thaw()
+            end = guest.close()
+        else:
+            end = guest.wait()
+        assert (end.how, guest.log) == (how, b"")
+        last = (tmp_path / "alive").stat().st_mtime_ns
+        time.sleep(0.1)
+        assert (tmp_path / "alive").stat().st_mtime_ns == last
+    bare.close()
 
 
 def _until(holds: object, seconds: float = 5.0) -> None:
