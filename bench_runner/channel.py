@@ -80,6 +80,15 @@ class Limit:
     args: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Placement:
+    """Where the tensors of a call lie: offsets for the guest, views for us. Made once, at bind."""
+
+    offsets: dict[str, int]
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+
+
 class Channel:
     """The memory of one side (baseline or candidate), used by one process after another."""
 
@@ -99,7 +108,7 @@ class Channel:
         self._guest: Process | None = None
         self._word = 0  # what the guest said last
         self._shapes: Mapping[str, tuple[int, ...]] = {}
-        self._slots: list[dict[str, int]] = []
+        self._slots: list[_Placement] = []
         self._slot = 0
         self._payload = 0
         self.where = ""  # for messages: "case odd, call 3"
@@ -114,6 +123,15 @@ class Channel:
             shared.wipe()
         self._nonce = secrets.randbits(63) | 1
         self._turn, self._word, self._guest = 0, 0, None
+        self._slots = []
+
+    def exchange_memory(self, other: Channel) -> None:
+        """Swap the buffers with another channel of the same sizes, before both are renewed."""
+        self._requests, other._requests = other._requests, self._requests
+        self._replies, other._replies = other._replies, self._replies
+        self._request, other._request = other._request, self._request
+        self._reply, other._reply = other._reply, self._reply
+        self._arenas, other._arenas = other._arenas, self._arenas
 
     def arguments(self, language: str, folder: str, symbol: str, dims: int) -> list[str]:
         """The guest's command line. The same in every phase, so that it tells a submission nothing."""
@@ -153,9 +171,9 @@ class Channel:
             shape = shapes[tensor.name]
             for word, value in enumerate((len(shape), *shape)):
                 request[r.SHAPES + index * r.SHAPE_WORDS + word] = value
-        for number, offsets in enumerate(self._slots):
+        for number, slot in enumerate(self._slots):
             for index, tensor in enumerate(self._tensors):
-                request[r.OFFSETS + number * len(self._tensors) + index] = offsets[tensor.name]
+                request[r.OFFSETS + number * len(self._tensors) + index] = slot.offsets[tensor.name]
         self._take_turn(r.BIND, STARTED_SECONDS, _stuck(self.where))
 
     def call(
@@ -216,33 +234,30 @@ class Channel:
         self._expect_untouched()
         return (end - begin) * 1e-9
 
-    def _place(self) -> dict[str, int]:
-        """Offsets of the tensors in their arenas: in order, the free room spread at random between them."""
+    def _place(self) -> _Placement:
+        """Places of the tensors in their arenas: in order, the free room spread at random between them."""
         offsets: dict[str, int] = {}
+        views: dict[str, dict[str, Array]] = {"input": {}, "output": {}}
         for role, arena in self._arenas.items():
             tensors = [tensor for tensor in self._tensors if tensor.role == role]
-            sizes = [_aligned(_bytes(tensor, self._shapes)) for tensor in tensors]
-            free = (arena.size - sum(sizes)) // ALIGN
+            sizes = [_bytes(tensor, self._shapes) for tensor in tensors]
+            free = (arena.size - sum(map(_aligned, sizes))) // ALIGN
             at = 0
             for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
-                offsets[tensor.name] = at + gap * ALIGN
-                at = offsets[tensor.name] + size
-        return offsets
+                offsets[tensor.name] = at = at + gap * ALIGN
+                raw = arena.bytes[at : at + size]
+                views[role][tensor.name] = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
+                at += _aligned(size)
+        return _Placement(offsets, views["input"], views["output"])
 
-    def _fill(self, inputs: Mapping[str, Array], offsets: dict[str, int]) -> dict[str, Array]:
+    def _fill(self, inputs: Mapping[str, Array], slot: _Placement) -> dict[str, Array]:
         """Write the inputs, poison the outputs; gives the views of the outputs."""
-        outputs: dict[str, Array] = {}
         self._payload = _random.getrandbits(16) | 1
-        for tensor in self._tensors:
-            start, size = offsets[tensor.name], _bytes(tensor, self._shapes)
-            raw = self._arenas[tensor.role].bytes[start : start + size]
-            view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
-            if tensor.role == "input":
-                np.copyto(view, inputs[tensor.name])
-            else:
-                poison(view, self._payload)
-                outputs[tensor.name] = view
-        return outputs
+        for name, view in slot.inputs.items():
+            np.copyto(view, inputs[name])
+        for view in slot.outputs.values():
+            poison(view, self._payload)
+        return slot.outputs
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""

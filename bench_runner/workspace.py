@@ -116,8 +116,8 @@ def compile_guest(program: Path) -> None:
     Raises:
         InfrastructureFault: it cannot be built.
     """
-    numbers = {name: value for name, value in vars(records).items() if name.isupper()}
-    macros = [f"-D{name}={value}" for name, value in numbers.items()]
+    numbers = vars(records).items()
+    macros = [f"-D{name}={value}" for name, value in numbers if name.isupper() and isinstance(value, int)]
     source = Path(bench_runner.guest.__file__).with_name("main.c")
     command = [
         *COMPILER,

@@ -37,10 +37,11 @@ class Group:
         self._paths = paths  # by purpose: memory, pids, cpuset, core (kill and freeze), freezer
         self.enter = enter
         self._fds: dict[Path, int] = {}
+        self._current = paths["pids"] / "pids.current"  # looked at after every timed call
 
     def count(self) -> int:
-        """Processes and threads inside, bubblewrap's two included. About 0.5 µs."""
-        return int(self._read(self._paths["pids"] / "pids.current"))
+        """Processes and threads inside, bubblewrap's two included. A few µs."""
+        return int(self._read(self._current))
 
     def oom_kills(self) -> int:
         raise NotImplementedError

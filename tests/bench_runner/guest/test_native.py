@@ -48,7 +48,9 @@ def start(guest: Path, tmp_path: Path) -> Iterator[Load]:
         library = tmp_path / "solution.so"
         compiler = {"c": ["gcc", "-x", "c"], "cpp": ["g++", "-x", "c++"]}[language]
         subprocess.run([*compiler, "-shared", "-fPIC", "-o", library, "-"], input=source.encode(), check=True)
-        channel = Channel(tensors, 1 << 16, 1 << 16, Facts("f", "solution.c", 64, 60.0))
+        channel = Channel(
+            tensors, 1 << 16, 1 << 16, Facts("f", "solution.c", memory_mb=64, processes=64, wall_seconds=60.0)
+        )
         channel.renew()
         arguments = channel.arguments(language, str(tmp_path), "f", dims)
         program = Program(
