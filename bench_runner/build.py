@@ -28,13 +28,8 @@ LEAST_MEMORY_MB = 1024  # a compiler needs this for template-heavy code, whateve
 PROCESSES = 64
 SOURCES = "/src"
 # Names that would hide what the guest itself imports, or that Python runs at start.
-RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {
-    "numpy",
-    "sitecustomize",
-    "usercustomize",
-    "abi",
-    "records",
-}
+RESERVED_MODULES = frozenset(sys.stdlib_module_names) | {"numpy", "sitecustomize", "usercustomize"}
+MODULE_SUFFIXES = (".py", ".pyc", ".so", ".pyd")
 
 
 @dataclass(frozen=True)
@@ -117,8 +112,10 @@ def check_files(files: Bundle, language: Language) -> None:
     except UnsafeName as problem:
         raise Failed("name_not_allowed", rule=str(problem)) from None
     for name in files if language.id == "python" else ():
-        module = name.split("/")[0].partition(".")[0]
-        if module in RESERVED_MODULES or name.endswith(".pth"):
+        top, _, below = name.partition("/")
+        module = top.partition(".")[0]
+        importable = bool(below) or top.endswith(MODULE_SUFFIXES)
+        if (importable and module in RESERVED_MODULES) or name.endswith(".pth"):
             rule = f"{name} would take the place of Python's own or NumPy's module {module!r}"
             raise Failed("name_not_allowed", rule=rule)
 

@@ -26,6 +26,9 @@ Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because b
 a short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked
 at for signs of its death only now and then, because that look takes longer than an empty call.
 
+`watched.py` looks at what the comparison of the frozen output cannot see: writes beside it, and writes
+between the answer and the freeze.
+
 Stores of one thread are seen in order on x86-64; elsewhere the freeze orders them, as a signal does.
 """
 
@@ -47,6 +50,7 @@ from bench_runner.failure import Failed, fault
 from bench_runner.guest import records as r
 from bench_runner.memory import Shared
 from bench_runner.sandbox import End
+from bench_runner.watched import GUARD, Watched, noise
 from tasks.spec import Tensor
 
 Array = npt.NDArray[np.generic]
@@ -111,6 +115,7 @@ class Channel:
         self._slots: list[_Placement] = []
         self._slot = 0
         self._payload = 0
+        self._watched: list[Watched] = []  # the outputs of the call that runs
         self.where = ""  # for messages: "case odd, call 3"
 
     @property
@@ -190,7 +195,12 @@ class Channel:
             self._slot = _random.randrange(r.SLOTS)
         outputs = self._fill(inputs, self._slots[self._slot])
         self._request[r.SLOT] = self._slot
-        return self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args)), outputs
+        seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args))
+        for each in self._watched:
+            if each.guards_changed():
+                raise Failed("wrote_outside", where=self.where, tensor=each.name)
+            each.restore()
+        return seconds, outputs
 
     def empty_call(self) -> float:
         """The seconds of a call that does nothing: what the channel itself adds to every call."""
@@ -224,6 +234,9 @@ class Channel:
         thaw()
         word = self._wait(seconds, late)
         end = time.perf_counter_ns()
+        if kind == r.CALL:
+            for each in self._watched:
+                each.look()
         self._guest.freeze()
         if word in [r.reply(turn, failure) for failure in r.FAILURES]:
             refused = self._guest.refused_processes() > 0
@@ -240,6 +253,7 @@ class Channel:
         views: dict[str, dict[str, Array]] = {"input": {}, "output": {}}
         for role, arena in self._arenas.items():
             tensors = [tensor for tensor in self._tensors if tensor.role == role]
+<<<<<<< ours
             sizes = [_bytes(tensor, self._shapes) for tensor in tensors]
             free = (arena.size - sum(map(_aligned, sizes))) // ALIGN
             at = 0
@@ -249,15 +263,46 @@ class Channel:
                 views[role][tensor.name] = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
                 at += _aligned(size)
         return _Placement(offsets, views["input"], views["output"])
+=======
+            sizes = [_aligned(_bytes(tensor, self._shapes)) + 2 * GUARD for tensor in tensors]
+            free = (arena.size - sum(sizes)) // ALIGN
+            at = 0
+            for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
+                at += gap * ALIGN
+                offsets[tensor.name] = at + GUARD
+                at += size
+        return offsets
+>>>>>>> theirs
 
     def _fill(self, inputs: Mapping[str, Array], slot: _Placement) -> dict[str, Array]:
         """Write the inputs, poison the outputs; gives the views of the outputs."""
+<<<<<<< ours
         self._payload = _random.getrandbits(16) | 1
         for name, view in slot.inputs.items():
             np.copyto(view, inputs[name])
         for view in slot.outputs.values():
             poison(view, self._payload)
         return slot.outputs
+=======
+        outputs: dict[str, Array] = {}
+        self._watched = []
+        beside = noise()
+        self._payload = _random.getrandbits(16) | 1
+        for tensor in self._tensors:
+            start, size = offsets[tensor.name], _bytes(tensor, self._shapes)
+            arena = self._arenas[tensor.role].bytes
+            arena[start - GUARD : start] = arena[start + size : start + size + GUARD] = beside
+            raw = arena[start : start + size]
+            view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
+            if tensor.role == "input":
+                np.copyto(view, inputs[tensor.name])
+            else:
+                poison(view, self._payload)
+                outputs[tensor.name] = view
+                around = arena[start - GUARD : start + size + GUARD]
+                self._watched.append(Watched(tensor.name, view, around, beside))
+        return outputs
+>>>>>>> theirs
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
@@ -345,7 +390,7 @@ def _aligned(size: int) -> int:
 
 def _roomy(needed: int, tensors: Sequence[Tensor]) -> int:
     """An arena in which addresses can differ from call to call by more than a few pages."""
-    return needed + max(needed // 2, 1 << 18) + ALIGN * (len(tensors) + 1)
+    return needed + max(needed // 2, 1 << 18) + (ALIGN + 2 * GUARD) * (len(tensors) + 1)
 
 
 def _gaps(free: int, count: int) -> list[int]:

@@ -94,7 +94,8 @@ static void serve(void) {
         else if (kind == BIND) bind();
         else if (kind == LOAD) state = load();
         else if (kind != EMPTY) return;
-        __atomic_store_n(&replies[STATE], turn << 8 | state, __ATOMIC_RELEASE);
+        /* In full order: stores of the submission that went past the cache are seen before the answer. */
+        __atomic_store_n(&replies[STATE], turn << 8 | state, __ATOMIC_SEQ_CST);
     }
 }
 

@@ -103,6 +103,11 @@ def test_files_that_break_a_rule_are_refused_before_anything_runs(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_hides_no_module_is_no_offence(sandbox: Sandbox, task: Task, tmp_path: Path):
+    files = {"solution.py": b"", "profile.txt": b"", "records.py": b"", "abi.py": b"", "random.c": b""}
+    assert _build(sandbox, task, files, tmp_path)
+
+
 def test_the_refusal_of_a_missing_entry_says_what_is_allowed(sandbox: Sandbox, task: Task, tmp_path: Path):
     with pytest.raises(Failed, match="no_entry_file") as caught:
         _build(sandbox, task, {"readme.md": b""}, tmp_path)

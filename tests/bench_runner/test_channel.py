@@ -22,6 +22,7 @@ from bench_runner.failure import Failed
 from bench_runner.guest import records as r
 from bench_runner.memory import Shared
 from bench_runner.sandbox import End
+from bench_runner.watched import WITNESSES
 from tasks.spec import Tensor
 
 TENSORS = (
@@ -202,6 +203,39 @@ def test_an_early_answer_to_the_right_turn_leaves_the_output_unwritten(start: St
     channel = _loaded(start, source)
     _, outputs = channel.call({"x": _numbers()}, SECOND)
     assert channel.unwritten(outputs["y"]).all()
+
+
+def test_what_is_written_while_the_guest_is_being_frozen_does_not_count(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    source = FORGER.format("page[1] += 1 << 8\n    import time\n    time.sleep(0.02)\n    y[:] = 2 * x")
+    channel = _loaded(start, source)
+    freeze = Program.freeze
+    monkeypatch.setattr(Program, "freeze", lambda program: (time.sleep(0.2), freeze(program)))
+    _, outputs = channel.call({"x": _numbers()}, SECOND)
+    assert 0 < channel.unwritten(outputs["y"]).sum() <= WITNESSES
+
+
+@pytest.mark.parametrize("place", ["n", "n + 31", "-1", "-32"])
+def test_a_write_beside_the_output_is_noticed_on_either_side(start: Start, place: str):
+    source = (
+        "import ctypes\ndef f(x, y):\n    y[:] = x\n    n = y.size\n"
+        f"    ctypes.memset(y.ctypes.data + 4 * ({place}), 0x55, 4)\n"
+    )
+    with pytest.raises(Failed, match="wrote_outside"):
+        _loaded(start, source).call({"x": _numbers()}, SECOND)
+
+
+def test_what_lies_beside_an_input_is_new_in_every_call(start: Start):
+    source = (
+        "import ctypes\ndef f(x, y):\n"
+        "    y.view('u4')[:32] = (ctypes.c_uint32 * 32).from_address(x.ctypes.data - 128)\n"
+        "    y.view('u4')[32:64] = (ctypes.c_uint32 * 32).from_address(x.ctypes.data + x.nbytes)\n"
+    )
+    channel = _loaded(start, source)
+    seen = [bytes(channel.call({"x": _numbers()}, SECOND, same_place=True)[1]["y"][:64]) for _ in range(3)]
+    assert len(set(seen)) == 3
+    assert all(len(set(each)) > 50 for each in seen)
 
 
 def test_a_guest_cannot_write_its_input(start: Start):
