@@ -9,7 +9,7 @@ Theory of operation
 - A candidate shows its lower median run: the only one, the lower of two, the middle one of three. That run
   was really made and has its own interval; neither a lucky nor an unlucky one stays once there are more.
 - It is confirmed when a run with fresh seeds (`confirm`) stands behind the one shown: the two intervals
-  overlap, or the confirmation is faster than what is shown.
+  overlap, or the one shown is the first timing and the confirmation is faster still.
 - It has fallen when the last check, timing or confirmation of these bytes did not pass, or any run of them
   stands as suspicious, which another run does not wipe away. It is on no board then.
 """
@@ -143,4 +143,5 @@ def _candidate(runs: list[Verdict], rulings: dict[int, str]) -> Candidate | None
 
 def _stands_behind(other: Verdict, shown: Verdict) -> bool:
     overlap = (other.low or 0) <= (shown.high or 0) and (shown.low or 0) <= (other.high or 0)
-    return overlap or (other.job.kind == JobKind.CONFIRM and ratio_of(other) >= ratio_of(shown))
+    faster = other.job.kind == JobKind.CONFIRM and shown.job.kind == JobKind.RANK
+    return overlap or (faster and ratio_of(other) >= ratio_of(shown))

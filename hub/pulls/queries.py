@@ -34,6 +34,7 @@ from hub.pulls.stages import (
     turn_of,
     whose_turn,
 )
+from hub.pulls.standing import counts, last_rulings, stands_as
 
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Stage", "TimelineItem", "Turn", "Who", "approval", "current_patch_set",
@@ -153,6 +154,7 @@ class TimelineItem:
 
 
 VERDICT_COLUMNS = {
+    "verdict": "jobs__verdict__pk",
     "job": "jobs__pk",
     "kind": "jobs__kind",
     "hardware_class": "jobs__hardware_class",
@@ -188,9 +190,11 @@ def timeline(pull: PullRequest) -> list[TimelineItem]:
 
 
 def _verdicts(pull: PullRequest) -> Iterable[TimelineItem]:
-    rows = pull.patch_sets.filter(jobs__verdict__isnull=False)
+    rows = pull.patch_sets.filter(counts("jobs__"), jobs__verdict__isnull=False)
+    rulings = last_rulings(pull.patch_sets.all())
     for row in rows.order_by("jobs__verdict__at").values("number", *VERDICT_COLUMNS.values()):
         columns = {name: row[path] for name, path in VERDICT_COLUMNS.items()}
+        columns["outcome"] = stands_as(columns["outcome"], rulings.get(columns["verdict"]))
         yield TimelineItem(ItemKind.VERDICT, columns["at"], None, row["number"], columns)
 
 
@@ -207,13 +211,16 @@ def _ends(pull: PullRequest) -> Iterable[TimelineItem]:
 class DeskRow:
     """One thing that is under way, who is to move, since when. Either `pull` or `claim` is set."""
 
-    kind: str  # review | merge | proposal
+    kind: str  # review | merge | held | proposal
     whose: Who
     since: datetime
     sentence: str | Promise
     pull: PullRequest | None = None
     stage: Stage | None = None
     claim: Claim | None = None
+
+
+KINDS = {Stage.APPROVED: "merge", Stage.MERGING: "merge", Stage.HELD: "held"}
 
 
 def desk(mentor: User) -> list[DeskRow]:
@@ -228,7 +235,7 @@ def _pull_rows(mentor: User) -> Iterable[DeskRow]:
         waiting = waiting.filter(Q(task__mentors=mentor))
     for found in facts_of(waiting).values():
         turn, now = turn_of(found), stage_of(found)
-        kind = "merge" if now in (Stage.APPROVED, Stage.MERGING) else "review"
+        kind = KINDS.get(now, "review")
         yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=found.pull, stage=now)
 
 

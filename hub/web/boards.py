@@ -16,6 +16,8 @@ from hub.boards import queries
 from hub.boards.plots import figure
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
+from hub.rulings.models import Rejudge
+from hub.rulings.queries import rejudges
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
 from hub.web.stone import stone
@@ -51,10 +53,16 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "spec": spec,
         "board": board,
         "stone": stone(board),
+        "podium": queries.PODIUM,
         "classes": classes,
         "figure": figure(board) if board.entries else None,
         "machines": _machines(board),
+        "earlier": queries.earlier_board(task, hardware) if not board.entries else None,
+        "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
+        "may_run_again": request.user.is_authenticated and request.user.is_maintainer,
     }
+    if shown["earlier"]:
+        shown["earlier_stone"] = stone(shown["earlier"][1])
     return render(request, "boards/page.html", shown)
 
 

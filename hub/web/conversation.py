@@ -76,4 +76,4 @@ def _line(item: TimelineItem, by_review: dict[int, list[Comment]], current: int)
 def _verdict_tone(verdict: dict[str, Any]) -> str:
     if verdict["outcome"] == Outcome.PASSED:
         return "good" if verdict["kind"] != JobKind.MERGE else "gold"
-    return "bad"
+    return "" if verdict["outcome"] == Outcome.SUSPICIOUS else "bad"

@@ -22,6 +22,8 @@ from hub.core import clock
 from hub.pulls import queries
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import DeskRow, Facts, Stage, Turn, Who
+from hub.rulings import queries as rulings
+from hub.rulings.models import Rejudge
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
 LONG = timedelta(days=7)  # a contributor's turn that has lasted so long is worth a friendly word
@@ -63,6 +65,10 @@ def desk(request: HttpRequest) -> HttpResponse:
     is_mentor = user.is_mentor or user.is_maintainer or user.mentored_tasks.exists()
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN, **_own_work(user)}
     if is_mentor:
+        shown |= {
+            "held_number": sum(rulings.why_not_see(found, user) is None for found in rulings.held()),
+            "ready_number": rulings.rejudges().filter(state=Rejudge.State.READY).count(),
+        }
         shown |= _queue(user, request.GET.get("task", ""), request.GET.get("whose", ""))
     return render(request, "desk/page.html", shown)
 

@@ -9,20 +9,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from bench_runner.contract import JobKind, Outcome
+from bench_runner.contract import Outcome
 from bench_runner.messages import REASONS, Words
 from hub.bench.models import Measurement, Verdict
+from hub.boards.runs import TIMED, Candidate
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
+from hub.pulls.standing import stands_as
+from hub.rulings.models import Rejudge, Ruling
+from hub.rulings.queries import rejudges, rulings_of, standing_verdicts
 from hub.web.labels import DETAILS, LONGEST_VALUE, STEPS, facts_of, is_number, shown_value
 from hub.web.plain import plain_line, plain_text
 from hub.web.stone import Stone, draw
 from tasks.spec import Task as Spec
-
-TIMED = (JobKind.RANK, JobKind.CONFIRM)
 
 LEAST_BUSY_CORES = 0.1  # less is not worth a word
 NOT_RUN = "not_run"  # detail of a case that was not reached any more
@@ -76,6 +79,9 @@ class Report:
     timed: list[TimedRow]
     confirmed: bool
     target: float | None
+    outcome: str  # what the verdict stands as
+    rulings: list[Ruling]  # of people, oldest first
+    rejudges: list[Rejudge]  # appeals and the like about this verdict, oldest first
 
     @property
     def stone(self) -> Stone:
@@ -83,13 +89,22 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return self.verdict.outcome == Outcome.PASSED
+        return self.outcome == Outcome.PASSED
 
     @property
     def tone(self) -> str:
         if self.passed:
             return "good"
-        return "warn" if self.verdict.outcome == Outcome.SUSPICIOUS else "bad"
+        return "warn" if self.outcome == Outcome.SUSPICIOUS else "bad"
+
+    @property
+    def may_appeal(self) -> bool:
+        """Whether the author still can."""
+        return all(one.scope != Rejudge.Scope.APPEAL for one in self.rejudges)
+
+    @property
+    def was_looked_at(self) -> bool:
+        return bool(self.rulings or self.rejudges)
 
     @property
     def fewest_pairs(self) -> int:
@@ -128,7 +143,7 @@ class Report:
 
 def reports(patch_set: PatchSet, merge: bool = False) -> list[Report]:
     """One report per hardware class that has judged the patch set; `merge`: of its merge commits instead."""
-    rows = Verdict.objects.filter(job__patch_set=patch_set, job__merge_attempt__isnull=not merge)
+    rows = standing_verdicts().filter(job__patch_set=patch_set, job__merge_attempt__isnull=not merge)
     verdicts = list(
         rows.select_related("job__revision__task").prefetch_related("measurements").order_by("at")
     )
@@ -137,20 +152,56 @@ def reports(patch_set: PatchSet, merge: bool = False) -> list[Report]:
 
 
 def telling(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The verdict that decides: the last failure, else the slower of the timings, else the check.
-
-    The board shows the slower run too: a second throw of the dice must not help.
+    """The verdict that decides: what did not pass and was not passed since, else the timing that the board
+    shows (`hub/boards/runs.py`), else the check. Each has its `ruling`, as `standing_verdicts` gives them.
     """
     every = list(verdicts)
-    failed = [v for v in every if v.outcome != Outcome.PASSED]
-    timed = [v for v in every if v.job.kind in TIMED and v.ratio is not None]
+    last = {v.job.kind: v for v in every}
+    failed = sorted((v for v in last.values() if not _stands(v)), key=lambda v: v.at)
+    timed = _timed(every)
     if failed:
         return failed[-1]
-    return min(timed, key=lambda v: v.ratio or 0) if timed else every[-1] if every else None
+    return Candidate(timed, None).shown if timed else every[-1] if every else None
+
+
+def _timed(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    return tuple(v for v in verdicts if v.job.kind in TIMED and v.ratio is not None and _stands(v))
+
+
+def _stands(verdict: Verdict) -> bool:
+    return outcome_of(verdict) == Outcome.PASSED
+
+
+def outcome_of(verdict: Verdict) -> str:
+    """What a verdict with its `ruling` stands as."""
+    return str(stands_as(verdict.outcome, verdict.ruling))  # type: ignore[attr-defined]  # annotated
 
 
 def words_of(verdict: Verdict) -> Words:
-    """What, why and what next, in the reader's language; arguments of strangers made plain."""
+    """What, why and what next, in the reader's language; arguments of strangers made plain.
+
+    Of what is held back it says no more than that: the evidence is for those who decide.
+    """
+    ruling = verdict.ruling  # type: ignore[attr-defined]  # annotated
+    if ruling == Ruling.Kind.HOLD:
+        return Words(
+            _("This result is held for review."),
+            _("A maintainer looks at it before it counts. That says nothing about you or your work yet."),
+            _("Nothing has to be done. It helps to write in the pull request how the work came about."),
+        )
+    if ruling == Ruling.Kind.UPHOLD:
+        return Words(
+            _("A maintainer looked at this result: it does not count."),
+            _("The reason stands below."),
+            _("Push another version, or answer in the pull request."),
+        )
+    if ruling == Ruling.Kind.CLEAR and verdict.outcome == Outcome.SUSPICIOUS:
+        return Words(_("A maintainer looked at this result: it counts."), _("The reason stands below."), "")
+    return judges_words(verdict)
+
+
+def judges_words(verdict: Verdict) -> Words:
+    """What the judge itself said, whatever was decided later."""
     reason = REASONS.get(verdict.reason)
     if reason is None:  # a newer worker knows more reasons than this site
         return Words(plain_line(verdict.reason.replace("_", " ")), "", _("See the log and the tables below."))
@@ -163,15 +214,20 @@ def _report(hardware_class: str, verdicts: list[Verdict]) -> Report:
     assert shown is not None  # noqa: S101 -- a class is listed because it has a verdict
     spec = spec_of(shown.job.revision)
     check = next((v for v in reversed(verdicts) if v.cases), None)
-    kinds = {v.job.kind for v in verdicts if v.outcome == Outcome.PASSED}
+    timed = _timed(verdicts)
     return Report(
         hardware_class,
         shown,
         words_of(shown),
         checked=[_check_row(spec, case) for case in check.cases] if check else [],
         timed=[_timed_row(spec, shown, m) for m in shown.measurements.all()],
-        confirmed={JobKind.RANK, JobKind.CONFIRM} <= kinds,
+        confirmed=bool(timed) and Candidate(timed, None).confirmed and _stands(shown),
         target=spec.speed.target if spec.cases_for("rank") else None,
+        outcome=outcome_of(shown),
+        rulings=[ruling for ruling in rulings_of(shown) if ruling.by_id],
+        rejudges=list(
+            rejudges().filter(Q(items__old=shown) | Q(items__job__verdict=shown)).order_by("pk").distinct()
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from hub.catalog.models import Task
 from hub.pulls import queries
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import Facts, Stage, Turn, Who
+from hub.rulings.queries import may_see, standing_verdicts
 from hub.web import conversation, live, outcome, run, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
@@ -114,6 +115,7 @@ def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
         "may_merge": known and queries.is_mentor_of(pull.task, user),
         "why_not_merge": queries.why_not_merge(pull, user, found) if known else None,
         "why_not_review": queries.why_not_review(pull, user) if known else _("Log in to review or comment."),
+        "may_read_evidence": user.pk != pull.author_id and may_see(pull.task, user),
         "may_run_again": known and _may_run_again(pull, found, user),
         "approval": found.approval,
         "stale_approval": None if found.approval else _last_approval(pull),
@@ -223,9 +225,7 @@ def _may_run_again(pull: PullRequest, found: Facts, user: User) -> bool:
     if pull.state != PullRequest.State.OPEN or not queries.may_change(pull, user):
         return False
     disputed = user.pk != pull.author_id
-    return any(
-        ran.abandoned or (disputed and ran.failed) for ran in found.runs if ran.kind != JobKind.MERGE
-    )
+    return any(ran.abandoned or (disputed and ran.failed) for ran in found.runs if ran.kind != JobKind.MERGE)
 
 
 def _conflicts(merge: MergeAttempt | None) -> list[str]:
@@ -249,16 +249,16 @@ def _figure(report: outcome.Report) -> dict[str, Any] | None:
     return timing_plot.figure((row.measurement for row in report.timed), report.target)
 
 
-def _history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[Verdict]]]:
-    """Newest first, each with the telling verdict of each hardware class."""
+def _history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[tuple[Verdict, str]]]]:
+    """Newest first, each with the telling verdict of each hardware class and what it stands as."""
     by_work: dict[tuple[int, str], list[Verdict]] = defaultdict(list)
-    rows = Verdict.objects.filter(job__patch_set__in=patch_sets, job__merge_attempt__isnull=True)
-    for verdict in rows.select_related("job").defer("log", "cases", "environment").order_by("at"):
+    rows = standing_verdicts().filter(job__patch_set__in=patch_sets, job__merge_attempt__isnull=True)
+    for verdict in rows.defer("log", "cases", "environment").order_by("at"):
         by_work[verdict.job.patch_set_id, verdict.job.hardware_class].append(verdict)
-    told: dict[int, list[Verdict]] = defaultdict(list)
+    told: dict[int, list[tuple[Verdict, str]]] = defaultdict(list)
     for (patch_set_id, _hardware), verdicts in sorted(by_work.items()):
         shown = outcome.telling(verdicts)
-        told[patch_set_id] += [shown] if shown else []
+        told[patch_set_id] += [(shown, outcome.outcome_of(shown))] if shown else []
     return [(row, told[row.pk]) for row in reversed(patch_sets)]
 
 

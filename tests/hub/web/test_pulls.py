@@ -358,7 +358,7 @@ def test_queries_do_not_grow_with_what_was_said(
     for _push in range(3):
         story.push(cast.alice)
     visitor = Visitor(cast.mei)
-    for where, most in ((path(pull), 48), (path(pull, "diff/"), 28)):
+    for where, most in ((path(pull), 60), (path(pull, "diff/"), 32)):
         with django_assert_max_num_queries(most):
             visitor.get(where)
 
