@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from bench_runner.contract import JobKind, Outcome
-from hub.bench import queue
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
@@ -47,8 +45,12 @@ def is_online(worker: Worker) -> bool:
     return worker.last_seen_at is not None and worker.last_seen_at > _online_since()
 
 
+def online_workers() -> QuerySet[Worker]:
+    return workers().filter(last_seen_at__gt=_online_since())
+
+
 def workers_online(hardware_class: str) -> int:
-    return workers().filter(hardware_class=hardware_class, last_seen_at__gt=_online_since()).count()
+    return online_workers().filter(hardware_class=hardware_class).count()
 
 
 def hardware_classes() -> list[str]:
@@ -79,41 +81,10 @@ def check_class(task: Task) -> str | None:
 # What the pages show of jobs
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a queued job stands: `number` of `of` in the queue of its hardware class."""
-
-    number: int
-    of: int
-    workers_online: int
-    sentence: str
-
-
 def live_job(patch_set: PatchSet) -> Job | None:
     """The job that is under way: the running one, else the one that waits longest."""
     jobs = Job.objects.filter(patch_set=patch_set, state__in=LIVE)
     return jobs.order_by("-state", "queued_at").first()  # "running" sorts after "queued"
-
-
-def queue_position(job: Job) -> Position:
-    waiting = queue.line(job.hardware_class)
-    number = next((place for place, other in enumerate(waiting, 1) if other.pk == job.pk), 1)
-    of, online = max(number, len(waiting)), workers_online(job.hardware_class)
-    where = {"number": number, "of": of, "name": job.hardware_class}
-    if online:
-        text = ngettext(
-            "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s worker is online.",
-            "Number %(number)s of %(of)s in the queue for %(name)s; %(online)s workers are online.",
-            online,
-        )
-        return Position(number, of, online, text % (where | {"online": online}))
-    seen = workers().filter(hardware_class=job.hardware_class).aggregate(last=Max("last_seen_at"))["last"]
-    if seen is None:
-        text = _("No worker for %(name)s has reported yet; number %(number)s of %(of)s waits for one.")
-    else:
-        text = _("No worker for %(name)s since %(time)s; number %(number)s of %(of)s waits for one.")
-        where["time"] = _shown(seen)
-    return Position(number, of, 0, text % where)
 
 
 def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
@@ -144,7 +115,7 @@ def why_waiting(patch_set: PatchSet) -> str | None:
         if kind == JobKind.CHECK
         else _("You used your %(limit)s timings a day on this task; the next begins at %(time)s.")
     )
-    return text % {"limit": limit.limit, "time": _shown(limit.next_at)}
+    return text % {"limit": limit.limit, "time": shown_time(limit.next_at)}
 
 
 # Quotas
@@ -260,5 +231,6 @@ def _online_since() -> datetime:
     return clock.now() - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
 
 
-def _shown(at: datetime) -> str:
+def shown_time(at: datetime) -> str:
+    """A moment for a sentence, in the time of the site."""
     return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
 from django.db.models import Count
@@ -68,6 +69,10 @@ class Waiting:
         return max(Job.Priority.CHECK, self.priority - max(0, (now - self.queued_at) // AGEING))
 
 
+Key = tuple[int, int, datetime, UUID]  # level, turn, queued at, and something that differs
+Keyed = tuple[Key, Waiting]
+
+
 def priority_of(kind: str, author: User) -> int:
     """What a job is queued with, unless a mentor asked for it."""
     return Job.Priority.HOUSE if author.is_house else PRIORITY_OF[JobKind(kind)]
@@ -75,9 +80,8 @@ def priority_of(kind: str, author: User) -> int:
 
 def line(hardware_class: str) -> list[Waiting]:
     """All queued jobs of the class in the order in which they will begin, those in their back-off too."""
-    rows = Job.objects.filter(state=Job.State.QUEUED, hardware_class=hardware_class)
-    waiting = [Waiting(*row) for row in rows.order_by().values_list(*COLUMNS)]
-    return in_turn(waiting, _begun(hardware_class), clock.now()) if waiting else []
+    waiting = queued(hardware_class)
+    return in_turn(waiting, begun(hardware_class), clock.now()) if waiting else []
 
 
 def due(hardware_class: str) -> list[Waiting]:
@@ -86,16 +90,28 @@ def due(hardware_class: str) -> list[Waiting]:
     return [job for job in line(hardware_class) if job.is_due(now)]
 
 
-def in_turn(waiting: Iterable[Waiting], begun: Mapping[int, int], now: datetime) -> list[Waiting]:
-    """Put jobs in order; `begun`: how many of each contributor the class began lately."""
-    turns, keyed = Counter(begun), []
+def in_turn(waiting: Iterable[Waiting], had: Mapping[int, int], now: datetime) -> list[Waiting]:
+    """Put jobs in order; `had`: how many of each contributor the class began lately."""
+    return [job for _key, job in keyed(waiting, had, now)]
+
+
+def keyed(waiting: Iterable[Waiting], had: Mapping[int, int], now: datetime) -> list[Keyed]:
+    """The same with what each is ordered by."""
+    turns, found = Counter(had), []
     for level, queued_at, pk, job in sorted((job.level(now), job.queued_at, job.pk, job) for job in waiting):
         turns[job.contributor] += 1
-        keyed.append((level, turns[job.contributor], queued_at, pk, job))
-    return [job for *_key, job in sorted(keyed)]
+        found.append(((level, turns[job.contributor], queued_at, pk), job))
+    return sorted(found, key=itemgetter(0))
 
 
-def _begun(hardware_class: str) -> dict[int, int]:
+def queued(hardware_class: str) -> list[Waiting]:
+    """The queued jobs of a class in no order."""
+    rows = Job.objects.filter(state=Job.State.QUEUED, hardware_class=hardware_class)
+    return [Waiting(*row) for row in rows.order_by().values_list(*COLUMNS)]
+
+
+def begun(hardware_class: str) -> dict[int, int]:
+    """How many jobs of each contributor the class began within FAIR."""
     rows = Attempt.objects.filter(job__hardware_class=hardware_class, started_at__gt=clock.now() - FAIR)
     counted = rows.exclude(state__in=NOBODY_S_TURN).order_by().values_list("job__patch_set__pull__author")
     return dict(counted.annotate(Count("pk")))

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,12 +37,13 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from hub.bench.models import Attempt, Job, ProgressLine, Verdict
-from hub.bench.queries import queue_position
+from hub.bench.places import Line
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import current_patch_set, whose_turn
 from hub.web.run import live_runs
 
 POLL_SECONDS = 0.5  # while a job lives
+LINE_SECONDS = 1.0  # a look at a queue is good for so long
 QUIET_POLL_SECONDS = 2.0  # while people are at work
 KEEP_ALIVE_SECONDS = 15.0  # a comment, so that proxies see life
 STREAM_SECONDS = 600.0  # then the browser comes back
@@ -170,6 +172,23 @@ class Frames:
 FRAMES = Frames()
 
 
+class Lines:
+    """The last look at the line of each hardware class: all who wait in it share it for a moment."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, tuple[float, Line]] = {}
+
+    def line(self, hardware_class: str) -> Line:
+        at, line = self._looks.get(hardware_class, (0.0, None))
+        if line is None or time.monotonic() - at > LINE_SECONDS:
+            line = Line(hardware_class)
+            self._looks[hardware_class] = (time.monotonic(), line)
+        return line
+
+
+LINES = Lines()
+
+
 async def _in_pool(pull_id: int, language: str, last: Frame | None) -> Frame | None:
     def drawn() -> Frame | None:
         try:
@@ -201,12 +220,13 @@ def pulse(pull_id: int) -> Pulse | None:
         .annotate(
             phase=Subquery(_open_attempt().values("phase")[:1]),
             attempt=Subquery(_open_attempt().values("id")[:1]),
+            started_at=Subquery(_open_attempt().values("started_at")[:1]),
             seq=Subquery(_progress().order_by("-seq").values("seq")[:1]),
         )
         .order_by("pk")
     )
     facts = (*row, *((job.pk, job.state) for job in jobs))
-    run = [(job.pk, job.attempt, job.phase, job.seq, _waits(job)) for job in jobs]
+    run = [(job.pk, job.attempt, job.phase, job.seq, _expected(job)) for job in jobs]
     over = row[0] != PullRequest.State.OPEN
     return Pulse(_digest(facts), _digest(run), bool(jobs), over)
 
@@ -246,12 +266,13 @@ def _progress() -> QuerySet[ProgressLine]:
     return ProgressLine.objects.filter(attempt__job=OuterRef("pk"), attempt__state=Attempt.State.OPEN)
 
 
-def _waits(job: Job) -> tuple[int, int, int] | None:
-    """Place in the queue and workers online, while it waits: they change without a row of ours changing."""
-    if job.state != Job.State.QUEUED:
-        return None
-    position = queue_position(job)
-    return position.number, position.of, position.workers_online
+def _expected(job: Any) -> tuple[str, ...]:
+    """What is said of when it begins and ends: that changes without a row of ours changing."""
+    line = LINES.line(job.hardware_class)
+    if job.started_at is not None:
+        return (line.end_of(job, job.started_at),)
+    place = line.place_of(job)
+    return place.sentence, place.estimate
 
 
 def _digest(value: object) -> str:

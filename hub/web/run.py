@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JobKind, Phase
 from hub.bench.models import Attempt, Job, ProgressLine
-from hub.bench.queries import Position, queue_position
+from hub.bench.places import Line, Place
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.web.plain import plain_line, plain_text, tail
@@ -74,8 +74,9 @@ class Run:
     job: Job
     title: Promise
     steps: list[Step]
-    position: Position | None = None  # while it is queued
+    place: Place | None = None  # while it is queued
     attempt: Attempt | None = None  # while it runs
+    ends: str = ""  # when that is expected, while it runs
     cells: list[Cell] = field(default_factory=list)
     timing: Timing | None = None
     log: str = ""
@@ -101,16 +102,18 @@ def live_jobs(patch_set: PatchSet) -> list[Job]:
 
 
 def live_runs(patch_set: PatchSet) -> list[Run]:
-    return [_run(job) for job in live_jobs(patch_set)]
+    jobs = live_jobs(patch_set)
+    lines = {name: Line(name) for name in {job.hardware_class for job in jobs}}
+    return [_run(job, lines[job.hardware_class]) for job in jobs]
 
 
-def _run(job: Job) -> Run:
+def _run(job: Job, line: Line) -> Run:
     attempts = list(job.attempts.all())
     faults = sum(a.state in (Attempt.State.INFRA_ERROR, Attempt.State.LOST) for a in attempts)
     open_one = next((a for a in attempts if a.state == Attempt.State.OPEN), None)
     title = TITLES[JobKind(job.kind)]
     if open_one is None:
-        return Run(job, title, steps(job.kind, QUEUED), position=queue_position(job), faults=faults)
+        return Run(job, title, steps(job.kind, QUEUED), place=line.place_of(job), faults=faults)
     lines = list(open_one.progress.order_by("seq"))
     log, left_out = tail(plain_text("".join(map(_log_text, lines))), LOG_LINES)
     return Run(
@@ -118,6 +121,7 @@ def _run(job: Job) -> Run:
         title,
         steps(job.kind, open_one.phase),
         attempt=open_one,
+        ends=line.end_of(job, open_one.started_at),
         cells=_cells(job, lines),
         timing=_timing(job, lines),
         log=log,

@@ -13,6 +13,7 @@ from hub.web import (
     people,
     preferences,
     pulls,
+    queue,
     rejudging,
     review,
     tasks,
@@ -63,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("rejudging/<int:set_id>/", rejudging.set_page, name="rejudge"),
     path("rejudging/<int:set_id>/apply/", rejudging.apply, name="rejudge_apply"),
     path("rejudging/<int:set_id>/discard/", rejudging.discard, name="rejudge_discard"),
+    path("queue/", queue.queue_page, name="queue"),
     path("workers/", workers.worker_list, name="workers"),
     path("people/<str:username>/", people.person, name="person"),
 ]

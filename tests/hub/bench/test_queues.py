@@ -1,4 +1,4 @@
-"""Which class checks, where a job stands in its queue, and how much of a day is left."""
+"""Which class checks, and how much of a day is left."""
 
 from __future__ import annotations
 
@@ -42,25 +42,6 @@ def test_a_check_goes_rather_where_somebody_is_online(story: Story, cast: Cast) 
     story.push(cast.alice)
     story.push(cast.bob)
     assert {job.hardware_class for job in story.live()} == {"cpu-b"}
-
-
-def test_a_queued_job_knows_its_number(story: Story, cast: Cast) -> None:
-    story.worker()
-    story.push(cast.alice)
-    story.push(cast.bob)
-    first, second = (queries.queue_position(job) for job in story.live())
-    assert (first.number, first.of, second.number, second.of) == (1, 2, 2, 2)
-    assert second.sentence == f"Number 2 of 2 in the queue for {HARDWARE}; 1 worker is online."
-
-
-def test_a_queue_that_nobody_serves_says_since_when(story: Story, cast: Cast) -> None:
-    story.worker()
-    story.push(cast.alice)
-    Worker.objects.update(last_seen_at=clock.now() - timedelta(hours=2))
-    [job] = story.live()
-    position = queries.queue_position(job)
-    assert position.workers_online == 0
-    assert position.sentence.startswith(f"No worker for {HARDWARE} since ")
 
 
 def test_the_live_job_is_the_running_one(story: Story, cast: Cast) -> None:
