@@ -91,6 +91,8 @@ class _Placement:
     offsets: dict[str, int]
     inputs: dict[str, Array]
     outputs: dict[str, Array]
+    around: list[Array]  # bytes of each tensor with its guards
+    watched: list[Watched]
 
 
 class Channel:
@@ -251,58 +253,39 @@ class Channel:
         """Places of the tensors in their arenas: in order, the free room spread at random between them."""
         offsets: dict[str, int] = {}
         views: dict[str, dict[str, Array]] = {"input": {}, "output": {}}
+        around: list[Array] = []
+        watched: list[Watched] = []
         for role, arena in self._arenas.items():
             tensors = [tensor for tensor in self._tensors if tensor.role == role]
-<<<<<<< ours
             sizes = [_bytes(tensor, self._shapes) for tensor in tensors]
-            free = (arena.size - sum(map(_aligned, sizes))) // ALIGN
-            at = 0
-            for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
-                offsets[tensor.name] = at = at + gap * ALIGN
-                raw = arena.bytes[at : at + size]
-                views[role][tensor.name] = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
-                at += _aligned(size)
-        return _Placement(offsets, views["input"], views["output"])
-=======
-            sizes = [_aligned(_bytes(tensor, self._shapes)) + 2 * GUARD for tensor in tensors]
-            free = (arena.size - sum(sizes)) // ALIGN
+            free = (arena.size - sum(map(_guarded, sizes))) // ALIGN
             at = 0
             for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
                 at += gap * ALIGN
-                offsets[tensor.name] = at + GUARD
-                at += size
-        return offsets
->>>>>>> theirs
+                offsets[tensor.name] = start = at + GUARD
+                raw = arena.bytes[start : start + size]
+                view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
+                views[role][tensor.name] = view
+                around.append(arena.bytes[at : start + size + GUARD])
+                if role == "output":
+                    watched.append(Watched(tensor.name, view, around[-1]))
+                at += _guarded(size)
+        return _Placement(offsets, views["input"], views["output"], around, watched)
 
     def _fill(self, inputs: Mapping[str, Array], slot: _Placement) -> dict[str, Array]:
         """Write the inputs, poison the outputs; gives the views of the outputs."""
-<<<<<<< ours
         self._payload = _random.getrandbits(16) | 1
+        beside = noise()
+        for around in slot.around:
+            around[:GUARD] = around[-GUARD:] = beside
         for name, view in slot.inputs.items():
             np.copyto(view, inputs[name])
         for view in slot.outputs.values():
             poison(view, self._payload)
+        for each in slot.watched:
+            each.expect(beside)
+        self._watched = slot.watched
         return slot.outputs
-=======
-        outputs: dict[str, Array] = {}
-        self._watched = []
-        beside = noise()
-        self._payload = _random.getrandbits(16) | 1
-        for tensor in self._tensors:
-            start, size = offsets[tensor.name], _bytes(tensor, self._shapes)
-            arena = self._arenas[tensor.role].bytes
-            arena[start - GUARD : start] = arena[start + size : start + size + GUARD] = beside
-            raw = arena[start : start + size]
-            view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
-            if tensor.role == "input":
-                np.copyto(view, inputs[tensor.name])
-            else:
-                poison(view, self._payload)
-                outputs[tensor.name] = view
-                around = arena[start - GUARD : start + size + GUARD]
-                self._watched.append(Watched(tensor.name, view, around, beside))
-        return outputs
->>>>>>> theirs
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
@@ -386,6 +369,11 @@ def _bytes(tensor: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 def _aligned(size: int) -> int:
     return -(-size // ALIGN) * ALIGN
+
+
+def _guarded(size: int) -> int:
+    """What a tensor takes of its arena."""
+    return _aligned(size) + 2 * GUARD
 
 
 def _roomy(needed: int, tensors: Sequence[Tensor]) -> int:

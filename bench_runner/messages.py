@@ -221,7 +221,6 @@ _TABLE = (
               "环境中只有标准库和任务列出的库；请去掉其他导入，然后重新推送。"),
     ),
     Reason(
-<<<<<<< ours
         "process_limit", Outcome.RUNTIME_ERROR, ("where", "processes"),
         Words("The submission wanted more than {processes} processes and threads, and failed ({where}).",
               "All of them count together, those too that have ended and that nobody has waited for.",
@@ -256,7 +255,8 @@ _TABLE = (
         Words("函数打开的文件超过了允许的数量（{where}）。",
               "一个进程最多可同时打开 {descriptors} 个文件、管道和套接字。",
               "请关闭不再需要的文件，然后重新推送。"),
-=======
+    ),
+    Reason(
         "wrote_outside", Outcome.RUNTIME_ERROR, ("tensor", "where"),
         Words("The function wrote outside of {tensor} ({where}).",
               "The memory directly before and after an output was changed; elsewhere that would spoil other data or crash.",
@@ -265,7 +265,6 @@ _TABLE = (
         Words("函数写到了 {tensor} 之外（{where}）。",
               "紧挨着输出前后的内存被改动；在别处这会破坏其他数据或导致崩溃。",
               "请检查多走一步的循环，或超出剩余长度的宽存储；在本地用 -fsanitize=address 可以找到。然后重新推送。"),
->>>>>>> theirs
     ),
     # --- limits -----------------------------------------------------------------------------------------------
     Reason(

@@ -27,14 +27,20 @@ _random = random.SystemRandom()
 
 
 class Watched:
-    """One output of a call."""
+    """One output at one place, for any number of calls."""
 
-    def __init__(self, name: str, output: Array, around: Array, beside: Array) -> None:
-        """`around`: the bytes of the output and its guards; `beside`: what the guards hold."""
+    def __init__(self, name: str, output: Array, around: Array) -> None:
+        """`around`: the bytes of the output and its guards."""
         self.name = name
-        self._flat, self._around, self._beside = output.reshape(-1), around, beside
-        self._places = _places(self._flat.size)
+        self._flat, self._before, self._after = output.reshape(-1), around[:GUARD], around[-GUARD:]
+        self._beside = noise()
+        self._places = _places(0)
         self._seen = self._flat[:0]
+
+    def expect(self, beside: Array) -> None:
+        """A call begins: its guards hold `beside`, its witnesses are drawn."""
+        self._beside = beside
+        self._places = _places(self._flat.size)
 
     def look(self) -> None:
         """Read the witnesses. As quick as can be: the guest may still run."""
@@ -45,8 +51,8 @@ class Watched:
         self._flat[self._places] = self._seen
 
     def guards_changed(self) -> bool:
-        before, after = self._around[:GUARD], self._around[-GUARD:]
-        return not (np.array_equal(before, self._beside) and np.array_equal(after, self._beside))
+        beside = self._beside
+        return bool((self._before != beside).any() or (self._after != beside).any())
 
 
 def noise() -> npt.NDArray[np.uint8]:
