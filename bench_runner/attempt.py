@@ -9,7 +9,11 @@ contributor's. A message that the hub cannot take goes into the spool. If even t
 worker or its successor reports that from the spool; if nobody does, the hub's reaper closes the attempt.
 
 A fault of the sandbox, or one that nobody foresaw, may have left it broken: it is opened anew before the next
-claim, and without one nothing is claimed. After several jobs in a row that our side spoilt, we rest.
+claim, and without one nothing is claimed, nor without room on the disk for the messages. After several jobs
+in a row that our side spoilt, or over which this process died, we rest.
+
+A canary takes the road of a job, Redis, Celery, this process, a sandbox, HTTP: its answer says that all of it
+works, or what does not. It waits its turn like a job, and starts no guest while another worker here measures.
 """
 
 from __future__ import annotations
@@ -17,14 +21,14 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded
 
 from bench_runner.client import HubClient, attempt_path
 from bench_runner.config import Config
-from bench_runner.contract import VERSION, ContractError, JobKind, JobSpec, Result
+from bench_runner.contract import VERSION, Canary, ContractError, JobKind, JobSpec, Result
 from bench_runner.errors import (
     AttemptLost,
     HubRefused,
@@ -35,13 +39,13 @@ from bench_runner.errors import (
 )
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
+from bench_runner.fitness import Fitness
 from bench_runner.progress import Report
 from bench_runner.reporter import Reporter
 from bench_runner.revisions import Revisions
-from bench_runner.sandbox import Sandbox
+from bench_runner.sandbox import Limits, Sandbox
 from bench_runner.spool import Spool
-from bench_runner.streak import Streak
-from bench_runner.turns import measuring_turn
+from bench_runner.turns import measuring_turn, somebody_measures
 from bench_runner.workspace import Revision
 
 log = logging.getLogger(__name__)
@@ -50,6 +54,7 @@ Judge = Callable[[JobSpec, Revision, Sandbox, Machine, Report, Callable[[], bool
 
 PATIENCE_SECONDS = 20.0  # to deliver; then the spool keeps it
 STOPPED_PATIENCE_SECONDS = 3.0  # of a worker that was told to stop
+CANARY_LIMITS = Limits(64 * 2**20, 8, 5.0, 1024)
 
 
 class WorkerStopped(InfrastructureFault):
@@ -62,13 +67,15 @@ class WorkerStopped(InfrastructureFault):
 class Attempts:
     """Runs attempts one after another, on one slot of this machine."""
 
-    def __init__(self, config: Config, sandbox: Sandbox, machine: Machine, judge: Judge) -> None:
+    def __init__(
+        self, config: Config, sandbox: Sandbox, machine: Machine, fitness: Fitness, judge: Judge
+    ) -> None:
         self._config, self._sandbox, self._machine, self._judge_job = config, sandbox, machine, judge
+        self._fitness = fitness
         self._client = HubClient(config.hub_url, config.token)
         self._revisions = Revisions(config.data_dir / "revisions")
         self._spool = Spool(config.data_dir / "spool")
         self._stop = _Stop()
-        self._streak = Streak()
         self._broken = False  # the sandbox must be opened anew before it is used again
 
     def run(self, job: str) -> None:
@@ -76,11 +83,29 @@ class Attempts:
         with self._stop.listening():
             self._run(job)
 
+    def answer(self, canary: str) -> None:
+        """Tell the hub that a canary arrived, and whether a guest starts."""
+        if not self._unfit():
+            self._try_sandbox()
+        try:
+            self._client.canary(Canary(canary, self._unfit()))
+        except (HubUnreachable, HubRefused, ContractError) as error:
+            log.error("canary %s: not answered: %s", canary, error)
+
+    def close(self) -> None:
+        try:
+            self._sandbox.close()
+        except (JudgeError, OSError) as error:  # whoever opens the slot next sweeps what is left
+            log.warning("the sandbox is left as it is: %s", error)
+
     def _run(self, job: str) -> None:
-        if (rest := self._streak.seconds_to_rest) > 0:
+        if said := self._fitness.recover():
+            log.error("the process that judged before this one died at its work: %s", said)
+        if (rest := self._fitness.seconds_to_rest) > 0:
             log.warning("job %s: left to other workers, this one rests for another %.0f s", job, rest)
             return
-        if self._broken and not self._mended():
+        if trouble := self._unfit():
+            log.error("job %s: left to other workers: %s", job, trouble)
             return
         try:
             spec = self._client.claim(job)
@@ -91,34 +116,60 @@ class Attempts:
             # The job stays queued on the hub; its sweeper sends the wake-up again.
             log.error("job %s: cannot be claimed: %s", job, error)
             return
-        if spec.job != job:
-            log.info("job %s: job %s is due before it", job, spec.job)
         log.info("job %s: %s of %s, attempt %s", spec.job, spec.kind.value, spec.task, spec.attempt)
+        self._fitness.begin(spec.job)
+        self._judge_kept(spec)
+        self._fitness.end()
+
+    def _judge_kept(self, spec: JobSpec) -> None:
+        """Judge; should this process die meanwhile, somebody else reports that."""
         killed = {"what": "the worker was killed while it judged"}
-        with self._spool.unless_finished(attempt_path(spec.attempt, "fault"), spec.token, killed):
+        with ExitStack() as kept:
+            try:
+                kept.enter_context(
+                    self._spool.unless_finished(attempt_path(spec.attempt, "fault"), spec.token, killed)
+                )
+            except OSError as error:
+                return self._spoilt(spec, f"the spool cannot be written: {error}")
             self._judge_and_deliver(spec)
 
     def _judge_and_deliver(self, spec: JobSpec) -> None:
         job, outcome = spec.job, self._judge(spec)
         if isinstance(outcome, Result):
             log.info("job %s: %s (%s)", job, outcome.outcome.value, outcome.reason)
-            self._streak.verdict()
+            self._fitness.verdict()
             self._deliver(spec, "result", outcome.to_json())
         elif outcome is not None:
-            more = "" if self._stop.asked else self._streak.fault(job)
-            what = "; ".join(filter(None, (outcome[:1700], more)))
-            log.error("job %s: infrastructure fault: %s", job, what)
-            self._deliver(spec, "fault", {"what": what})
+            self._spoilt(spec, outcome)
 
-    def _mended(self) -> bool:
-        """Whether there is a sandbox again; if not, the job stays queued until the next wake-up."""
+    def _spoilt(self, spec: JobSpec, what: str) -> None:
+        more = "" if self._stop.asked else self._fitness.fault(spec.job)
+        what = "; ".join(filter(None, (what[:1700], more)))
+        log.error("job %s: infrastructure fault: %s", spec.job, what)
+        self._deliver(spec, "fault", {"what": what})
+
+    def _unfit(self) -> str:
+        """What keeps us from judging, or nothing; a broken sandbox is opened anew first. Hello repeats it."""
+        words = self._spool.lacks_room()
+        if self._broken:
+            try:
+                self._sandbox = self._sandbox.reopened()
+                self._broken = False
+            except (JudgeError, OSError) as error:
+                words = f"no sandbox: {error}"
+        self._fitness.trouble = words
+        return words
+
+    def _try_sandbox(self) -> None:
+        if somebody_measures():
+            return
         try:
-            self._sandbox = self._sandbox.reopened()
+            with self._sandbox.start(["/usr/bin/true"], mounts=[], limits=CANARY_LIMITS) as guest:
+                guest.wait()
         except (JudgeError, OSError) as error:
-            log.error("no job can be taken, there is no sandbox: %s", error)
-            return False
-        self._broken = False
-        return True
+            log.error("a canary's guest did not start: %s", error)
+            self._clear()
+            self._broken = True
 
     def _judge(self, spec: JobSpec) -> Result | str | None:
         """The result, or what went wrong on our side, or None when nobody wants either."""
@@ -174,11 +225,17 @@ class Attempts:
             log.info("attempt %s: too late: %s", spec.attempt, lost)
         except HubUnreachable as error:
             log.warning("attempt %s: %s kept for later: %s", spec.attempt, kind, error)
-            self._spool.put(path, spec.token, body)
+            self._keep(path, spec.token, body)
         except HubRefused as refusal:
             log.error("attempt %s: %s refused: %s", spec.attempt, kind, refusal)
             if kind == "result":
                 self._deliver(spec, "fault", {"what": f"the hub refused the result: {refusal}"})
+
+    def _keep(self, path: str, token: str, body: dict[str, object]) -> None:
+        try:
+            self._spool.put(path, token, body)
+        except OSError as error:  # the hub hears nothing, gives the attempt up and has the job run again
+            log.error("%s: lost, because the spool cannot be written: %s", path, error)
 
 
 class _Stop:

@@ -26,6 +26,7 @@ from bench_runner.config import broker_url
 from bench_runner.contract import JOB_TIME_LIMIT, TimeLimits
 
 TASK = "bench.run"
+CANARY = "bench.canary"
 LIMITS = TimeLimits.derive(JOB_TIME_LIMIT)
 
 

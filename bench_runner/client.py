@@ -1,4 +1,4 @@
-"""How a worker speaks to the hub: five requests over HTTP, JSON both ways. Standard library only.
+"""How a worker speaks to the hub: seven requests over HTTP, JSON both ways. Standard library only.
 
 Not in charge of what is done with the answers (`attempt.py`, `presence.py`), nor of keeping what could not
 be delivered (`spool.py`).
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from bench_runner.contract import (
     Bundle,
+    Canary,
     ContractError,
     Hello,
     JobSpec,
@@ -46,10 +47,12 @@ def attempt_path(attempt: str, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The hub's answer to Hello: our id there, and jobs that wait for a worker of our class."""
+    """The hub's answer to Hello: our id there, jobs that wait for a worker of our class, and whether we are
+    deaf: canaries that it sent by our queue were not answered."""
 
     worker: str
     jobs: tuple[str, ...] = ()
+    deaf: bool = False
 
 
 class HubClient:
@@ -66,7 +69,10 @@ class HubClient:
     def hello(self, hello: Hello, *, patience: float = 0.0) -> Welcome:
         data = self._post("/api/worker/hello", hello.to_json(), self._token, patience)
         jobs = data.get("jobs") or []
-        return Welcome(str(data.get("worker", "")), tuple(str(job) for job in jobs))
+        return Welcome(str(data.get("worker", "")), tuple(str(job) for job in jobs), data.get("deaf") is True)
+
+    def canary(self, canary: Canary, *, patience: float = 5.0) -> None:
+        self._post("/api/worker/canary", canary.to_json(), self._token, patience)
 
     def claim(self, job: str, *, patience: float = 10.0) -> JobSpec:
         """Ask for the job.

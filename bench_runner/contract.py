@@ -7,6 +7,7 @@ does not fit, naming the field and the value. Files travel as a bundle: path -> 
 
 Format history of VERSION:
 1  first.
+2  Hello says since when a worker is up, and why it takes no job; canaries; the hub's answer says "deaf".
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
-VERSION = 1
+VERSION = 2
 JOB_TIME_LIMIT = timedelta(minutes=10)  # every other time of a job follows from it: see TimeLimits
 
 Bundle = dict[str, bytes]
@@ -118,13 +119,24 @@ class Record:
 
 @dataclass(frozen=True)
 class Hello(Record):
-    """A worker that reports for work; repeated while idle, it is the heartbeat."""
+    """A worker that reports; repeated whatever it does. It is what the workers page shows."""
 
     name: str
     hardware_class: str  # "cpu-x86-avx512"; earned by fingerprint
     fingerprint: dict[str, Any]  # cpu model, cores, memory, bandwidth and peak, versions
     sandboxed: bool  # False: started with --unsafe-no-sandbox, its verdicts are unranked
+    up_seconds: float = 0.0  # since it started
+    resting_seconds: float = 0.0  # for so long it takes no job, after many faults in a row
+    trouble: str = ""  # why it takes no job though it should, with the cure: no sandbox, no room on its disk
     version: int = VERSION
+
+
+@dataclass(frozen=True)
+class Canary(Record):
+    """A worker's answer to the small task that takes the road of a job: queue, process, sandbox, and back."""
+
+    canary: str  # as it came with the task
+    trouble: str = ""  # what keeps the worker from judging, or empty
 
 
 @dataclass(frozen=True)
@@ -216,6 +228,11 @@ class Result(Record):
     artefact_sha256: str = ""
     sandboxed: bool = True
     version: int = VERSION
+
+
+def canary_queue(token_digest: str) -> str:
+    """The queue of one worker alone. Named by its token, which hub and worker know before they meet."""
+    return f"bench.canary.{token_digest[:16]}"
 
 
 def encode_bundle(files: Bundle) -> dict[str, str]:

@@ -1,20 +1,22 @@
-"""What Celery calls in a worker's child process: one task, which hands a job's id to `Attempts`.
+"""What Celery calls in a worker's child process: hands a job's id, or a canary, to `Attempts`.
 
-Not in charge of anything else. The child opens its own sandbox slot once and keeps it; without one it
-claims nothing.
+Not in charge of anything else. The child opens its own sandbox slot once and keeps it until it ends; without
+one it claims nothing.
 """
 
 from __future__ import annotations
 
 import logging
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
 from bench_runner.attempt import Attempts
-from bench_runner.celery import TASK, app
+from bench_runner.celery import CANARY, TASK, app
 from bench_runner.config import Config
 from bench_runner.director import judge
+from bench_runner.errors import JudgeError
 from bench_runner.fingerprint import Machine, machine
+from bench_runner.fitness import Fitness
 from bench_runner.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
@@ -24,16 +26,29 @@ class _Slot:
     """What the child has: made by the main process before the fork, completed after it."""
 
     def __init__(self) -> None:
-        self.given: tuple[Config, Machine] | None = None
+        self.given: tuple[Config, Machine, Fitness] | None = None
         self.attempts: Attempts | None = None
 
     def open(self) -> Attempts:
+        """
+        Raises:
+            SandboxUnavailable: and the next hello says why.
+        """
         if self.attempts is None:
-            config = self.given[0] if self.given else Config.from_environment()
-            found = self.given[1] if self.given else machine(config.data_dir)
-            sandbox = Sandbox.open(unsafe=config.unsafe)
-            self.attempts = Attempts(config, sandbox, found, judge)
+            config, found, fitness = self.given or _of_its_own()
+            try:
+                sandbox = Sandbox.open(unsafe=config.unsafe)
+            except (JudgeError, OSError) as error:
+                fitness.trouble = f"no sandbox: {error}"
+                raise
+            fitness.trouble = ""
+            self.attempts = Attempts(config, sandbox, found, fitness, judge)
         return self.attempts
+
+
+def _of_its_own() -> tuple[Config, Machine, Fitness]:
+    config = Config.from_environment()
+    return config, machine(config.data_dir), Fitness()
 
 
 slot = _Slot()
@@ -44,7 +59,19 @@ def run(job: str) -> None:
     slot.open().run(job)
 
 
+@app.task(name=CANARY)  # type: ignore[untyped-decorator]
+def answer(canary: str) -> None:
+    slot.open().answer(canary)
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def open_early(**_: object) -> None:
     """Now rather than when the first job waits. A fault here is logged by Celery and met again by `run`."""
     slot.open()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def close(**_: object) -> None:
+    """Nothing of ours stays mounted. After one that was killed, whoever opens a slot next sees to that."""
+    if slot.attempts is not None:
+        slot.attempts.close()

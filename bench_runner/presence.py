@@ -5,8 +5,8 @@ Not in charge of judging: this is a thread of the worker's main process, the jud
 Theory of operation. Every ten seconds one Hello, whatever else happens: the broker may be away, an attempt
 may run. The hub may answer with jobs that wait for our class; when we are idle they become wake-ups sent to
 our own queue, so that a message lost by a restart of Redis costs seconds. A worker can stop hearing its
-queue after a reconnect without noticing; one that sent itself wake-ups for a minute and received none is
-deaf, and starts itself anew.
+queue after a reconnect without noticing, or the process that judges can hang. The hub notices, because its
+canaries are not answered, and says so; then this worker starts itself anew.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 HELLO_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 WAKE_AT_ONCE = 8  # jobs; the rest comes with the next hello
-DEAF_AFTER = 6  # hellos with waiting jobs and wake-ups of which none arrived
 
 
 class Queue(Protocol):
@@ -39,19 +38,20 @@ class Queue(Protocol):
     def busy(self) -> bool:
         """Whether an attempt runs or a wake-up is at hand."""
 
-    def received(self) -> int:
-        """Wake-ups received so far."""
-
 
 class Presence:
     def __init__(
-        self, client: HubClient, hello: Hello, spool: Spool, queue: Queue, restart: Callable[[], None]
+        self,
+        client: HubClient,
+        hello: Callable[[], Hello],
+        spool: Spool,
+        queue: Queue,
+        restart: Callable[[], None],
     ) -> None:
         self._client, self._hello, self._spool = client, hello, spool
         self._queue, self._restart = queue, restart
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
-        self._unheard, self._received = 0, 0
         self._known: bool | None = None  # whether the hub answered last time; only changes are logged
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class Presence:
     def say_hello(self) -> None:
         """One round: hello, spool, wake-ups."""
         try:
-            welcome = self._client.hello(self._hello)
+            welcome = self._client.hello(self._hello())
             self._say(True, f"the hub knows us as {welcome.worker}")
             self._spool.deliver(self._client)
         except HubUnreachable as error:
@@ -84,16 +84,11 @@ class Presence:
                     break  # the process that judged has died: the hub hears now, not in ten seconds
 
     def _wake(self, welcome: Welcome) -> None:
-        received, self._received = self._received, self._queue.received()
-        if not welcome.jobs or self._queue.busy() or received != self._received:
-            self._unheard = 0
-        if not welcome.jobs or self._queue.busy():
-            return
-        if self._queue.wake(welcome.jobs[:WAKE_AT_ONCE]):
-            self._unheard += 1
-        if self._unheard > DEAF_AFTER:
-            log.error("this worker does not hear its queue any more: starting anew")
+        if welcome.deaf:
+            log.error("the hub's canaries have not reached this worker's judge: starting anew")
             self._restart()
+        elif welcome.jobs and not self._queue.busy():
+            self._queue.wake(welcome.jobs[:WAKE_AT_ONCE])
 
     def _say(self, known: bool, words: str) -> None:
         if known is not self._known:

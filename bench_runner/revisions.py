@@ -30,7 +30,7 @@ class Revisions:
         """The revision, from here or from the hub.
 
         Raises:
-            InfrastructureFault: what the hub sent does not have that digest, or is no task.
+            InfrastructureFault: what the hub sent does not have that digest, or is no task; no room for it.
         """
         if not DIGEST.fullmatch(wanted):
             raise InfrastructureFault(f"revision {wanted[:80]!r}: 64 hexadecimal digits are needed")
@@ -41,6 +41,8 @@ class Revisions:
             return Revision(load_files(slug, read_folder(folder)), folder)
         except (TaskError, ValueError) as error:
             raise InfrastructureFault(f"revision {wanted} of {slug} is no task: {error}") from error
+        except OSError as error:
+            raise InfrastructureFault(f"revision {wanted} of {slug} cannot be kept here: {error}") from error
 
     def _fetch(self, folder: Path, wanted: str, client: HubClient) -> None:
         files = client.revision(wanted)

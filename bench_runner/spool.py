@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import socket
 import time
 import uuid
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 # After this the attempt's token is dead for certain, whenever the attempt began.
 KEEP_SECONDS = TimeLimits.derive(JOB_TIME_LIMIT).token.total_seconds()
+ROOM_BYTES = 2 * 2**20  # for the letters of one attempt
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,17 @@ class Letter:
 class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def lacks_room(self) -> str:
+        """Why nothing could be kept here, with the cure; empty when it could."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            return f"{self._folder} cannot be used: {error}: give WORKER_DATA_DIR a folder that can"
+        if free >= ROOM_BYTES:
+            return ""
+        return f"the disk of {self._folder} is full: {free >> 10} kB are free, {ROOM_BYTES >> 10} are needed"
 
     def put(self, path: str, token: str, body: dict[str, Any]) -> None:
         """Keep a message until the hub takes it."""

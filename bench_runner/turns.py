@@ -37,6 +37,14 @@ def measuring_turn(cancelled: Callable[[], bool]) -> Iterator[None]:
         os.close(lock)
 
 
+def somebody_measures() -> bool:
+    lock = os.open(run_folder() / "measuring.lock", LOCK_FLAGS, 0o600)
+    try:
+        return not _taken(lock)
+    finally:
+        os.close(lock)
+
+
 def _taken(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,27 +12,31 @@ us (`make up`, compose, systemd) does that.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import kombu
 from celery import bootsteps
 from celery.apps.worker import Worker
 from celery.platforms import SecurityWarning
-from celery.signals import task_received, worker_shutting_down
+from celery.signals import worker_shutting_down
 from celery.worker import state
 
 from bench_runner import doctor, jobs
 from bench_runner.celery import TASK, app, queue_of
 from bench_runner.client import HubClient
 from bench_runner.config import Config
-from bench_runner.contract import Hello
+from bench_runner.contract import Hello, canary_queue
 from bench_runner.fingerprint import Machine, machine
+from bench_runner.fitness import Fitness
 from bench_runner.presence import Presence
 from bench_runner.spool import Spool
 
@@ -52,24 +56,26 @@ def main(*, unsafe: bool = False) -> int:
             print(f"  ERROR {fault.name}: {fault.words}: {fault.cure}", file=sys.stderr)
         return 1
     found = machine(config.data_dir)
-    jobs.slot.given = (config, found)
-    program = _Program(config, found)
+    fitness = Fitness()  # before the fork: both processes know it
+    jobs.slot.given = (config, found, fitness)
+    program = _Program(config, found, fitness)
     program.run()
     if program.deaf:
-        os.execv(sys.executable, [sys.executable, "-m", "bench_runner", *sys.argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     return 0
 
 
 class _Program:
     """The main process: Celery's worker, presence beside it, and what connects the two."""
 
-    def __init__(self, config: Config, found: Machine) -> None:
+    def __init__(self, config: Config, found: Machine, fitness: Fitness) -> None:
         self.queue = queue_of(found.hardware_class)
         self.deaf = False
-        hello = Hello(config.name, found.hardware_class, found.fingerprint(), sandboxed=not config.unsafe)
+        self._fitness, self._started = fitness, time.monotonic()
+        self._who = Hello(config.name, found.hardware_class, found.fingerprint(), sandboxed=not config.unsafe)
         client = HubClient(config.hub_url, config.token)
         spool = Spool(config.data_dir / "spool")
-        self.presence = Presence(client, hello, spool, self, self.start_anew)
+        self.presence = Presence(client, self._hello, spool, self, self.start_anew)
         app.conf.broker_url = config.redis_url
         app.steps["worker"].add(_presence_step(self.presence))
         # It is root for the sandbox's sake: mounts, groups and a uid per guest.
@@ -77,7 +83,7 @@ class _Program:
         self.worker = Worker(
             app=app,
             hostname=f"bench@{config.name}.{os.getpid()}",
-            queues=[self.queue],
+            queues=[self.queue, canary_queue(hashlib.sha256(config.token.encode()).hexdigest())],
             loglevel="INFO",
             quiet=True,
             without_gossip=True,
@@ -86,9 +92,16 @@ class _Program:
         )
 
     def run(self) -> None:
-        task_received.connect(self._on_received)
         worker_shutting_down.connect(self._on_stop)
         self.worker.start()
+
+    def _hello(self) -> Hello:
+        return replace(
+            self._who,
+            up_seconds=time.monotonic() - self._started,
+            resting_seconds=self._fitness.seconds_to_rest,
+            trouble=self._fitness.trouble,
+        )
 
     # What presence asks of the queue.
 
@@ -104,17 +117,9 @@ class _Program:
     def busy(self) -> bool:
         return bool(state.reserved_requests or state.active_requests)
 
-    def received(self) -> int:
-        return self._received
-
-    _received = 0
-
     def start_anew(self) -> None:
         self.deaf = True
         os.kill(os.getpid(), signal.SIGTERM)
-
-    def _on_received(self, **_: Any) -> None:
-        self._received += 1
 
     def _on_stop(self, **_: Any) -> None:
         """SIGTERM or Ctrl-C: a running attempt ends as a fault at once, and the hub queues its job again."""

@@ -1,4 +1,4 @@
-"""What workers ask over HTTP: hello, claim, revision, heartbeat, result, fault.
+"""What workers ask over HTTP: hello, canary, claim, revision, heartbeat, result, fault.
 
 Not in charge of any rule (`hub/flow.py`, `hub/bench`). JSON both ways; a refusal is {"error": sentence}:
 
@@ -21,9 +21,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from bench_runner.contract import ContractError, Hello, ProgressEvent, Result, encode_bundle
+from bench_runner.contract import Canary, ContractError, Hello, ProgressEvent, Result, encode_bundle
 from hub import flow
 from hub.bench import actions as bench
+from hub.bench import canaries
 from hub.bench.models import Worker
 from hub.bench.queries import worker_by_token
 from hub.catalog.models import TaskRevision
@@ -80,7 +81,15 @@ def hello(request: HttpRequest) -> dict[str, Any]:
     """A worker reports; the answer says which jobs wait for one like it."""
     worker = _worker(request)
     jobs = flow.worker_reported(worker, Hello.from_json(_body(request)))
-    return {"worker": str(worker.pk), "jobs": [str(job.pk) for job in jobs[:JOBS_MOST]]}
+    deaf = canaries.is_deaf(worker)
+    return {"worker": str(worker.pk), "jobs": [str(job.pk) for job in jobs[:JOBS_MOST]], "deaf": deaf}
+
+
+@endpoint("POST")
+def canary(request: HttpRequest) -> dict[str, Any]:
+    if not canaries.answered(_worker(request), Canary.from_json(_body(request))):
+        raise Answer(409, "this is not the last canary that the hub sent")
+    return {"accepted": True}
 
 
 @endpoint("POST")

@@ -26,15 +26,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, Sum
-from django.db.models.functions import Length
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Hello, JobKind, JobSpec, ProgressEvent, Result, TimeLimits
 from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.bench import queue, strict, wake
-from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict, Worker
+from hub.bench.models import Attempt, Job, Verdict, Worker
+from hub.bench.reports import keep_progress, write_verdict
 from hub.catalog.models import TaskRevision
 from hub.core import clock
 from hub.core.constraints import broken
@@ -43,10 +43,9 @@ from hub.core.ids import new_token, token_digest
 from hub.pulls.models import MergeAttempt, PatchSet
 from hub.repos import git
 
+GIVEN_AGAIN = timedelta(seconds=15)  # as long as a worker asks for one job
 WAKE_AGAIN = timedelta(seconds=60)
 WAKE_AT_ONCE = 50  # of each sweep
-LINES_MOST = 2_000  # progress events kept of one attempt …
-TEXT_MOST = 256_000  # … and characters of their text
 
 WORKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -98,14 +97,19 @@ def hello(worker: Worker, said: Hello) -> bool:
         ContractError: a version or hardware class that does not fit.
     """
     strict.require_hello(said)
-    news = worker.hardware_class != said.hardware_class
+    now, news = clock.now(), worker.hardware_class != said.hardware_class
+    started, rest = (now - strict.seconds(said.up_seconds), strict.seconds(said.resting_seconds))
     with transaction.atomic():
-        Worker.objects.filter(pk=worker.pk).update(
+        known = Worker.objects.filter(pk=worker.pk)
+        known.update(
             hardware_class=said.hardware_class,
             fingerprint=strict.clean(said.fingerprint),
             sandboxed=said.sandboxed,
-            last_seen_at=clock.now(),
+            last_seen_at=now,
+            resting_until=now + rest if rest else None,
+            trouble=strict.clean_text(said.trouble, strict.LINE_LONGEST),
         )
+        known.filter(unanswered_since__lt=started).update(unanswered_since=None)
         if news:
             record(None, "worker.classified", worker, hardware_class=said.hardware_class)
     worker.refresh_from_db()
@@ -183,10 +187,14 @@ def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
         Job.DoesNotExist: no such job.
     """
     Job.objects.only("pk").get(pk=job_id)
+    if (held := _held_by(worker)) is not None:
+        return _spec(held)
     waiting = queue.due(worker.hardware_class) if worker.retired_at is None else []
     claimed = next(filter(None, (_open_attempt(job.pk, worker) for job in waiting)), None)
-    if claimed is None:
-        return None
+    return _spec(claimed) if claimed is not None else None
+
+
+def _spec(claimed: _Claimed) -> JobSpec | None:
     attempt, job = claimed.attempt, claimed.attempt.job
     pull = job.patch_set.pull
     sha = job.merge_attempt.merge_sha if job.merge_attempt else job.patch_set.head_sha
@@ -225,7 +233,7 @@ def heartbeat(attempt_id: UUID, token: str, events: list[ProgressEvent]) -> bool
             heard["phase"] = max(events, key=lambda event: event.seq).phase
         if not Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN).update(**heard):
             return True
-        _keep_progress(attempt, events)
+        keep_progress(attempt, events)
     return False
 
 
@@ -247,11 +255,12 @@ def deliver(attempt_id: UUID, token: str, result: Result) -> Verdict | None:
         if too_late or not Attempt.moves.move(attempt, Attempt.State.DELIVERED, ended_at=now):
             attempt.refresh_from_db()
             record(None, "result.refused", attempt, state=attempt.state, outcome=result.outcome)
+            log.warning("job %s: a result of attempt %s came too late: %s", job.pk, attempt.pk, attempt.state)
             return None
         if not Job.moves.move(job, Job.State.FINISHED, ended_at=now):
             raise RuntimeError(f"job {job.pk} is {job.state} though attempt {attempt.pk} was open")
         Worker.objects.filter(pk=attempt.worker_id).update(last_seen_at=now)
-        verdict = _write_verdict(job, attempt, result)
+        verdict = write_verdict(job, attempt, result)
         record(None, "job.finished", job, outcome=result.outcome, reason=result.reason)
     return verdict
 
@@ -335,9 +344,29 @@ def _open_attempt(job_id: UUID, worker: Worker) -> _Claimed | None:
             heard_at=now,
             lease_until=now + time_limits().lease,
         )
-        Worker.objects.filter(pk=worker.pk).update(last_seen_at=now)
+        heard = {"last_seen_at": now, "answered_at": now, "unanswered_since": None}
+        Worker.objects.filter(pk=worker.pk).update(**heard)
         record(None, "attempt.started", attempt, job=str(job.pk), worker=worker.name, number=attempt.number)
     return _Claimed(attempt, token)
+
+
+def _held_by(worker: Worker) -> _Claimed | None:
+    """The attempt that this worker was given in an answer that got lost, given again with a new token.
+
+    A worker runs one attempt at a time: one that asks for another does not run those that it was heard at,
+    and cannot begin those that it has been given for a while.
+    """
+    token, lately = new_token("tsa"), clock.now() - GIVEN_AGAIN
+    held = None
+    for attempt in Attempt.objects.filter(worker=worker, state=Attempt.State.OPEN).select_related("job"):
+        unheard = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.OPEN, heard_at=F("started_at"))
+        again = unheard.filter(started_at__gt=lately).update(token_digest=token_digest(token))
+        if held is None and again:
+            record(None, "attempt.given_again", attempt, job=str(attempt.job_id), worker=worker.name)
+            held = _Claimed(attempt, token)
+        else:
+            _give_up(attempt, Attempt.State.LOST, "its worker asked for another job")
+    return held
 
 
 def _give_up(attempt: Attempt, state: str, what: str, unchanged: tuple[str, ...] = ()) -> bool:
@@ -353,58 +382,6 @@ def _give_up(attempt: Attempt, state: str, what: str, unchanged: tuple[str, ...]
             not_before = now + timedelta(seconds=settings.JOB_BACK_OFF_SECONDS) * attempt.number
             Job.moves.move(job, Job.State.QUEUED, not_before=not_before, woken_at=None)
         elif Job.moves.move(job, Job.State.ABANDONED, only_from=[Job.State.RUNNING], ended_at=now):
-            record(None, "job.abandoned", job, attempts=attempt.number)
+            record(None, "job.abandoned", job, attempts=attempt.number, what=what)
+            log.error("job %s: abandoned after %d attempts: %s", job.pk, attempt.number, what)
     return True
-
-
-def _keep_progress(attempt: Attempt, events: list[ProgressEvent]) -> None:
-    """Store what is new, within bounds: a run that talks too much loses words, never its state."""
-    kept = attempt.progress.aggregate(total=Sum(Length("text")))["total"] or 0
-    lines = []
-    for event in events:
-        if not 1 <= event.seq <= LINES_MOST:
-            continue
-        text = strict.clean_text(event.text, strict.LINE_LONGEST) if kept < TEXT_MOST else ""
-        kept += len(text)
-        lines.append(
-            ProgressLine(
-                attempt=attempt,
-                seq=event.seq,
-                at=strict.at_time(event.at),
-                phase=event.phase,
-                text=text,
-                case=strict.clean_text(event.case)[:60],
-                ok=event.ok,
-                done=strict.count(event.done),
-                total=strict.count(event.total),
-                note=strict.note_of(event),
-            )
-        )
-    ProgressLine.objects.bulk_create(lines, ignore_conflicts=True)
-
-
-def _write_verdict(job: Job, attempt: Attempt, result: Result) -> Verdict:
-    plain = strict.clean(result.to_json())
-    summary = plain["summary"] or {}
-    verdict = Verdict.objects.create(
-        job=job,
-        attempt=attempt,
-        outcome=result.outcome,
-        reason=plain["reason"],
-        reason_args=plain["reason_args"],
-        cases=plain["cases"],
-        ratio=summary.get("ratio"),
-        low=summary.get("low"),
-        high=summary.get("high"),
-        speed=summary.get("speed", ""),
-        stopped=summary.get("stopped", ""),
-        floor_case=summary.get("floor_case", ""),
-        environment=plain["environment"],
-        log=strict.clean_text(result.log, strict.LOG_LONGEST),
-        seconds=plain["seconds"],
-        artefact_sha256=plain["artefact_sha256"],
-        ranked=result.sandboxed and attempt.worker.sandboxed,
-        at=clock.now(),
-    )
-    Measurement.objects.bulk_create(Measurement(verdict=verdict, **row) for row in plain["measurements"])
-    return verdict

@@ -11,7 +11,7 @@ from hub.core.transitions import table
 
 
 class Worker(models.Model):
-    """A machine's worker. Only the heartbeat writes `last_seen_at`."""
+    """A machine's worker. Only the heartbeat writes `last_seen_at`; canaries tell whether it hears."""
 
     name = models.CharField(max_length=60, unique=True)
     token_digest = models.CharField(max_length=64, unique=True)
@@ -21,6 +21,12 @@ class Worker(models.Model):
     retired_at = models.DateTimeField(null=True)
     registered_at = models.DateTimeField()
     last_seen_at = models.DateTimeField(null=True)
+    resting_until = models.DateTimeField(null=True)  # it takes no job before, after many faults in a row
+    trouble = models.TextField(blank=True)  # why it takes no job, in its own words
+    canary = models.CharField(max_length=32, blank=True)  # the last one sent
+    canary_sent_at = models.DateTimeField(null=True)
+    unanswered_since = models.DateTimeField(null=True)  # the first of those sent since it last answered
+    answered_at = models.DateTimeField(null=True)  # a canary, or by claiming a job
 
     class Meta:
         ordering = ("name",)

@@ -16,6 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
+from hub.bench import canaries
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
@@ -42,11 +43,13 @@ def worker_by_token(token: str) -> Worker | None:
 
 
 def is_online(worker: Worker) -> bool:
-    return worker.last_seen_at is not None and worker.last_seen_at > _online_since()
+    """Whether it is heard. It may be deaf all the same: see `canaries.py`."""
+    return canaries.heard().filter(pk=worker.pk).exists()
 
 
 def online_workers() -> QuerySet[Worker]:
-    return workers().filter(last_seen_at__gt=_online_since())
+    """Workers that would take a job: one that is heard but deaf, resting or in trouble is none."""
+    return canaries.taking_jobs()
 
 
 def workers_online(hardware_class: str) -> int:
@@ -225,10 +228,6 @@ def _runs(patch_set: PatchSet, kind: str) -> QuerySet[Job]:
 def _is_timed(patch_set: PatchSet, hardware_class: str) -> bool:
     spec = spec_of(patch_set.revision)
     return spec.runs_on(hardware_class) and bool(spec.cases_for("rank"))
-
-
-def _online_since() -> datetime:
-    return clock.now() - timedelta(seconds=settings.WORKER_SILENT_SECONDS)
 
 
 def shown_time(at: datetime) -> str:

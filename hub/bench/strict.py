@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench_runner.contract import (
@@ -87,6 +87,11 @@ def at_time(seconds: float) -> datetime:
     if abs(seconds - now.timestamp()) > 3600:
         return now
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def seconds(value: float) -> timedelta:
+    """A span that a worker tells: not negative, at most a year."""
+    return timedelta(seconds=min(max(value, 0.0), 365 * 86_400.0))
 
 
 def count(value: int) -> int:

@@ -1,4 +1,4 @@
-"""A hub that answers a worker's five requests from memory, in a thread of the test.
+"""A hub that answers a worker's requests from memory, in a thread of the test.
 
 Not in charge of any rule of the real hub; a test scripts what it needs (`broken`, `waiting`, `refuse`).
 """
@@ -33,6 +33,8 @@ class HubDouble:
         self.faults: list[str] = []
         self.authorizations: list[str] = []
         self.waiting: list[str] = []  # told to whoever says hello
+        self.canaries: list[dict[str, Any]] = []
+        self.deaf = False
         self.cancelled = False
         self.broken = 0  # so many requests are answered with 503 first
         self.dropped = 0  # so many connections are closed without an answer first
@@ -66,7 +68,15 @@ class HubDouble:
 
     def _hello(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.hellos.append(body)
-        return 200, {"worker": "w1", "jobs": [job for job in self.waiting if job not in self.claimed]}
+        return 200, {
+            "worker": "w1",
+            "jobs": [job for job in self.waiting if job not in self.claimed],
+            "deaf": self.deaf,
+        }
+
+    def _canary(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.canaries.append(body)
+        return 200, {"accepted": True}
 
     def _claim(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         job = path.split("/")[-2]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from bench_runner import attempt as attempt_module
 from bench_runner import client as client_module
 from bench_runner import reporter as reporter_module
+from bench_runner import spool as spool_module
+from bench_runner import turns
 from bench_runner.attempt import Attempts
 from bench_runner.client import HubClient
 from bench_runner.config import Config
@@ -24,9 +27,9 @@ from bench_runner.contract import JobKind, JobSpec, Outcome, Phase, ProgressEven
 from bench_runner.errors import InfrastructureFault, SandboxUnavailable
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
+from bench_runner.fitness import Fitness
 from bench_runner.sandbox import Sandbox
 from bench_runner.spool import KEEP_SECONDS, Spool
-from bench_runner.streak import Streak
 from bench_runner.workspace import Revision
 from tasks.spec import ROOT, read_folder
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
@@ -57,7 +60,17 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
 class SandboxDouble:
     cleared = 0
     opened = 1
+    started = 0
     trouble: Exception | None = None  # raised by whatever is asked of it
+
+    @contextmanager
+    def start(self, *_: object, **__: object) -> Iterator[SandboxDouble]:
+        if self.trouble:
+            raise self.trouble
+        self.started += 1
+        yield self
+
+    def wait(self) -> None: ...
 
     def clear(self) -> None:
         self.cleared += 1
@@ -89,7 +102,7 @@ def judging(hub: HubDouble, tmp_path: Path, sandbox: SandboxDouble) -> Callable[
             assert revision.task.slug == "vector-add"
             return job(spec, report, cancelled)
 
-        Attempts(config, cast(Sandbox, sandbox), cast(Machine, None), judge).run("j")
+        Attempts(config, cast(Sandbox, sandbox), cast(Machine, None), Fitness(), judge).run("j")
 
     return judging
 
@@ -281,8 +294,6 @@ def test_files_of_another_digest_are_refused(hub: HubDouble, judging: Callable[[
 def test_rank_jobs_of_one_machine_take_turns(
     hub: HubDouble, judging: Callable[[Job], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from bench_runner import turns
-
     monkeypatch.setattr(turns, "run_folder", lambda: tmp_path)
     hub.jobs["j"] = JobSpec.from_json({**hub.jobs["j"].to_json(), "kind": JobKind.RANK.value})
     hub.cancelled = True
@@ -301,7 +312,11 @@ class Several:
     def __init__(self, hub: HubDouble, sandbox: SandboxDouble, folder: Path) -> None:
         config = Config(hub.url, "redis://unused", TOKEN, "w", folder)
         self.hub, self.next = hub, RESULT
-        self.attempts = Attempts(config, cast(Sandbox, sandbox), cast(Machine, None), self._judge)
+        self.now = 1000.0
+        self.fitness = Fitness(lambda: self.now)
+        self.attempts = Attempts(
+            config, cast(Sandbox, sandbox), cast(Machine, None), self.fitness, self._judge
+        )
         self.number = 0
 
     def _judge(self, *_: object) -> Result:
@@ -317,7 +332,10 @@ class Several:
 
 
 @pytest.fixture
-def several(hub: HubDouble, sandbox: SandboxDouble, tmp_path: Path) -> Several:
+def several(
+    hub: HubDouble, sandbox: SandboxDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Several:
+    monkeypatch.setattr(turns, "run_folder", lambda: tmp_path)  # a turn of this test's own
     return Several(hub, sandbox, tmp_path)
 
 
@@ -344,11 +362,7 @@ def test_a_sandbox_that_cannot_be_cleared_loses_no_message(several: Several, san
     assert len(several.hub.results) == 1
 
 
-def test_a_worker_that_spoils_job_after_job_rests_and_says_so(
-    several: Several, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(several.attempts, "_streak", Streak(lambda: now[0]))
+def test_a_worker_that_spoils_job_after_job_rests_and_says_so(several: Several) -> None:
     for _ in range(3):
         several.run(InfrastructureFault("the disk is full"))
     assert several.hub.faults[1] == "the disk is full"
@@ -358,11 +372,82 @@ def test_a_worker_that_spoils_job_after_job_rests_and_says_so(
     )
     several.run(RESULT)
     assert several.hub.results == []
-    now[0] += 61
+    assert several.fitness.seconds_to_rest == 60
+    several.now += 61
     several.run(InfrastructureFault("the disk is full"))
     assert "none for 120 s" in several.hub.faults[3]
-    now[0] += 121
+    several.now += 121
     several.run(RESULT)
     several.run(InfrastructureFault("once only"))
     several.run(RESULT)
     assert len(several.hub.results) == 2
+
+
+def test_a_worker_whose_judging_process_dies_over_job_after_job_rests_too(several: Several) -> None:
+    for number in range(3):
+        several.run(RESULT)
+        several.fitness.fault(f"spoilt-{number}")
+        several.fitness.fault(f"and-{number}")
+        several.fitness.begin(f"killed-{number}")  # and then the process was gone
+        several.run(RESULT)
+        assert several.fitness.seconds_to_rest == 60
+        several.now += 61
+    assert len(several.hub.results) == 3
+
+
+def test_the_process_that_judges_tells_its_parent_how_it_fares() -> None:
+    fitness = Fitness()
+    child = os.fork()
+    if child == 0:
+        fitness.trouble = "no sandbox: 全部 taken"
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert fitness.trouble == "no sandbox: 全部 taken"
+
+
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "ROOM_BYTES", 2**60)
+
+
+def test_without_room_for_its_messages_a_worker_claims_nothing_and_says_why(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        full(patch)
+        several.run(RESULT)
+    assert several.hub.requests == []
+    assert "is full" in several.fitness.trouble
+    several.run(RESULT)
+    assert (len(several.hub.results), several.fitness.trouble) == (1, "")
+
+
+def test_a_message_that_cannot_be_kept_beforehand_is_a_fault_and_not_a_silence(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "_write", no_space)
+    several.run(RESULT)
+    assert several.hub.results == []
+    assert "the spool cannot be written" in several.hub.faults[0]
+
+
+def test_a_canary_is_answered_with_what_is_wrong(several: Several, sandbox: SandboxDouble) -> None:
+    several.attempts.answer("first")
+    sandbox.trouble = SandboxUnavailable("no uid is free")
+    several.attempts.answer("second")
+    sandbox.trouble = None
+    several.attempts.answer("third")
+    said = [(answer["canary"], answer["trouble"]) for answer in several.hub.canaries]
+    assert said == [("first", ""), ("second", "no sandbox: no uid is free"), ("third", "")]
+    assert sandbox.started == 2
+
+
+def test_a_canary_starts_no_guest_while_another_worker_measures(
+    several: Several, sandbox: SandboxDouble
+) -> None:
+    with turns.measuring_turn(lambda: False):
+        several.attempts.answer("quiet")
+    assert several.hub.canaries[0]["trouble"] == ""
+    assert sandbox.started == 0

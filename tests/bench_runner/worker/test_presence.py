@@ -9,7 +9,7 @@ import pytest
 
 from bench_runner.client import HubClient
 from bench_runner.contract import Hello
-from bench_runner.presence import DEAF_AFTER, WAKE_AT_ONCE, Presence
+from bench_runner.presence import WAKE_AT_ONCE, Presence
 from bench_runner.spool import Spool
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
 
@@ -18,7 +18,6 @@ class Queue:
     def __init__(self) -> None:
         self.woken: list[str] = []
         self.away = self.occupied = False
-        self.count = 0
 
     def wake(self, jobs: Sequence[str]) -> bool:
         if not self.away:
@@ -27,9 +26,6 @@ class Queue:
 
     def busy(self) -> bool:
         return self.occupied
-
-    def received(self) -> int:
-        return self.count
 
 
 @pytest.fixture
@@ -51,7 +47,9 @@ def restarts() -> list[str]:
 @pytest.fixture
 def presence(hub: HubDouble, queue: Queue, restarts: list[str], tmp_path: Path) -> Presence:
     hello = Hello("w", "cpu-x86", {}, sandboxed=True)
-    return Presence(HubClient(hub.url, TOKEN), hello, Spool(tmp_path), queue, lambda: restarts.append("now"))
+    return Presence(
+        HubClient(hub.url, TOKEN), lambda: hello, Spool(tmp_path), queue, lambda: restarts.append("now")
+    )
 
 
 def test_the_thread_says_hello_at_once_and_ends_when_told(hub: HubDouble, presence: Presence) -> None:
@@ -84,27 +82,14 @@ def test_the_spool_is_emptied_when_the_hub_is_back(
     assert hub.faults == ["late news"]
 
 
-def test_a_worker_that_hears_none_of_its_wake_ups_starts_anew(
-    hub: HubDouble, presence: Presence, queue: Queue, restarts: list[str]
+def test_a_worker_that_the_hub_calls_deaf_starts_anew(
+    hub: HubDouble, presence: Presence, restarts: list[str]
 ) -> None:
-    hub.waiting = ["j"]
-    for _ in range(DEAF_AFTER):
-        presence.say_hello()
+    presence.say_hello()
     assert restarts == []
+    hub.deaf = True
     presence.say_hello()
     assert restarts == ["now"]
-
-
-@pytest.mark.parametrize("reason", ["hears", "busy", "broker away"])
-def test_a_worker_that_hears_works_or_has_no_broker_is_not_deaf(
-    hub: HubDouble, presence: Presence, queue: Queue, restarts: list[str], reason: str
-) -> None:
-    hub.waiting = ["j"]
-    queue.occupied, queue.away = reason == "busy", reason == "broker away"
-    for _ in range(3 * DEAF_AFTER):
-        queue.count += reason == "hears"
-        presence.say_hello()
-    assert restarts == []
 
 
 def test_a_refused_token_does_not_stop_the_worker(hub: HubDouble, presence: Presence) -> None:

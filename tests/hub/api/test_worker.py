@@ -57,7 +57,8 @@ def test_the_whole_run_of_a_job(caller: Caller, story: Story, cast: Cast) -> Non
     patch_set = story.push(cast.alice)
     status, welcome = caller.post("hello", hello().to_json())
     assert status == 200
-    assert welcome == {"worker": str(Worker.objects.get().pk), "jobs": [str(patch_set.jobs.get().pk)]}
+    waiting = [str(patch_set.jobs.get().pk)]
+    assert welcome == {"worker": str(Worker.objects.get().pk), "jobs": waiting, "deaf": False}
     spec = caller.claim()
     assert spec.files["solution.c"].startswith(b"// version")
     path, beat = f"attempts/{spec.attempt}", {"events": [event(1, "hello").to_json()]}
@@ -76,8 +77,10 @@ def test_a_revision_is_given_to_workers_alone(caller: Caller, story: Story) -> N
     assert caller.client.get("/api/worker/revisions/0000", headers=headers).status_code == 404
 
 
-def test_a_second_claim_is_a_conflict(caller: Caller, spec: JobSpec) -> None:
-    status, said = caller.post(f"jobs/{spec.job}/claim")
+def test_a_claim_of_what_another_worker_has_is_a_conflict(caller: Caller, spec: JobSpec) -> None:
+    other = str(bench.register_worker("rack-8"))
+    caller.post("hello", hello().to_json(), other)
+    status, said = caller.post(f"jobs/{spec.job}/claim", token=other)
     assert status == 409
     assert "not to be had" in said["error"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.bench import actions as bench
+from hub.bench import reports
 from hub.bench.models import Attempt, ProgressLine
 from hub.core import clock
 from tests.hub.story import Story, attempt_id, event
@@ -45,13 +46,13 @@ def test_a_run_that_talks_too_much_loses_words_and_keeps_its_state(beat) -> None
         beat(event(number, "x" * 5_000))
     beat(event(81, "more", phase="timing", case="wide", ok=True))
     lines = list(ProgressLine.objects.all())
-    assert sum(len(line.text) for line in lines) <= bench.TEXT_MOST + 4_000
+    assert sum(len(line.text) for line in lines) <= reports.TEXT_MOST + 4_000
     assert (lines[-1].text, lines[-1].case, lines[-1].ok) == ("", "wide", True)
     assert Attempt.objects.get().phase == "timing"
 
 
 def test_events_out_of_range_are_not_stored(beat) -> None:  # type: ignore[no-untyped-def]
-    beat(event(0), event(-3), event(bench.LINES_MOST + 1, phase="timing"))
+    beat(event(0), event(-3), event(reports.LINES_MOST + 1, phase="timing"))
     assert ProgressLine.objects.count() == 0
     assert Attempt.objects.get().phase == "timing"
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bench_runner.contract import ContractError
+from bench_runner.contract import VERSION, ContractError
 from hub import flow
 from hub.audit.models import Event
 from hub.bench import actions as bench
@@ -142,7 +142,7 @@ def test_a_long_log_keeps_its_end(checking: tuple[Story, Job]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda r: replace(r, version=2), "this hub speaks 1, the worker 2"),
+        (lambda r: replace(r, version=9), f"this hub speaks {VERSION}, the worker 9"),
         (lambda r: replace(r, reason="x" * 61), r"Result\.reason: at most 60 characters"),
         (lambda r: replace(r, summary=None), "needs a summary and measurements"),
         (lambda r: replace(r, measurements=r.measurements * 2), "time of 'wide' is there twice"),
