@@ -16,6 +16,7 @@ from celery import bootsteps
 
 from hub import flow, rejudging
 from hub.bench import actions as bench
+from hub.bench import alarms, canaries
 from hub.bench import queries as bench_facts
 from hub.celery import app
 from hub.claims import actions as claims
@@ -80,6 +81,8 @@ def run_rules(*, reaping: bool = True) -> int:
 @app.task(name="hub.sweep")
 def sweep() -> None:
     run_rules()
+    guarded(canaries.send_out, "canaries")
+    guarded(alarms.tell, "alarms")
 
 
 class SweepAtStart(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

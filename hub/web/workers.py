@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from hub.bench import queries
+from hub.bench import alarms, canaries, queries
 from hub.bench.models import Attempt, Job, Worker
+from hub.core import clock
 from hub.web.labels import facts_of
 
 START = "python -m bench_runner worker"
@@ -24,6 +25,8 @@ START = "python -m bench_runner worker"
 class Line:
     worker: Worker
     is_online: bool
+    is_deaf: bool
+    is_resting: bool
     attempt: Attempt | None  # what it runs now
     facts: list[tuple[object, str]]
 
@@ -41,12 +44,11 @@ def worker_list(request: HttpRequest) -> HttpResponse:
     workers = list(queries.workers())
     open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, worker__in=workers)
     running = {row.worker_id: row for row in open_ones.select_related("job__patch_set__pull__task")}
-    lines = [
-        Line(row, queries.is_online(row), running.get(row.pk), facts_of(row.fingerprint)) for row in workers
-    ]
+    lines = [_line(row, running.get(row.pk)) for row in workers]
     lines.sort(key=lambda line: (not line.is_online, line.worker.name))
     shown = {
         "lines": lines,
+        "alarms": alarms.alarms() if getattr(request.user, "is_maintainer", False) else [],
         "queues": _queues(lines),
         "any_online": any(line.is_online for line in lines),
         "look_command": f"python -m bench_runner doctor\n{START}",
@@ -56,11 +58,17 @@ def worker_list(request: HttpRequest) -> HttpResponse:
     return render(request, "workers/list.html", shown)
 
 
+def _line(worker: Worker, attempt: Attempt | None) -> Line:
+    resting = worker.resting_until is not None and worker.resting_until > clock.now()
+    online = queries.is_online(worker)
+    return Line(worker, online, canaries.is_deaf(worker), resting, attempt, facts_of(worker.fingerprint))
+
+
 def _queues(lines: list[Line]) -> list[Queue]:
     """One for each hardware class that a worker has earned or a job waits for."""
     live = Job.objects.filter(state__in=Job.moves.live).order_by().values_list("hardware_class", "state")
     counted = Counter(live)
-    online = Counter(line.worker.hardware_class for line in lines if line.is_online)
+    online = Counter(canaries.taking_jobs().order_by().values_list("hardware_class", flat=True))
     names = {name for name, _state in counted} | {line.worker.hardware_class for line in lines}
     return [
         Queue(name, counted[name, Job.State.QUEUED], counted[name, Job.State.RUNNING], online[name])

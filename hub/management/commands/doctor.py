@@ -20,10 +20,11 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from hub.bench.alarms import LEAST_FREE_BYTES
+from hub.bench.alarms import alarms as ringing
 from hub.services import embedded_redis, instance, prepare
 
 OLDEST_GIT = (2, 38)  # the first with `merge-tree --write-tree`
-LEAST_FREE_BYTES = 1 << 30
 
 
 class Fault(Exception):
@@ -115,6 +116,17 @@ def database() -> str:
     return f"{connection.vendor}, all migrations applied"
 
 
+def alarms() -> str:
+    """Alarms."""
+    try:
+        texts = [alarm.text for alarm in ringing() if alarm.about != "disk"]  # which is looked at above
+    except DatabaseError:
+        return "none can be read without the database"
+    if texts:
+        raise Fault("\n       ".join(texts))
+    return "none"
+
+
 def redis() -> str:
     """Redis."""
     try:
@@ -141,6 +153,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     git,
     data_folder,
     database,
+    alarms,
     redis,
     site,
 )
