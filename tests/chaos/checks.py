@@ -1,0 +1,146 @@
+"""What must hold when every job has ended, whatever was done to the hub meanwhile.
+
+Each function gives sentences about what does not hold; none is the aim. Not in charge of doing anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_runner.sandbox.backends import Hierarchies, our_folder
+from bench_runner.sandbox.slots import FIRST_UID, UIDS_A_SLOT, run_folder
+from tests.chaos.ledger import Fate
+from tests.whole import WholeHub
+
+ATTEMPTS = 3
+QUOTAS = """
+import json
+from bench_runner.contract import JobKind
+from hub.accounts.models import User
+from hub.bench.queries import quota
+from hub.pulls.models import PullRequest
+used = {}
+for user in User.objects.filter(username__startswith="chaos-"):
+    pull = PullRequest.objects.filter(author=user).first()
+    if pull is not None:
+        job = pull.patch_sets.get().jobs.first()
+        used[user.username] = quota(pull, JobKind.CHECK, job.hardware_class).used
+print(json.dumps(used))
+"""
+JOBS = """
+SELECT patch.head_sha, job.id, job.state, job.kind, verdict.outcome
+FROM bench_job job JOIN pulls_patchset patch ON patch.id = job.patch_set_id
+LEFT JOIN bench_verdict verdict ON verdict.job_id = job.id
+"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What was pushed, and the outcome that its check must have."""
+
+    username: str
+    outcome: str
+    hunted: bool = False  # whoever judges it is killed, each time
+
+
+def fates(hub: WholeHub) -> dict[str, Fate]:
+    rows = hub.rows(
+        "SELECT attempt.id, attempt.state, job.state FROM bench_attempt attempt "
+        "JOIN bench_job job ON job.id = attempt.job_id"
+    )
+    return {attempt: Fate(state, job) for attempt, state, job in rows}
+
+
+def one_end_each(hub: WholeHub, pushed: Mapping[str, Expected]) -> Iterator[str]:
+    """Every push was checked once, and ended in its verdict or was abandoned after three faults."""
+    checks: dict[str, list[tuple[str, str, str]]] = {sha: [] for sha in pushed}
+    for sha, job, state, kind, outcome in hub.rows(JOBS):
+        if kind == "check":
+            checks.setdefault(sha, []).append((job, state, outcome))
+    for sha, jobs in checks.items():
+        if sha not in pushed:
+            yield f"{sha}: judged, but nobody pushed it"
+        elif len(jobs) != 1:
+            yield f"{sha}: {len(jobs)} check jobs"
+        else:
+            yield from _right_end(pushed[sha], *jobs[0])
+    for sha, job, state, kind, outcome in hub.rows(JOBS):
+        if state not in ("finished", "abandoned"):
+            yield f"{kind} job {job} of {sha}: still {state}"
+        elif (outcome is None) is (state == "finished"):
+            yield f"{kind} job {job} of {sha}: {state} with verdict {outcome}"
+
+
+def _right_end(expected: Expected, job: str, state: str, outcome: str) -> Iterator[str]:
+    if expected.hunted and state != "abandoned":
+        yield f"job {job}: {state} {outcome}, though whoever judged it was killed each time"
+    elif state == "finished" and outcome != expected.outcome:
+        yield f"job {job}: the verdict is {outcome}, it must be {expected.outcome}"
+
+
+def attempts_add_up(hub: WholeHub) -> Iterator[str]:
+    """A finished job has one delivered attempt, an abandoned one three faults, each with its reason."""
+    states: dict[str, list[tuple[str, str]]] = {}
+    for job, state, fault in hub.rows("SELECT job_id, state, fault FROM bench_attempt ORDER BY number"):
+        states.setdefault(job, []).append((state, fault))
+    for _, job, state, _, _ in hub.rows(JOBS):
+        found = states.get(job, [])
+        delivered = sum(one == "delivered" for one, _ in found)
+        if any(one in ("lost", "infra_error") and not fault for one, fault in found):
+            yield f"job {job}: an attempt failed without a reason"
+        if state == "finished" and delivered != 1:
+            yield f"job {job}: finished with {delivered} delivered attempts"
+        if state == "abandoned" and (delivered or len(found) != ATTEMPTS):
+            yield f"job {job}: abandoned after {len(found)} attempts, {delivered} of them delivered"
+    if rows := hub.rows("SELECT id FROM bench_attempt WHERE state = 'open'"):
+        yield f"attempts still open: {rows}"
+
+
+def refusals_are_booked(hub: WholeHub, late_or_second: int) -> Iterator[str]:
+    booked = hub.count("SELECT count(*) FROM audit_event WHERE verb = 'result.refused'")
+    if booked < late_or_second:
+        yield f"{late_or_second} results came late or twice, {booked} refusals are booked"
+
+
+def quotas_are_not_charged(hub: WholeHub) -> Iterator[str]:
+    """A check counts once however often it was tried, and not at all when it was abandoned."""
+    printed = hub.manage("shell", "--verbosity", "0", "--command", QUOTAS).stdout.strip().splitlines()
+    used = json.loads(printed[-1])
+    wanted = dict(
+        hub.rows(
+            "SELECT person.username, sum(job.state != 'abandoned') FROM bench_job job "
+            "JOIN pulls_patchset patch ON patch.id = job.patch_set_id "
+            "JOIN pulls_pullrequest pull ON pull.id = patch.pull_id "
+            "JOIN accounts_user person ON person.id = pull.author_id "
+            "WHERE job.kind = 'check' GROUP BY person.username"
+        )
+    )
+    for name, count in wanted.items():
+        if used.get(name) != count:
+            yield f"{name}: {used.get(name)} checks are counted, {count} were judged"
+
+
+def nothing_runs(hub: WholeHub, slots: set[int]) -> Iterator[str]:
+    """No process, control group, mount or folder of the workers, which have been stopped."""
+    uids = {FIRST_UID + slot * UIDS_A_SLOT + number for slot in slots for number in range(UIDS_A_SLOT)}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid in uids:
+                yield f"process {process.name} of a guest still runs: {(process / 'cmdline').read_bytes()!r}"
+            elif f"WORKER_DATA_DIR={hub.folder}".encode() in (process / "environ").read_bytes():
+                yield f"process {process.name} of a worker still runs"
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    found = Hierarchies.of_this_machine()
+    hierarchies = {*found.v1.values(), *([found.v2] if found.v2 else [])}
+    mounts = Path("/proc/self/mounts").read_text()
+    for slot in slots:
+        for hierarchy in hierarchies:
+            for group in (hierarchy / our_folder()).glob(f"{os.geteuid()}.{slot}-*"):
+                yield f"control group {group} is left"
+        if f" {run_folder() / f'slot-{slot}'}" in mounts:
+            yield f"slot {slot} is still mounted"
