@@ -10,17 +10,16 @@ import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count, Exists, Min, OuterRef
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from hub.bench import canaries
 from hub.bench.models import Job
+from hub.bench.queries import shown_time
 from hub.core import clock
 from hub.pulls.models import PatchSet, PullRequest
 
@@ -77,7 +76,7 @@ def _classes() -> Iterator[Alarm]:
         if name not in served and row["since"] < clock.now() - UNSERVED_AFTER:
             text = _("%(jobs)s jobs wait for %(name)s, the first since %(since)s, and no worker takes them: ")
             text += _("start one, or look at those below.")
-            words = {"jobs": row["jobs"], "name": name, "since": _shown(row["since"])}
+            words = {"jobs": row["jobs"], "name": name, "since": shown_time(row["since"])}
             yield Alarm(f"class {name}", text % words)
 
 
@@ -87,14 +86,14 @@ def _workers() -> Iterator[Alarm]:
     for worker in canaries.heard():
         words = {"name": worker.name, "trouble": worker.trouble}
         if worker.pk in deaf:
-            words["since"] = _shown(worker.unanswered_since)
+            words["since"] = shown_time(worker.unanswered_since or clock.now())
             text = _("%(name)s says hello but has answered no canary since %(since)s: it starts itself anew;")
             text += " " + _("if that does not help, look at its log and whether it uses the hub's Redis.")
             yield Alarm(f"worker {worker.name} deaf", text % words)
         if worker.trouble:
             yield Alarm(f"worker {worker.name} trouble", _("%(name)s takes no jobs: %(trouble)s") % words)
         if worker.resting_until and worker.resting_until > clock.now():
-            words["until"] = _shown(worker.resting_until)
+            words["until"] = shown_time(worker.resting_until)
             text = _("%(name)s rests until %(until)s after many faults in a row:")
             text += " " + _("run `python -m bench_runner doctor` there.")
             yield Alarm(f"worker {worker.name} resting", text % words)
@@ -119,7 +118,3 @@ def _abandoned() -> Iterator[Alarm]:
         text = _("The judge failed at #%(pull)s, the last time on %(worker)s: %(what)s.")
         text += " " + _("Repair that, then run it again on its page.")
         yield Alarm(f"job {job.pk} abandoned", text % words, job.patch_set.pull_id)
-
-
-def _shown(at: datetime | None) -> str:
-    return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")

@@ -4,40 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('bench', '0002_priority'),
+        ("bench", "0002_priority"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='worker',
-            name='answered_at',
+            model_name="worker",
+            name="answered_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='worker',
-            name='canary',
+            model_name="worker",
+            name="canary",
             field=models.CharField(blank=True, max_length=32),
         ),
         migrations.AddField(
-            model_name='worker',
-            name='canary_sent_at',
+            model_name="worker",
+            name="canary_sent_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='worker',
-            name='resting_until',
+            model_name="worker",
+            name="resting_until",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='worker',
-            name='trouble',
+            model_name="worker",
+            name="trouble",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='worker',
-            name='unanswered_since',
+            model_name="worker",
+            name="unanswered_since",
             field=models.DateTimeField(null=True),
         ),
     ]
