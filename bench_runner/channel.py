@@ -170,7 +170,8 @@ class Channel:
     def bind(self, dims: Sequence[int], shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Prepare the calls of a case: until the next bind, all calls have these dims and shapes."""
         self._shapes = shapes
-        self._slots = [self._place() for _ in range(r.SLOTS)]
+        sizes = {tensor.name: _bytes(tensor, shapes) for tensor in self._tensors}
+        self._slots = [self._place(sizes) for _ in range(r.SLOTS)]
         request = self._request
         for index, size in enumerate(dims):
             request[r.DIMS + index] = size
@@ -249,7 +250,7 @@ class Channel:
         self._expect_untouched()
         return (end - begin) * 1e-9
 
-    def _place(self) -> _Placement:
+    def _place(self, sizes: Mapping[str, int]) -> _Placement:
         """Places of the tensors in their arenas: in order, the free room spread at random between them."""
         offsets: dict[str, int] = {}
         views: dict[str, dict[str, Array]] = {"input": {}, "output": {}}
@@ -257,11 +258,10 @@ class Channel:
         watched: list[Watched] = []
         for role, arena in self._arenas.items():
             tensors = [tensor for tensor in self._tensors if tensor.role == role]
-            sizes = [_bytes(tensor, self._shapes) for tensor in tensors]
-            free = (arena.size - sum(map(_guarded, sizes))) // ALIGN
+            free = (arena.size - sum(_guarded(sizes[tensor.name]) for tensor in tensors)) // ALIGN
             at = 0
-            for tensor, size, gap in zip(tensors, sizes, _gaps(free, len(tensors)), strict=True):
-                at += gap * ALIGN
+            for tensor, gap in zip(tensors, _gaps(free, len(tensors)), strict=True):
+                size, at = sizes[tensor.name], at + gap * ALIGN
                 offsets[tensor.name] = start = at + GUARD
                 raw = arena.bytes[start : start + size]
                 view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
