@@ -26,7 +26,7 @@ QUEUED = "queued"
 TITLES: dict[str, Promise] = {
     JobKind.CHECK: _("Build and check"),
     JobKind.RANK: _("Timing against the baseline"),
-    JobKind.CONFIRM: _("Confirming the first place with fresh seeds"),
+    JobKind.CONFIRM: _("Confirming a place with fresh seeds"),
     JobKind.MERGE: _("Judging the merge commit"),
 }
 STEP_NAMES: dict[str, Promise] = {
