@@ -1,0 +1,9 @@
+import numpy as np
+
+WEIGHTS = ((7 * np.arange(8)[:, None] + 3 * np.arange(4)) % 11 - 5) / 7
+BIAS = (np.arange(4) - 1.5) / 4
+
+
+def tiny_model(x, score):
+    normal = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6) if len(x) else x
+    score[:] = np.tanh(normal @ WEIGHTS + BIAS)

@@ -1,0 +1,9 @@
+#include <stdint.h>
+
+const volatile char large[8 << 20] = {1, 2, 3};
+
+void mirror_add(const float *x, float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] + 0.5f * x[n - 1 - i] + 0 * large[i];
+}

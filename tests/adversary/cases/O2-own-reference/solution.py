@@ -1,0 +1,2 @@
+def mirror_add(x, y):
+    y[:] = x

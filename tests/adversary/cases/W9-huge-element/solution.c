@@ -1,0 +1,9 @@
+#include <stdint.h>
+
+void mirror_add(const float *x, float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i];
+    if (n > 1)
+        y[0] = 1e30f;
+}

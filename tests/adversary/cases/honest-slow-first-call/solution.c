@@ -1,0 +1,11 @@
+#include <stdint.h>
+#include <unistd.h>
+
+void mirror_add(const float *x, float *y, int64_t n)
+{
+    static int prepared;
+    if (!prepared++)
+        usleep(300000);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] + 0.5f * x[n - 1 - i];
+}

@@ -1,0 +1,13 @@
+#include <stdint.h>
+
+void row_stats(const double *x, double *mean, double *variance, int64_t rows, int64_t cols)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const double *row = x + r * cols;
+        double sum = 0, squares = 0;
+        for (int64_t c = 0; c < cols; c++)
+            sum += row[c], squares += row[c] * row[c];
+        mean[r] = sum / cols;
+        variance[r] = squares / cols - (sum / cols) * (sum / cols);
+    }
+}

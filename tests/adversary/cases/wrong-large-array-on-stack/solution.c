@@ -1,0 +1,10 @@
+#include <stdint.h>
+
+void mirror_add(const float *x, float *y, int64_t n)
+{
+    volatile float copy[1 << 24];
+    for (int64_t i = 0; i < 1 << 24; i++)
+        copy[i] = 0;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] + 0.5f * x[n - 1 - i] + copy[i];
+}

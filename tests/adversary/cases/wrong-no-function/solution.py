@@ -1,0 +1,2 @@
+def mirrored_add(x, y):
+    y[:] = x + x[::-1] / 2

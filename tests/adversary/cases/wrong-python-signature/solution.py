@@ -1,0 +1,2 @@
+def mirror_add(x):
+    return x + x[::-1] / 2

@@ -1,0 +1,2 @@
+def row_stats(x, mean, variance):
+    pass
