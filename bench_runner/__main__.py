@@ -1,4 +1,4 @@
-"""`python -m bench_runner worker | doctor | fingerprint`.
+"""`python -m bench_runner worker | doctor | fingerprint | aa | power | campaign`.
 
 Not in charge of what the commands do; each imports only what it needs, so that they start quickly.
 """
@@ -10,6 +10,7 @@ import json
 import sys
 
 from bench_runner.errors import JudgeError
+from bench_runner.trials import options
 
 
 def main() -> int:
@@ -30,6 +31,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from bench_runner import doctor
 
         return doctor.calibrate() if arguments.calibrate else doctor.main()
+    if arguments.command in options.COMMANDS:
+        from bench_runner.trials import commands
+
+        return commands.run(arguments)
     from bench_runner import config, fingerprint
 
     found = fingerprint.machine(config.data_dir())
@@ -55,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="instead: measure this machine's peaks and bandwidths, print them, keep them for its workers",
     )
     commands.add_parser("fingerprint", help="show the hardware class and what this machine can do at best")
+    options.add_to(commands)
     return parser
 
 

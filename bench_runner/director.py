@@ -23,10 +23,11 @@ from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, 
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine, conditions
 from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
+from bench_runner.plan import WARM_UPS, plan
 from bench_runner.pool import Oracle, Pool, growing
 from bench_runner.progress import Progress, Report
 from bench_runner.sandbox import Sandbox
-from bench_runner.timing import WARM_UPS, Timed, Timing, calls_for, inputs_needed
+from bench_runner.timing import Timed, Timing
 from bench_runner.workspace import Revision, Workspace
 from tasks.spec import Case, Task
 
@@ -195,4 +196,4 @@ def _expected_need(task: Task, case: Case, paces: dict[str, float]) -> int:
     worker."""
     if case.id not in paces:
         return WARM_UPS
-    return inputs_needed(calls_for(task, case, paces[case.id]))
+    return plan(task, case, paces[case.id]).inputs

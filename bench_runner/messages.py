@@ -389,6 +389,15 @@ _TABLE = (
               "基线也占用了相应的时间：任务的 time_seconds 太小，或者机器太忙。",
               "维护者请调大任务的 limits.time_seconds，或缩小计时用例。"),
     ),
+    Reason(
+        "machine_drifted", None, ("percent",),
+        Words("The machine changed its speed by {percent} % while it measured.",
+              "Baseline and submission alike ran at another speed in the second half of the pairs: such figures rank nobody.",
+              "The job is run again by itself. Maintainer: if this comes back, look at what else the worker's machine does, and at its clock."),
+        Words("测量期间机器的速度变化了 {percent} %。",
+              "后半段的各对测量中，基线和提交都以另一种速度运行：这样的数字不能用来排名。",
+              "作业会自动重新运行。若反复出现，请维护者检查评测机上还在运行什么，以及它的时钟频率。"),
+    ),
 )  # fmt: skip
 
 REASONS: dict[str, Reason] = {reason.id: reason for reason in _TABLE}

@@ -4,10 +4,17 @@ Not in charge of taking samples (`timing.py`) nor of who ranks above whom (`hub/
 
 Theory of operation. Every process has a speed bias of its own (address layout, page placement) that more
 samples in the same process never remove. So the unit of the statistics is the *pair*: one fresh baseline
-process and one fresh candidate process, measured in turns. A pair gives one number per case, r = ln(median
-baseline / median candidate); the mean over pairs has a t-interval with (pairs - 1) degrees of freedom. A
-difference counts only when the whole interval lies beyond MARGIN: measured on the same code against itself,
-ten pairs gave 0 false differences in 121 (README, "How sure a number is").
+process and one fresh candidate process, measured in turns. A pair gives one number per case, the logarithm of
+baseline over candidate. Over pairs their mean counts, without the highest and the lowest tenth, so that one
+pair that met something terrible does not decide; its t-interval is Yuen's, for such a trimmed mean.
+
+A job may end after 5, 10, 20 and 40 pairs (LOOKS). Whoever may look four times and stop at what pleases is
+wrong four times as often, so each look uses a quarter of what the job as a whole may be wrong. Two intervals
+are made of the same pairs. The *shown* one holds the truth in 95 % of the jobs however they ended (98.75 % at
+each look); boards compare it. The *deciding* one (99 %, so 99.75 % at each look) says which word may be used:
+"faster" when it lies wholly above 1 + 1 %, "slower" when wholly below, "same" when wholly within ±3 %, else
+"inconclusive". A job ends as soon as there is a word. So a difference that is not there, or within 1 %, is
+claimed in at most 1 % of the jobs. One whose time runs out takes its next look early, which adds none.
 """
 
 from __future__ import annotations
@@ -19,26 +26,37 @@ from statistics import fmean, median, stdev
 
 from bench_runner.contract import Speed
 
-MARGIN = math.log(1.02)  # a difference within 2 % is called "same"
-PAIRS = 10  # the plan
-MOST_PAIRS = 20  # for a result that would be inconclusive otherwise
+MARGIN = math.log(1.01)  # a difference is claimed only beyond it
+SAME_WITHIN = math.log(1.03)  # "same" says that the difference is smaller than this
+NARROW = math.log(1.03)  # half of the shown interval; boards need that much to tell people apart
+TRIM = 10  # one pair of so many is set aside at either end
+LOOKS = (5, 10, 20, 40)  # pairs after which a job may end
 FEWEST_PAIRS = 3  # below that there is no usable interval
-EARLIEST_STOP = 5  # pairs before which a clear result may not end the timing
-CLEAR = math.log(1.05)  # how far beyond 1 an early stop wants the effect to be
 
 # Student's t, two-sided, by degrees of freedom from 1.
-_T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281,
-        2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930)  # fmt: skip
-_T999 = (636.6192, 31.5991, 12.9240, 8.6103, 6.8688, 5.9588, 5.4079, 5.0413, 4.7809, 4.5869,
-         4.4370, 4.3178, 4.2208, 4.1405, 4.0728, 4.0150, 3.9651, 3.9216, 3.8834)  # fmt: skip
+_T9875 = (
+    50.9230, 8.8602, 5.3919, 4.3147, 3.8100, 3.5212, 3.3353, 3.2060, 3.1109, 3.0382, 2.9809, 2.9345, 2.8961,
+    2.8640, 2.8366, 2.8131, 2.7925, 2.7745, 2.7586, 2.7444, 2.7316, 2.7201, 2.7097, 2.7002, 2.6916, 2.6836,
+    2.6763, 2.6695, 2.6632, 2.6574, 2.6519, 2.6468, 2.6421, 2.6376, 2.6334, 2.6295, 2.6257, 2.6222, 2.6189,
+)  # fmt: skip
+_T9975 = (
+    254.6466, 19.9625, 9.4649, 6.7583, 5.6042, 4.9807, 4.5946, 4.3335, 4.1458, 4.0045, 3.8945, 3.8065,
+    3.7345, 3.6746, 3.6239, 3.5805, 3.5429, 3.5101, 3.4812, 3.4554, 3.4325, 3.4118, 3.3931, 3.3761, 3.3606,
+    3.3464, 3.3334, 3.3214, 3.3102, 3.2999, 3.2903, 3.2813, 3.2729, 3.2651, 3.2577, 3.2507, 3.2442, 3.2380,
+    3.2322,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A log-ratio with the half-width of its interval; `ratio`, `low` and `high` are on the plain scale."""
+    """A log-ratio with the half-widths of the interval that is shown and of the one that decides.
+
+    `ratio`, `low` and `high` are on the plain scale.
+    """
 
     mean: float
     half: float
+    deciding: float
 
     @property
     def ratio(self) -> float:
@@ -53,33 +71,43 @@ class Estimate:
         return math.exp(self.mean + self.half)
 
     @property
+    def is_narrow(self) -> bool:
+        return self.half <= NARROW
+
+    @property
     def speed(self) -> Speed:
-        """Faster, slower, inconclusive, same: asked in this order, the first that holds."""
-        if self.mean - self.half > MARGIN:
+        if self.mean - self.deciding > MARGIN:
             return Speed.FASTER
-        if self.mean + self.half < -MARGIN:
+        if self.mean + self.deciding < -MARGIN:
             return Speed.SLOWER
-        return Speed.INCONCLUSIVE if self.half > MARGIN else Speed.SAME
+        return Speed.SAME if abs(self.mean) + self.deciding <= SAME_WITHIN else Speed.INCONCLUSIVE
 
 
 def pair_log_ratio(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     """The one number that a pair of processes contributes for a case.
 
+    Sample i of both sides was taken one after the other: the ratio within a round hardly feels a machine that
+    changes its speed. The median over rounds does not feel an interrupted sample.
+
     Raises:
-        ValueError: a median that is not above zero, which no clock of ours can give.
+        ValueError: a sample that is not above zero, which no clock of ours can give.
     """
-    slow, fast = median(baseline), median(candidate)
-    if slow <= 0 or fast <= 0:
-        raise ValueError(f"a median sample must be above 0 s, got baseline {slow!r} and candidate {fast!r}")
-    return math.log(slow / fast)
+    if min(*baseline, *candidate) <= 0:
+        raise ValueError(f"a sample must be above 0 s, got {min(*baseline, *candidate)!r}")
+    return median(math.log(slow / fast) for slow, fast in zip(baseline, candidate, strict=True))
 
 
-def estimate(log_ratios: Sequence[float], table: Sequence[float] = _T95) -> Estimate:
-    """Mean and t-interval over pairs; needs at least two, at most twenty."""
+def estimate(log_ratios: Sequence[float]) -> Estimate:
+    """Trimmed mean and its t-intervals over pairs; needs at least two, at most as many as the last look."""
     count = len(log_ratios)
-    if not 2 <= count <= len(table) + 1:
-        raise ValueError(f"an interval needs 2 to {len(table) + 1} pairs, got {count}")
-    return Estimate(fmean(log_ratios), table[count - 2] * stdev(log_ratios) / math.sqrt(count))
+    if not 2 <= count <= LOOKS[-1]:
+        raise ValueError(f"an interval needs 2 to {LOOKS[-1]} pairs, got {count}")
+    aside = count // TRIM
+    kept = sorted(log_ratios)[aside : count - aside]
+    # Yuen: those set aside count for the spread as if they were as far off as the outermost that are kept.
+    spread = stdev([kept[0]] * aside + kept + [kept[-1]] * aside)
+    error = spread * math.sqrt(count) / len(kept)
+    return Estimate(fmean(kept), _T9875[len(kept) - 2] * error, _T9975[len(kept) - 2] * error)
 
 
 def over_cases(by_case: Sequence[Sequence[float]]) -> list[float]:
@@ -87,38 +115,13 @@ def over_cases(by_case: Sequence[Sequence[float]]) -> list[float]:
     return [fmean(pair) for pair in zip(*by_case, strict=True)]
 
 
-def may_stop(by_case: Sequence[Sequence[float]]) -> bool:
-    """Whether the pairs so far settle the matter, so that the rest of the PAIRS need not be run.
-
-    Looking again and again for a reason to stop would raise the false rate of a 95 % interval. So the look
-    uses 99.9 % intervals and asks for an effect far beyond MARGIN, in every case and over all cases; a
-    submission that is as fast as the baseline never stops early, and the guarantee of the full ten pairs
-    stays as it was.
-    """
-    pairs = len(by_case[0])
-    if not pairs >= EARLIEST_STOP:
-        return False
-    overall = over_cases(by_case)
-    clear = all(_is_clear(estimate(each, _T999)) for each in (*by_case, overall))
-    return clear and is_narrow(estimate(overall))
-
-
-def wants_more(by_case: Sequence[Sequence[float]]) -> bool:
-    """Whether pairs beyond the plan are worth their time: only a result without a verdict gets them.
-
-    They end when the interval is narrow, whatever it says, or at MOST_PAIRS. Ending on the width and not on
-    the verdict is what keeps the false rate where it was: the width hardly depends on the mean.
-    """
+def settled(by_case: Sequence[Sequence[float]]) -> bool:
+    """Whether there is a word for every case and over all cases, and the shown interval is narrow."""
     overall = estimate(over_cases(by_case))
-    pairs = len(by_case[0])
-    if pairs >= MOST_PAIRS or is_narrow(overall):
-        return False
-    return pairs > PAIRS or overall.speed is Speed.INCONCLUSIVE
+    found = [overall, *map(estimate, by_case)]
+    return overall.is_narrow and all(each.speed is not Speed.INCONCLUSIVE for each in found)
 
 
-def is_narrow(overall: Estimate) -> bool:
-    return overall.half <= MARGIN
-
-
-def _is_clear(strict: Estimate) -> bool:
-    return abs(strict.mean) - strict.half > CLEAR
+def next_look(pairs: int) -> int:
+    """The number of pairs at which a job that has so many may end; the last one for good."""
+    return next((look for look in LOOKS if look > pairs), LOOKS[-1])

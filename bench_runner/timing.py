@@ -2,39 +2,37 @@
 
 Not in charge of a single call (`channel.py`) nor of what the samples prove (`stats.py`).
 
-Theory of operation. A job times PAIRS pairs, fewer when the result is clear, more when it is not. A pair is
-two fresh guests, started in random order. Inside a pair all rank cases run, in random order. Per case:
-WARM_UPS calls of each side, then ROUNDS rounds; in a round both sides, in random order, take one sample on
-the same inputs. A sample is the sum of `calls` single calls, each on an input of its own and each by its own
-clock, with `calls` chosen once, in the first pair, so that the slower side's sample is SAMPLE_SECONDS or
-more. While one side runs, the other is frozen.
+Theory of operation. A job times pairs until one of `stats.LOOKS` finds the matter settled. A pair is two
+fresh guests. Which of them starts first, which begins a case, and which has which buffers is drawn for one
+pair and turned round for the next, so that none of it favours a side. Inside a pair all rank cases run, in
+random order. Per case: WARM_UPS calls of each side, then rounds (`plan.py` says how many); in a round both
+sides take one sample each on the same inputs, and in the next round the other side comes first. While one
+side runs, the other is frozen. A sample is the sum of `calls` single calls, each on an input of its own and
+each by its own clock: calls are never fused, a guest sees one input at a time.
 
 Inputs come from a pool per case, made once per job from operating-system randomness. A guest meets each of
 them at most once, in an order drawn anew for its pair. That later pairs draw from the same pool helps nobody:
 a guest is a new process in a new sandbox on wiped memory, and nothing that an earlier one learnt can reach
 it.
 
-Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, and what surrounds a
-call by the task's budget, so their samples may stay below SAMPLE_SECONDS; the interval then says how sure the
-number is.
-
-A pair during which others used the machine is timed once more, and the quieter of the two counts. When the
-task's `time_seconds` are spent, the pairs that are complete count; fewer than FEWEST_PAIRS are no
-measurement.
+A pair during which something else happened to the machine (`noise.py`) is timed once more, and the quieter of
+the two counts. When both sides ran at another speed in the second half than in the first, the machine itself
+has changed: the first half is forgotten, and the timing goes on. A job that ends without having met one
+machine for long enough ranks nothing: the hub runs it again. When the task's `time_seconds` are spent, the
+pairs that are complete count; fewer than FEWEST_PAIRS are no measurement.
 """
 
 from __future__ import annotations
 
-import gc
+import dataclasses
 import itertools
 import math
-import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from bench_runner import noise, stats
@@ -43,22 +41,23 @@ from bench_runner.check import need_right
 from bench_runner.contract import Measurement, Phase, Summary
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine
-from bench_runner.guests import Clocks, Side, measuring_cpus
+from bench_runner.guests import Clocks, Side
+from bench_runner.placement import prefer, undisturbed
+from bench_runner.plan import WARM_UPS, Plan, plan
 from bench_runner.pool import Item, Pool
 from bench_runner.progress import Progress
+from bench_runner.roles import SIDES, Roles
 from tasks.spec import Case, Task
 
-WARM_UPS = 2
-ROUNDS = 4  # the mean of the middle two is about as good as the median of five, and costs a fifth less
-SAMPLE_SECONDS = 0.010
-MOST_CALLS = 500  # per sample
-POOL_BYTES = 128 * 2**20  # tensors of the inputs of one case
+VAIN = 3  # repeats that did not help: a machine that is loud all the time is not waited for
+MOST_TIMED = 2 * stats.LOOKS[-1]  # forgotten ones included
+PLAN = stats.LOOKS[1]  # pairs that the budget must hold; a confirmation times no fewer
+CASE_SECONDS = 20.0  # per rank case; once they are spent, a job of PLAN pairs or more ends
 BUDGET_SHARE = 0.5  # of the task's time_seconds that the plan may fill; the rest is for repeated pairs
 EMPTY_CALLS = 25
 BLAME = 2.0  # a candidate that used this many times the baseline's time is why the budget was too small
 BLAME_SHARE = 0.5  # … or so much of the budget more than it: a busy machine makes both sides' calls slow
 
-SIDES = ("baseline", "candidate")
 Samples = dict[str, list[float]]
 
 
@@ -77,7 +76,7 @@ class CaseRun:
     pool: Pool
     floor: float  # seconds; nothing on this machine is faster
     roofline: float
-    calls: int = 0  # per sample; 0: not yet known
+    plan: Plan | None = None  # made in the first pair
     pairs: list[Samples] = field(default_factory=list)
 
     @property
@@ -87,17 +86,6 @@ class CaseRun:
 
 class _BudgetSpent(Exception):
     """The time is over in the middle of a pair; what it has measured is dropped."""
-
-
-def inputs_needed(calls: int) -> int:
-    return WARM_UPS + ROUNDS * calls
-
-
-def calls_for(task: Task, case: Case, seconds: float) -> int:
-    """Calls per sample for a side that takes `seconds` a call, as far as the pool's bound allows."""
-    size = max(sum(tensor.bytes_of(case.dims) for tensor in task.tensors), 1)
-    affordable = (POOL_BYTES // size - WARM_UPS) // ROUNDS
-    return max(1, min(math.ceil(SAMPLE_SECONDS / seconds), affordable, MOST_CALLS))
 
 
 class Timing:
@@ -123,21 +111,28 @@ class Timing:
         self._spent = dict.fromkeys(SIDES, 0.0)  # seconds of the budget, loading included
         self._empty = 0.0
         self._repeated = 0
-        self._others: list[float] = []
+        self._vain = 0  # pairs that were as loud when they were timed once more
+        self._forgotten = 0
+        self._drift = 0.0  # the most that made pairs be forgotten
+        self._heard: list[noise.Noise] = []
+        self._paces: list[noise.Pace] = []
+        self._roles = Roles(self._random)
+        self._exchanged = False  # whether the sides have each other's buffers
 
     def run(self) -> Timed:
         """Time pairs until the matter is settled, the plan is done or the budget is spent.
 
         Raises:
             Failed: the candidate failed in a timed call, or was too fast or too slow to be measured.
-            InfrastructureFault: the baseline failed.
+            InfrastructureFault: the baseline failed, or the machine changed its speed meanwhile.
         """
         self._begin = time.perf_counter()
-        with _undisturbed():
+        with undisturbed():
             stopped = self._pairs()
+        self._need_one_machine()
         self._need_enough_pairs()
         overall = stats.estimate(stats.over_cases([run.ratios for run in self._runs]))
-        if stopped == "pairs" and stats.is_narrow(overall):
+        if stopped == "pairs" and overall.is_narrow:
             stopped = "narrow"
         measurements = [_measurement(run) for run in self._runs]
         floor = self._task.speed.case_floor
@@ -152,86 +147,126 @@ class Timing:
                 self._pair(number)
             except _BudgetSpent:
                 break
-            if self._settled():
-                return "narrow"
-            if number >= stats.PAIRS and not self._wants_more():
-                return "pairs"
+            if ended := self._look(number):
+                return ended
             if self._next_would_be_late(number):
                 break
         return "budget"
 
-    def _wants_more(self) -> bool:
-        """More pairs make an interval narrower on a quiet machine; on a busy one they only take longer."""
-        quiet = self._repeated <= len(self._others) / 2
-        return quiet and stats.wants_more([run.ratios for run in self._runs])
+    def _look(self, number: int) -> str:
+        """After so many pairs: what ends the timing, if anything does.
+
+        More pairs make an interval narrower on a quiet machine; on a busy one they only take longer.
+        """
+        counted = len(self._paces)
+        if number >= MOST_TIMED:
+            return "pairs"
+        if counted not in stats.LOOKS or (self._all_pairs and counted < PLAN):
+            return ""
+        if noise.drift(self._paces) > noise.DRIFT:
+            self._forget_half()
+            return ""
+        if stats.settled([run.ratios for run in self._runs]):
+            return "narrow"
+        return "pairs" if counted == stats.LOOKS[-1] or (self._is_busy and counted >= PLAN) else ""
+
+    @property
+    def _is_busy(self) -> bool:
+        return sum(heard.loudness > 1 for heard in self._heard) > len(self._heard) / 2
+
+    def _forget_half(self) -> None:
+        """The machine of the first half is no more: begin again with those pairs that met the present one."""
+        self._drift = max(self._drift, noise.drift(self._paces))
+        half = len(self._paces) - len(self._paces) // 2
+        del self._paces[:half], self._heard[:half]
+        for run in self._runs:
+            del run.pairs[:half]
+        self._forgotten += half
 
     def paces(self) -> dict[str, float]:
         """Per case the baseline's seconds a call: what the next job of this revision plans its pools by."""
         return {run.case.id: _typical(run, "baseline") for run in self._runs if run.pairs}
 
     def _pair(self, number: int) -> None:
-        loud = self._measure_pair()
-        if loud.too_loud:
+        heard = self._measure_pair()
+        if heard.loudness > 1 and self._vain < VAIN:
             self._repeated += 1
             again = self._measure_pair()
+            self._vain += again.loudness > 1
+            worse = -1 if again.loudness > heard.loudness else -2
+            del self._paces[worse]
             for run in self._runs:
-                run.pairs.pop(-1 if again.others > loud.others else -2)
-            loud = min(loud, again, key=lambda each: each.others)
-        self._others.append(loud.others)
+                del run.pairs[worse]
+            heard = min(heard, again, key=lambda each: each.loudness)
+        self._heard.append(heard)
+        self._roles.next_pair()
         overall = stats.over_cases([run.ratios for run in self._runs])
         ratio = round(math.exp(sum(overall) / len(overall)), 4)
-        total = stats.PAIRS if number <= stats.PAIRS else stats.MOST_PAIRS
+        total = number - len(self._paces) + stats.next_look(len(self._paces) - 1)
         self._progress.say(Phase.TIMING, done=number, total=total, note={"ratio": ratio})
 
     def _measure_pair(self) -> noise.Noise:
         """Every case once, in two fresh guests; adds one entry to each case's pairs."""
-        order = self._shuffled(SIDES)
         done: dict[str, Samples] = {}
+        baseline, candidate = (self._sides[name] for name in SIDES)
+        if (exchanged := self._roles.order("memory") != list(SIDES)) is not self._exchanged:
+            baseline.exchange_memory(candidate)
+            self._exchanged = exchanged
         try:
-            for name in order:
-                self._sides[name].start()
-            for name in order:
-                self._sides[name].channel.where = "while loading"
-                with self._at_the_cost_of(name):
-                    self._sides[name].load()
-            if not self._empty:
-                channel = self._sides["baseline"].channel
-                self._empty = median(channel.empty_call() for _ in range(EMPTY_CALLS))
-            pids = [side.guest.pid for side in self._sides.values()]
-            before = noise.moment(pids)
+            self._start_both()
+            before = noise.moment([baseline.guest, candidate.guest])
             for run in self._shuffled(self._runs):
                 done[run.case.id] = self._case(run)
-            loud = noise.between(before, noise.moment(pids))
+            heard = noise.between(before, noise.moment([baseline.guest, candidate.guest]))
         finally:
-            for side in self._sides.values():
-                side.stop()
+            baseline.stop()
+            candidate.stop()
         for run in self._runs:
             run.pairs.append(done[run.case.id])
-        return loud
+        pace = _pace(list(done.values()))
+        heard = dataclasses.replace(heard, off=noise.off_pace(pace, self._paces))
+        self._paces.append(pace)
+        return heard
+
+    def _start_both(self) -> None:
+        order = self._roles.order("start")
+        for name in order:
+            self._sides[name].start()
+        for name in order:
+            self._sides[name].channel.where = "while loading"
+            prefer(self._sides[name].guest.pid)
+            with self._at_the_cost_of(name):
+                self._sides[name].load()
+        if not self._empty:
+            channel = self._sides["baseline"].channel
+            self._empty = median(channel.empty_call() for _ in range(EMPTY_CALLS))
 
     def _case(self, run: CaseRun) -> Samples:
         self._grow(run, WARM_UPS)
         begin = time.perf_counter()
         warm = self._warm_up(run)
-        if not run.calls:
+        if run.plan is None:
             both = (time.perf_counter() - begin) / WARM_UPS
-            run.calls = min(calls_for(self._task, run.case, max(warm.values())), self._affordable(both))
-        items = self._fresh(run)
+            run.plan = self._plan(run, max(warm.values()), both)
+        items = self._fresh(run, run.plan)
         samples: Samples = {name: [] for name in SIDES}
-        for _ in range(ROUNDS):
-            batch = [next(items) for _ in range(run.calls)]
-            for name in self._shuffled(SIDES):
+        order = self._roles.order(run.case.id)
+        for _ in range(run.plan.rounds):
+            batch = [next(items) for _ in range(run.plan.calls)]
+            for name in order:
                 total = sum(self._call(name, run, item) for item in batch)
-                samples[name].append(total / run.calls)
+                samples[name].append(total / run.plan.calls)
+            order.reverse()
         fastest = min(samples["candidate"])
         if fastest < run.floor:
             raise Failed("faster_than_possible", case=run.case.id, seconds=fastest, floor=run.floor)
         return samples
 
-    def _affordable(self, both: float) -> int:
-        """Calls per sample that fit the budget; `both`: seconds of a call of each side with all around it."""
+    def _plan(self, run: CaseRun, seconds: float, both: float) -> Plan:
+        """`seconds`: of a call of the slower side; `both`: of a call of each side with all around it."""
         budget = BUDGET_SHARE * self._task.limits.time_seconds
-        return max(1, int(budget / (stats.PAIRS * len(self._runs) * ROUNDS * both)))
+        share = budget / (PLAN * len(self._runs))
+        return plan(self._task, run.case, seconds, around=max(both - 2 * seconds, 0.0), share=share)
 
     def _warm_up(self, run: CaseRun) -> dict[str, float]:
         """The first calls of both sides; gives the seconds of each side's quickest."""
@@ -245,10 +280,10 @@ class Timing:
                 seconds[name] = min(seconds.get(name, took), took)
         return seconds
 
-    def _fresh(self, run: CaseRun) -> Iterator[Item]:
+    def _fresh(self, run: CaseRun, plan: Plan) -> Iterator[Item]:
         """Inputs that neither guest of this pair has met, in random order."""
         used = {id(item) for item in self._drawn[:WARM_UPS]}
-        self._grow(run, inputs_needed(run.calls))
+        self._grow(run, plan.inputs)
         return iter([item for item in self._shuffled(run.pool.items) if id(item) not in used])
 
     def _grow(self, run: CaseRun, count: int) -> None:
@@ -286,12 +321,17 @@ class Timing:
     def _shuffled(self, things: Any) -> list[Any]:
         return self._random.sample(list(things), len(things))
 
-    def _settled(self) -> bool:
-        return not self._all_pairs and stats.may_stop([run.ratios for run in self._runs])
-
     def _next_would_be_late(self, done: int) -> bool:
         spent = time.perf_counter() - self._begin
+        if len(self._paces) >= PLAN and spent > CASE_SECONDS * len(self._runs):
+            return True
         return done >= stats.FEWEST_PAIRS and spent * (done + 1) / done > self._task.limits.time_seconds
+
+    def _need_one_machine(self) -> None:
+        late = self._forgotten and len(self._paces) < stats.LOOKS[0]
+        if late or noise.drift(self._paces) > noise.DRIFT:
+            drift = max(self._drift, noise.drift(self._paces))
+            fault("machine_drifted", percent=round(100 * math.expm1(drift)))
 
     def _need_enough_pairs(self) -> None:
         args = {
@@ -310,32 +350,17 @@ class Timing:
         return {
             "pairs": len(self._runs[0].pairs),
             "repeated_pairs": self._repeated,
-            "others_cores": round(max(self._others, default=0.0), 3),
+            "forgotten_pairs": self._forgotten,
+            "others_cores": round(max(heard.others for heard in self._heard), 3),
+            "stolen_percent": round(100 * max(heard.stolen for heard in self._heard), 2),
+            "drift_percent": round(100 * math.expm1(noise.drift(self._paces)), 2),
             "empty_call_us": round(self._empty * 1e6, 2),
-            "rounds": ROUNDS,
         }
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep us off the CPU that measures, and Python's collector out of the timed windows."""
-    before = os.sched_getaffinity(0)
-    _, ours = measuring_cpus()
-    _move_all_threads(set(ours))
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-        _move_all_threads(before)
-
-
-def _move_all_threads(cpus: set[int]) -> None:
-    for thread in os.listdir("/proc/self/task"):
-        with suppress(ProcessLookupError):  # it ended meanwhile
-            os.sched_setaffinity(int(thread), cpus)
+def _pace(done: Sequence[Samples]) -> noise.Pace:
+    baseline, candidate = (fmean(math.log(median(each[name])) for each in done) for name in SIDES)
+    return noise.Pace(baseline, candidate)
 
 
 def _case_run(task: Task, pool: Pool, machine: Machine, cpus: int) -> CaseRun:
@@ -356,7 +381,7 @@ def _measurement(run: CaseRun) -> Measurement:
         baseline_seconds=_typical(run, "baseline"),
         candidate_seconds=candidate,
         roofline_percent=round(100 * run.roofline / candidate, 2),
-        calls_per_sample=run.calls,
+        calls_per_sample=run.plan.calls if run.plan else 1,
         pairs=run.pairs,
     )
 

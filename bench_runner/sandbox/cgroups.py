@@ -53,6 +53,11 @@ class Group:
         """How often something inside asked for a process or thread above the limit."""
         return number_after("max", self._read(self._paths["pids"] / "pids.events"))
 
+    def cpu_seconds(self) -> float | None:
+        """Processor time of all that is or was inside; None where no hierarchy here counts it."""
+        core = self._paths.get("core")
+        return None if core is None else number_after("usage_usec", self._read(core / "cpu.stat")) * 1e-6
+
     def freeze(self) -> None:
         """Stop everything inside; returns when it has stopped (measured 22 µs by cgroup2, 108 µs by v1)."""
         raise NotImplementedError

@@ -5,25 +5,29 @@ from __future__ import annotations
 import dataclasses
 import gc
 import itertools
+import math
 import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bench_runner import noise, stats, timing
-from bench_runner.calibration import WORKING_SETS, Calibration, Level
+from bench_runner.calibration import Calibration, Level, Peak
 from bench_runner.channel import Limit
 from bench_runner.contract import ProgressEvent, Speed
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Cancelled, Failed
 from bench_runner.fingerprint import Machine
 from bench_runner.guests import Clocks
+from bench_runner.plan import plan
 from bench_runner.pool import Oracle, Pool
 from bench_runner.progress import Progress
+from bench_runner.roles import Roles
 from bench_runner.timing import Timed, Timing
 from bench_runner.workspace import Revision
 from tasks.spec import Case, Task, load_folder
@@ -44,10 +48,11 @@ class Pace:
         self.seconds, self.spread = seconds, spread
         self.channel = self
         self.guest = self
-        self.pid = os.getpid()
+        self.pid = 2**31 - 1  # nobody: no priority is changed
         self.where = ""
         self.random = random.Random(next(SEEDS))
         self.processes = 0
+        self.exchanges = 0
         self.met: list[bytes] = []
         self.loads: Callable[[], None] = lambda: None
         self.answers = True
@@ -68,6 +73,12 @@ class Pace:
     def empty_call(self) -> float:
         return 4e-6
 
+    def cpu_seconds(self) -> float:
+        return 0.0
+
+    def exchange_memory(self, other: Pace) -> None:
+        self.exchanges += 1
+
     def unwritten(self, output: np.ndarray) -> np.ndarray:
         return np.zeros(output.shape, bool)
 
@@ -77,7 +88,7 @@ class Pace:
         assert key not in self.met, "an input was used twice in one process"
         self.met.append(key)
         y = x + x[::-1] * np.float32(0.5) if self.answers else np.zeros_like(x)
-        return self.seconds * (1 + self.random.gauss(0, self.spread)), {"y": y}
+        return self.seconds * math.exp(self.random.gauss(0, self.spread)), {"y": y}
 
 
 @pytest.fixture
@@ -93,8 +104,8 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _machine(rate: float = 1e15) -> Machine:
-    levels = tuple(Level(size, copy=rate, read=rate) for size in WORKING_SETS)
-    return Machine("cpu", {}, Calibration("test", flops=rate, levels=levels, load=0.0))
+    levels = (Level("memory", 2**28, copy=rate, read=rate),)
+    return Machine("cpu", {}, Calibration("test", (Peak("vector", "f32", rate),), levels, load=0.0))
 
 
 def _time(
@@ -123,53 +134,128 @@ def test_the_ratio_is_baseline_over_candidate_with_an_interval_around_it(task: T
     assert [m.case for m in timed.measurements] == ["r101", "r103"]
 
 
-def test_ten_fresh_pairs_of_processes_are_timed_and_every_sample_is_kept(task: Task):
+def test_every_pair_is_two_fresh_processes_and_every_sample_is_kept(task: Task):
     baseline, candidate = Pace(0.003), Pace(0.003)
-    timed = _time(task, baseline, candidate)
+    timed = _time(task, baseline, candidate, all_pairs=True)
     assert timed.summary.speed is Speed.SAME
-    assert (baseline.processes, candidate.processes) == (10, 10)
+    assert (baseline.processes, candidate.processes) == (timing.PLAN, timing.PLAN)
+    rounds = plan(task, task.cases[0], 0.003).rounds
     for measurement in timed.measurements:
         assert [{name: len(s) for name, s in pair.items()} for pair in measurement.pairs] == [
-            {"baseline": timing.ROUNDS, "candidate": timing.ROUNDS}
-        ] * stats.PAIRS
+            {"baseline": rounds, "candidate": rounds}
+        ] * timing.PLAN
 
 
-def test_the_slower_sides_sample_lasts_ten_milliseconds_or_more(task: Task):
-    assert _time(task, Pace(0.003), Pace(0.001)).measurements[0].calls_per_sample == 4
-    assert _time(task, Pace(0.001), Pace(0.006)).measurements[0].calls_per_sample == 2
+def test_the_slower_sides_sample_lasts_a_millisecond_or_more(task: Task):
+    assert _time(task, Pace(0.0003), Pace(0.0001)).measurements[0].calls_per_sample == 4
+    assert _time(task, Pace(0.0001), Pace(0.0006)).measurements[0].calls_per_sample == 2
+    assert _time(task, Pace(0.003), Pace(0.006)).measurements[0].calls_per_sample == 1
 
 
-def test_very_short_calls_of_large_inputs_are_bounded_by_the_pool(task: Task):
-    large = Case("large", "rank", {"n": 4_000_000})
-    assert timing.calls_for(task, large, seconds=1e-4) == 1
-    assert timing.calls_for(task, task.cases[0], seconds=1e-7) == timing.MOST_CALLS
+def test_both_sides_come_first_equally_often(task: Task):
+    """In the rounds of a case, in the start of a pair, and on the buffers."""
+    for seed in range(20):
+        roles = Roles(random.Random(seed))
+        first = roles.order("start")
+        roles.next_pair()
+        assert roles.order("start") == first[::-1]
+    rounds = [plan(task, task.cases[0], seconds).rounds for seconds in (1e-5, 1e-3, 4e-3, 0.02, 0.4)]
+    assert all(number % 2 == 0 for number in rounds)
+
+
+def test_the_sides_change_buffers_so_that_neither_keeps_the_luckier_pages(task: Task):
+    baseline = Pace(0.003)
+    _time(task, baseline, Pace(0.003), all_pairs=True)
+    assert timing.PLAN // 2 <= baseline.exchanges <= timing.PLAN
+
+
+def test_a_pair_has_as_many_rounds_as_fit_and_a_slow_call_six(task: Task):
+    rounds = [plan(task, task.cases[0], seconds).rounds for seconds in (0.001, 0.005, 0.05)]
+    assert rounds == [40, 20, 6]
+
+
+def test_very_short_calls_are_bounded_in_number_and_by_the_pool(task: Task):
+    large = Case("large", "rank", {"n": 1_000_000})
+    short = plan(task, task.cases[0], 5e-6)
+    assert plan(task, large, 1e-4).inputs <= 128 * 2**20 / 8e6
+    assert (short.rounds, short.calls) == (40, 12)
+
+
+def test_a_small_budget_makes_fewer_calls(task: Task):
+    assert plan(task, task.cases[0], 0.02, share=0.09).inputs == 4
 
 
 def test_a_clear_result_stops_after_five_pairs(task: Task):
     candidate = Pace(0.001)
     timed = _time(task, Pace(0.003), candidate)
-    assert candidate.processes == stats.EARLIEST_STOP
-    assert timed.environment["pairs"] == stats.EARLIEST_STOP
+    assert candidate.processes == stats.LOOKS[0]
+    assert timed.environment["pairs"] == stats.LOOKS[0]
     assert timed.summary.stopped == "narrow"
 
 
 def test_a_confirmation_times_all_pairs_however_clear_the_result(task: Task):
-    assert _time(task, Pace(0.003), Pace(0.001), all_pairs=True).environment["pairs"] == stats.PAIRS
+    assert _time(task, Pace(0.003), Pace(0.001), all_pairs=True).environment["pairs"] == timing.PLAN
 
 
 def test_a_wide_interval_is_said_to_be_inconclusive(task: Task):
     events: list[ProgressEvent] = []
-    timed = _time(task, Pace(0.003, 0.3), Pace(0.003, 0.3), report=events.append)
+    timed = _time(task, Pace(0.003, 0.5), Pace(0.003, 0.5), report=events.append)
     assert timed.summary.speed is Speed.INCONCLUSIVE
     assert timed.summary.stopped == "pairs"
-    assert timed.environment["pairs"] == stats.MOST_PAIRS
-    assert (events[-1].done, events[-1].total) == (stats.MOST_PAIRS, stats.MOST_PAIRS)
+    assert timed.environment["pairs"] == stats.LOOKS[-1]
+    assert (events[-1].done, events[-1].total) == (stats.LOOKS[-1], stats.LOOKS[-1])
 
 
-def test_a_busy_machine_is_not_asked_for_more_pairs(task: Task, monkeypatch: pytest.MonkeyPatch):
+def test_a_busy_machine_is_neither_waited_for_nor_asked_for_more_pairs(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(noise, "between", lambda start, end: LOUD)
-    timed = _time(task, Pace(0.003, 0.3), Pace(0.003, 0.3))
-    assert timed.environment["pairs"] == timed.environment["repeated_pairs"] == stats.PAIRS
+    timed = _time(task, Pace(0.003, 0.2), Pace(0.003, 0.2))
+    assert timed.environment["pairs"] == timing.PLAN
+    assert timed.environment["repeated_pairs"] == timing.VAIN
+    assert timed.summary.speed is Speed.INCONCLUSIVE
+
+
+class Moody(Pace):
+    """A side on a machine that changes its speed for everybody at certain pairs."""
+
+    def __init__(self, seconds: float, changes: dict[int, float]) -> None:
+        super().__init__(seconds, 0.0002)
+        self.usual, self.changes = seconds, changes
+
+    def start(self) -> None:
+        super().start()
+        self.seconds = self.usual * self.changes.get(self.processes, self.seconds / self.usual)
+
+
+def test_a_machine_that_changes_its_speed_is_timed_again_at_its_new_one(task: Task):
+    sides = [Moody(0.003 * ratio, {3: 1.5}) for ratio in (1.0, 0.9)]
+    timed = _time(task, *sides)
+    assert timed.summary.speed is Speed.FASTER
+    assert timed.environment["forgotten_pairs"] == 3
+    assert timed.environment["drift_percent"] < 1
+    seconds = [median(pair["baseline"]) for pair in timed.measurements[0].pairs]
+    assert min(seconds) > 0.0044, "pairs of the quicker machine were counted"
+
+
+def test_a_machine_that_never_settles_ranks_nothing_and_blames_nobody(task: Task):
+    restless = {number: 1.3 ** (number // 2) for number in range(200)}
+    task = dataclasses.replace(task, limits=dataclasses.replace(task.limits, time_seconds=1e9))
+    with pytest.raises(InfrastructureFault, match=r"changed its speed by \d+ % while it measured"):
+        _time(task, *[Moody(0.003, restless) for _ in range(2)])
+
+
+def test_a_candidate_alone_that_changes_its_speed_is_no_drift_of_the_machine(task: Task):
+    timed = _time(task, Pace(0.003), Moody(0.003, {3: 1.5}))
+    assert timed.environment["forgotten_pairs"] == 0
+
+
+def test_a_pair_that_met_a_slower_machine_is_timed_once_more(task: Task):
+    sides = [Moody(0.003, {7: 1.5, 8: 1.0}) for _ in range(2)]
+    timed = _time(task, *sides, all_pairs=True)
+    assert timed.environment["repeated_pairs"] == 1
+    seconds = [median(pair["baseline"]) for pair in timed.measurements[0].pairs]
+    assert max(seconds) < 0.0032
 
 
 def test_one_slow_case_is_named_although_the_mean_is_fine(task: Task, monkeypatch: pytest.MonkeyPatch):
@@ -216,10 +302,10 @@ def test_a_loud_pair_is_timed_once_more_and_counted(task: Task, monkeypatch: pyt
     heard: Iterator[noise.Noise] = iter([LOUD, QUIET, QUIET, LOUD, LOUDER, *[QUIET] * 20])
     monkeypatch.setattr(noise, "between", lambda start, end: next(heard))
     candidate = Pace(0.003)
-    timed = _time(task, Pace(0.003), candidate)
+    timed = _time(task, Pace(0.003), candidate, all_pairs=True)
     assert timed.environment["repeated_pairs"] == 2
-    assert timed.environment["pairs"] == stats.PAIRS
-    assert candidate.processes == stats.PAIRS + 2
+    assert timed.environment["pairs"] == timing.PLAN
+    assert candidate.processes == timing.PLAN + 2
     assert timed.environment["others_cores"] == LOUD.others
 
 
@@ -244,9 +330,9 @@ def phase_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("phase_clock")
 def test_the_budget_ends_the_timing_with_the_pairs_that_are_complete(task: Task):
-    limits = dataclasses.replace(task.limits, time_seconds=3.0)
+    limits = dataclasses.replace(task.limits, time_seconds=2.0)
     timed = _time(dataclasses.replace(task, limits=limits), Slow(0.02, 0.2), Slow(0.02, 0.2))
-    assert stats.FEWEST_PAIRS <= timed.environment["pairs"] < stats.PAIRS
+    assert stats.FEWEST_PAIRS <= timed.environment["pairs"] < timing.PLAN
     assert timed.summary.stopped == "budget"
 
 
@@ -280,7 +366,7 @@ def test_every_pair_is_reported_and_a_cancelled_job_stops(task: Task):
     events: list[ProgressEvent] = []
     with pytest.raises(Cancelled):
         _time(task, Pace(0.003), Pace(0.003), report=events.append, cancelled=lambda: len(events) == 4)
-    assert [(event.done, event.total) for event in events] == [(n, 10) for n in (1, 2, 3, 4)]
+    assert [(event.done, event.total) for event in events] == [(n, stats.LOOKS[0]) for n in (1, 2, 3, 4)]
     assert all(0.9 < event.note["ratio"] < 1.1 for event in events)
 
 
