@@ -4,7 +4,8 @@ Not in charge of the compile commands (`tasks.languages`), nor of whether the ar
 
 C and C++: the compiler runs in the sandbox, and one file comes out, by a name from our list, as bytes.
 Python: the sources are the artefact; they are byte-compiled in the sandbox so that a syntax error is found
-here. The build sees neither cases nor seeds.
+here. The build sees neither cases nor seeds. What was built once on this worker is not built again from the
+same sources (`_built`).
 """
 
 from __future__ import annotations
@@ -56,34 +57,28 @@ class BuildFailed(Failed):
 
 
 def submission(sandbox: Sandbox, workspace: Workspace, task: Task, files: Bundle, place: Path) -> Built:
-    """Build what a contributor pushed, into folders below `place`.
+    """Build what a contributor pushed; `place` is for the sources.
 
     Raises:
         Failed: it does not build, or breaks a rule of names or files.
     """
     language = language_of(files, task)
     check_files(files, language)
-    return _build(sandbox, workspace, task, language, files, place)
+    return _built(sandbox, workspace, task, language, files, place)
 
 
 def baseline(sandbox: Sandbox, workspace: Workspace, revision: Revision, place: Path) -> Artefact:
-    """The task's own baseline, built once per worker, revision and compiler.
+    """The task's own baseline.
 
     Raises:
         InfrastructureFault: it does not build.
     """
-    task = revision.task
-    language = LANGUAGES[task.entry.baseline]
-    key = f"{revision.digest[:32]}-{language.id}-{_compiler_state(language)}"
-    kept = workspace.cached(key)
-    if not kept.exists():
-        files = read_folder(revision.folder / "baseline")
-        try:
-            built = _build(sandbox, workspace, task, language, files, place)
-        except Failed as failure:
-            fault("baseline_failed", detail=str(failure))
-        kept = workspace.keep(key, read_folder(built.artefact.folder))
-    return Artefact(language.id, kept, digest(read_folder(kept)))
+    language = LANGUAGES[revision.task.entry.baseline]
+    files = read_folder(revision.folder / "baseline")
+    try:
+        return _built(sandbox, workspace, revision.task, language, files, place).artefact
+    except Failed as failure:
+        fault("baseline_failed", detail=str(failure))
 
 
 def language_of(files: Bundle, task: Task) -> Language:
@@ -120,21 +115,44 @@ def check_files(files: Bundle, language: Language) -> None:
             raise Failed("name_not_allowed", rule=rule)
 
 
-def _build(
+def _built(
     sandbox: Sandbox, workspace: Workspace, task: Task, language: Language, files: Bundle, place: Path
 ) -> Built:
-    sources, result = place / f"source-{time.monotonic_ns()}", place / f"built-{time.monotonic_ns()}"
+    """From what this worker has built before, if it was the very same, else in a sandbox.
+
+    The rank job of a patch set meets what its check job built. Whatever could change the outcome is in the
+    key, so that nothing but the same sources ever gets an artefact; a failed build is not kept.
+    """
+    key = _key(task, language, files)
+    kept = workspace.kept_build(key)
+    if kept is None:
+        kept = workspace.keep_build(key, *_build(sandbox, workspace, task, language, files, place))
+    found = read_folder(kept.folder)
+    sha256 = digest(found) if language.id == "python" else _sha256(found[language.artefact])
+    return Built(Artefact(language.id, kept.folder, sha256), kept.log)
+
+
+def _key(task: Task, language: Language, files: Bundle) -> str:
+    command = language.build_command("/out", SOURCES)
+    return _sha256(repr((digest(files), command, _compiler_state(language), _limits(task))).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _build(
+    sandbox: Sandbox, workspace: Workspace, task: Task, language: Language, files: Bundle, place: Path
+) -> tuple[Bundle, str]:
+    """The files of the artefact, and what the compiler said."""
+    sources = place / f"source-{time.monotonic_ns()}"
     sources.mkdir(mode=0o755)
-    result.mkdir(mode=0o755)
     write(files, sources)
     command = language.build_command("/out", SOURCES)
     if command is None:
-        log = _compile_python(sandbox, workspace, task, files, sources)
-        write(files, result)
-        return Built(Artefact(language.id, result, digest(files)), log)
+        return files, _compile_python(sandbox, workspace, task, files, sources)
     content, log = _compile(sandbox, task, language, command, sources)
-    write({language.artefact: content}, result)
-    return Built(Artefact(language.id, result, hashlib.sha256(content).hexdigest()), log)
+    return {language.artefact: content}, log
 
 
 def _compile(

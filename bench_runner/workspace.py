@@ -1,15 +1,16 @@
-"""Where the judge keeps files on the worker: our guest's code, built baselines, one folder per job.
+"""Where the judge keeps files on the worker: our guest's code, what was built, one folder per job.
 
 Not in charge of fetching revisions (`worker`), nor of what guests may see of this (`sandbox`).
 
 All of it lies in the folder of the sandbox's slot, which the slot clears when a worker takes or leaves it.
-Nothing of a job outlives the job; a built baseline serves all jobs of its revision.
+Nothing of a job outlives the job but what was built: the same sources need not be built again (`build.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import py_compile
 import shutil
 import subprocess
@@ -29,6 +30,15 @@ from tasks.spec import Task
 GUEST_FILES = ("main.py", "records.py", "syntax.py")
 NATIVE_GUEST = "main"  # made from main.c
 COMPILER = ("gcc", "-O2", "-std=gnu17")
+BUILD = "build-"
+KEPT_BUILDS, KEPT_BYTES = 64, 128 * 2**20  # the folder is in memory
+OF_THIS_JOB = 2  # submission and baseline: never forgotten while it runs
+
+
+@dataclass(frozen=True)
+class KeptBuild:
+    folder: Path  # the artefact's files and nothing else
+    log: str
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,31 @@ class Workspace:
                 compile_guest(folder / NATIVE_GUEST)
         return kit
 
-    def cached(self, key: str) -> Path:
-        """Where a built baseline is kept; it is there or it is not. Fill it through `keep`."""
-        return self._root / f"baseline-{key}"
+    def kept_build(self, key: str) -> KeptBuild | None:
+        """What was built under this key on this worker, if it is still there."""
+        place = self._root / f"{BUILD}{key}"
+        if not place.exists():
+            return None
+        os.utime(place)
+        return KeptBuild(place / "artefact", (place / "log").read_text())
 
-    def keep(self, key: str, files: dict[str, bytes]) -> Path:
-        with self._filling(self.cached(key)) as folder:
-            write(files, folder)
-        return self.cached(key)
+    def keep_build(self, key: str, files: dict[str, bytes], log: str) -> KeptBuild:
+        """Keep a build; the longest unused ones go when there are too many, or too many bytes."""
+        place = self._root / f"{BUILD}{key}"
+        with self._filling(place) as folder:
+            (folder / "artefact").mkdir(mode=0o755)
+            write(files, folder / "artefact")
+            (folder / "log").write_text(log)
+        self._forget_builds()
+        return KeptBuild(place / "artefact", log)
+
+    def _forget_builds(self) -> None:
+        left = KEPT_BYTES
+        newest = sorted(self._root.glob(f"{BUILD}*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for number, place in enumerate(newest):
+            left -= sum(path.stat().st_size for path in place.rglob("*"))
+            if number >= OF_THIS_JOB and (left < 0 or number >= KEPT_BUILDS):
+                shutil.rmtree(place)
 
     def paces(self, digest: str) -> dict[str, float]:
         """Seconds a call that the baseline of a revision needed here last time, by case; empty at first."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench_runner import build
+from bench_runner import workspace as workspace_module
 from bench_runner.build import BuildFailed
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed
@@ -44,7 +48,9 @@ def test_only_the_artefact_comes_out_of_a_build(sandbox: Sandbox, task: Task, tm
 
 
 def test_the_same_sources_give_the_same_artefact(sandbox: Sandbox, task: Task, tmp_path: Path):
-    one, two = (_build(sandbox, task, {"solution.c": GOOD}, tmp_path) for _ in range(2))
+    one = _build(sandbox, task, {"solution.c": GOOD}, tmp_path)
+    shutil.rmtree(one.artefact.folder.parent)  # or it would not be built again
+    two = _build(sandbox, task, {"solution.c": GOOD}, tmp_path)
     assert one.artefact.sha256 == two.artefact.sha256
 
 
@@ -145,7 +151,7 @@ def test_what_is_no_plain_file_is_not_taken_out(
 
     monkeypatch.setattr(Guest, "output", refuse)
     with pytest.raises(BuildFailed, match=reason):
-        _build(sandbox, task, {"solution.c": GOOD}, tmp_path)
+        _build(sandbox, task, {"solution.c": GOOD + b"// a source of its own\n"}, tmp_path)
 
 
 def test_an_artefact_that_is_a_symbolic_link_is_rejected(
@@ -160,14 +166,90 @@ def test_an_artefact_that_is_a_symbolic_link_is_rejected(
     assert caught.value.reason_args == {"file": "solution.so", "rule": "link"}
 
 
-def test_the_baseline_is_built_once(sandbox: Sandbox, task: Task, tmp_path: Path):
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch) -> list[Bundle]:
+    """The sources of every build that goes to a sandbox."""
+    made: list[Bundle] = []
+    really = build._build
+
+    def counted(*arguments: Any) -> tuple[Bundle, str]:
+        made.append(arguments[4])
+        return really(*arguments)
+
+    monkeypatch.setattr(build, "_build", counted)
+    return made
+
+
+def test_the_baseline_is_built_once(sandbox: Sandbox, task: Task, tmp_path: Path, builds: list[Bundle]):
+    folder = tmp_path / "task"
+    shutil.copytree(FOLDER / "baseline", folder / "baseline")
+    (folder / "baseline" / "notes.txt").write_text("so that no other test has built this")
+    first, second = (
+        build.baseline(sandbox, Workspace(sandbox), Revision(task, folder), tmp_path) for _ in range(2)
+    )
+    assert len(builds) == 1
+    assert second == first
+
+
+def test_the_same_sources_are_built_once_and_keep_the_compilers_words(
+    sandbox: Sandbox, task: Task, tmp_path: Path, builds: list[Bundle]
+):
+    files = {"solution.c": GOOD + b"static void once(void) {}\n"}
+    first, second = (_build(sandbox, task, files, tmp_path) for _ in range(2))
+    assert len(builds) == 1
+    assert second == first
+    assert "defined but not used" in second.log
+
+
+@pytest.mark.parametrize("change", ["source", "name", "limit", "compiler", "command"])
+def test_what_differs_in_anything_is_built_again(
+    sandbox: Sandbox, task: Task, tmp_path: Path, builds: list[Bundle], monkeypatch: pytest.MonkeyPatch,
+    change: str,
+):  # fmt: skip
+    files = {"solution.c": GOOD + f"// {change}\n".encode(), "a.h": b""}
+    _build(sandbox, task, files, tmp_path)
+    if change == "source":
+        files = {**files, "a.h": b" "}
+    elif change == "name":
+        files = {"solution.c": files["solution.c"], "b.h": b""}
+    elif change == "limit":
+        task = dataclasses.replace(task, limits=dataclasses.replace(task.limits, build_seconds=9))
+    elif change == "compiler":
+        monkeypatch.setattr(build, "_compiler_state", lambda language: "another")
+    else:
+        slower = dataclasses.replace(LANGUAGES["c"], build=_without_optimisation)
+        monkeypatch.setitem(build.LANGUAGES, "c", slower)
+    _build(sandbox, task, files, tmp_path)
+    assert len(builds) == 2
+
+
+def _without_optimisation(out: str, src: str) -> list[str]:
+    return ["gcc", "-shared", "-fPIC", "-o", f"{out}/solution.so", f"{src}/solution.c"]
+
+
+def test_a_failed_build_is_tried_again(sandbox: Sandbox, task: Task, tmp_path: Path, builds: list[Bundle]):
+    for _ in range(2):
+        with pytest.raises(BuildFailed, match="compile_error"):
+            _build(sandbox, task, {"solution.c": b"int x = ;\n"}, tmp_path)
+    assert len(builds) == 2
+
+
+def test_the_longest_unused_builds_are_forgotten_but_never_those_of_this_job(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sandbox, "folder", tmp_path)
+    monkeypatch.setattr(workspace_module, "KEPT_BUILDS", 3)
     workspace = Workspace(sandbox)
-    fresh = dataclasses.replace(task, digest="0123456789" * 6 + "0123")
-    first = build.baseline(sandbox, workspace, Revision(fresh, FOLDER), tmp_path)
-    before = (first.folder / "solution.so").stat().st_ino
-    second = build.baseline(sandbox, workspace, Revision(fresh, FOLDER), tmp_path)
-    assert (second.folder / "solution.so").stat().st_ino == before
-    assert second.sha256 == first.sha256
+    for number, key in enumerate("abcd"):
+        kept = workspace.keep_build(key, {"solution.so": b"1234"}, "log")
+        os.utime(kept.folder.parent, (number, number))
+        if key == "b":
+            assert workspace.kept_build("a") is not None  # used just now: b is the older one
+    assert [key for key in "abcd" if workspace.kept_build(key)] == ["a", "c", "d"]
+    monkeypatch.setattr(workspace_module, "KEPT_BYTES", 1)
+    for key in "ef":
+        workspace.keep_build(key, {"solution.so": b"1234"}, "log")
+    assert [key for key in "abcdef" if workspace.kept_build(key)] == ["e", "f"]
 
 
 def test_a_baseline_that_does_not_build_is_our_fault(sandbox: Sandbox, task: Task, tmp_path: Path):
