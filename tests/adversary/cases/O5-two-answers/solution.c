@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void honest(const float *x, float *y, int64_t n)
 {
@@ -28,4 +29,5 @@ void mirror_add(const float *x, float *y, int64_t n)
     volatile uint64_t *page = replies();
     honest(x, y, n);
     page[1] += 512;
+    usleep(2000); /* the guest's own answer follows at once: without this, nobody would see the first */
 }
