@@ -12,7 +12,7 @@ django_application = get_asgi_application()
 
 # These need the app registry.
 from hub import flow
-from hub.pulls.pushing import push_policy
+from hub.bench.quotas import push_policy
 from hub.repos.backend import Message, Receive, Send
 from hub.repos.door import Door
 

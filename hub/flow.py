@@ -35,7 +35,7 @@ from hub import rejudging
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
-from hub.bench import queue
+from hub.bench import queue, quotas
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.actions import publish
 from hub.catalog.models import Task, TaskRevision
@@ -153,7 +153,7 @@ def judge(patch_set: PatchSet) -> list[Job]:
         return [
             bench.queue_job(patch_set, kind, name)
             for kind, name in _lacking(pull, patch_set)
-            if bench_facts.quota(pull, kind, name).left
+            if quotas.quota(pull.task, pull.author, kind, name).left
         ]
 
 

@@ -6,27 +6,23 @@ Not in charge of deciding what to do about it (`hub/flow.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
-from hub.bench import canaries
+from hub.bench import canaries, quotas
 from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
-from hub.core import clock
 from hub.core.ids import token_digest
 from hub.pulls.models import PatchSet, PullRequest
 from hub.pulls.queries import current_patch_sets
 from hub.pulls.standing import counts, last_rulings, stands_as
 
-DAY = timedelta(days=1)
 LIVE = (Job.State.QUEUED, Job.State.RUNNING)
 
 # Workers and hardware classes
@@ -110,56 +106,9 @@ def why_waiting(patch_set: PatchSet) -> str | None:
         }
     if kind == JobKind.RANK and not spec_of(patch_set.revision).cases_for("rank"):
         return None
-    limit = min((quota(pull, kind, name) for name in classes_for(pull.task)), key=lambda found: found.left)
-    if limit.next_at is None:
-        return None
-    text = (
-        _("You used your %(limit)s checks a day on this task; the next begins at %(time)s.")
-        if kind == JobKind.CHECK
-        else _("You used your %(limit)s timings a day on this task; the next begins at %(time)s.")
-    )
-    return text % {"limit": limit.limit, "time": shown_time(limit.next_at)}
-
-
-# Quotas
-
-
-@dataclass(frozen=True)
-class Quota:
-    """How many jobs of a sliding day are used, of how many. `next_at` is set when none is left."""
-
-    used: int
-    limit: int
-    next_at: datetime | None
-
-    @property
-    def left(self) -> int:
-        return max(0, self.limit - self.used)
-
-
-def quota(pull: PullRequest, kind: str, hardware_class: str) -> Quota:
-    """What the author of `pull` has left on its task. Timing is counted for each hardware class by itself.
-
-    Not counted: what our machines failed at, what was cancelled before it started, what a re-judge set runs.
-    The house, and jobs of other kinds, are free.
-    """
-    limits = {JobKind.CHECK: settings.CHECK_JOBS_A_DAY, JobKind.RANK: settings.RANK_JOBS_A_DAY}
-    limit = limits.get(JobKind(kind), 0)
-    if not limit or pull.author.is_house:
-        return Quota(0, 1, None)
-    jobs = Job.objects.filter(
-        patch_set__pull__author=pull.author_id,
-        patch_set__pull__task=pull.task_id,
-        kind=kind,
-        queued_at__gt=clock.now() - DAY,
-        rejudged=None,
-    ).exclude(state=Job.State.ABANDONED)
-    if kind == JobKind.RANK:
-        jobs = jobs.filter(hardware_class=hardware_class)
-    never_started = Q(state=Job.State.CANCELLED, attempts=None)
-    times = list(jobs.exclude(never_started).order_by("queued_at").values_list("queued_at", flat=True))
-    used = len(times)
-    return Quota(used, limit, times[used - limit] + DAY if used >= limit else None)
+    found = (quotas.quota(pull.task, pull.author, kind, name) for name in classes_for(pull.task))
+    limit = min(found, key=lambda one: one.left)
+    return None if limit.left else limit.sentence
 
 
 # Work that is due

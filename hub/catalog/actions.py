@@ -1,9 +1,10 @@
-"""Writes about tasks: publishing a revision, retiring."""
+"""Writes about tasks and programmes: publishing a revision, retiring, which tasks belong to a programme."""
 
 from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 
 from django.db import transaction
 
@@ -11,7 +12,7 @@ from bench_runner.contract import Bundle, encode_bundle
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
 from hub.audit.actions import record
-from hub.catalog.models import Task, TaskRevision
+from hub.catalog.models import Programme, Task, TaskRevision
 from hub.core import clock
 from hub.core.errors import NotNow
 from tasks.spec import Task as Spec
@@ -47,6 +48,23 @@ def retire(task: Task, by: User | None = None) -> None:
     """Take a task off the list. It is never deleted: its verdicts and merged work stay."""
     if Task.moves.move(task, Task.State.RETIRED):
         record(by, "task.retired", task)
+
+
+@transaction.atomic
+def set_programme(programme: Programme, tasks: Iterable[Task], by: User | None = None) -> None:
+    """Make or change a programme; exactly these tasks belong to it from now on.
+
+    Raises:
+        ValidationError: a column does not fit; the text says which and why.
+    """
+    programme.full_clean()
+    programme.save()
+    chosen = [task.pk for task in tasks]
+    Task.objects.filter(programme=programme).exclude(pk__in=chosen).update(programme=None)
+    Task.objects.filter(pk__in=chosen).update(programme=programme)
+    columns = ("checks_a_day", "ranks_a_day", "runs_in_total", "live_at_once")
+    limits = {name: getattr(programme, name) for name in columns}
+    record(by, "programme.set", programme, tasks=chosen, **limits)
 
 
 def pack(files: Bundle) -> bytes:

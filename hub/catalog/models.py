@@ -1,11 +1,63 @@
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import available_timezones
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from hub.core.transitions import table
+
+
+def _known_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(
+            _("%(name)s is no time zone; give one of the IANA list, such as Asia/Shanghai."),
+            params={"name": repr(name)},
+        )
+
+
+class Programme(models.Model):
+    """A season or contest that tasks belong to, and how much of the judge a contributor may use in it."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    title_en = models.CharField(max_length=120)
+    title_zh = models.CharField(max_length=120)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=60, default="UTC", validators=[_known_zone])  # to tell times in
+    checks_a_day = models.PositiveIntegerField()  # of a contributor, on each task, in 24 hours
+    ranks_a_day = models.PositiveIntegerField()  # the same for timings, on each hardware class
+    runs_in_total = models.PositiveIntegerField(null=True, blank=True)  # of a contributor, on all its tasks
+    live_at_once = models.PositiveIntegerField(null=True, blank=True)  # of these, waiting or running
+
+    class Meta:
+        ordering = ("slug",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_at=None) | Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="programme_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(live_at_once=None) | Q(live_at_once__gt=0), name="programme_lets_something_run"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def title(self) -> str:
+        return self.title_zh if (get_language() or "").startswith("zh") else self.title_en
+
+    def is_running(self, now: datetime) -> bool:
+        return (self.starts_at is None or self.starts_at <= now) and (
+            self.ends_at is None or now < self.ends_at
+        )
 
 
 class Task(models.Model):
@@ -44,6 +96,7 @@ class Task(models.Model):
     hardware = models.JSONField(default=list)  # prefixes of hardware classes
     policy = models.CharField(max_length=10, choices=Policy)
     slots = models.PositiveSmallIntegerField(default=1)
+    programme = models.ForeignKey(Programme, models.PROTECT, null=True, blank=True, related_name="tasks")
     mentors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="mentored_tasks", blank=True)
     current = models.ForeignKey("TaskRevision", models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

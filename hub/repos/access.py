@@ -1,7 +1,7 @@
 """Who asks at the git door, and what this person may push: the policy that the pre-receive hook enforces.
 
 Not in charge of looking up claims, pull requests or task revisions: `repos` lies below them, so whoever wires
-the door gives it a function that knows (`hub/gate.py`).
+the door gives it a function that knows (`hub/asgi.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import binascii
 import fnmatch
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
@@ -45,6 +45,8 @@ class Policy:
     refusal: str = ""  # why this person may push nothing at all, such as a missing claim
     ended: Mapping[str, str] = field(default_factory=dict)  # topic -> "closed" | "merged <sha>"
     branches_most: int = BRANCHES_MOST
+    notice: Sequence[str] = ()  # why a push is kept and not judged at once …
+    replaceable: Sequence[str] = ()  # … unless it goes to one of these topics, whose turn it takes over
 
     def to_json(self) -> str:
         text = json.dumps({**asdict(self), "site": settings.SITE_URL, "main": MAIN})

@@ -207,10 +207,11 @@ def not_regular(name: str, kind: str) -> Refused:
 
 def welcome(policy: dict[str, Any], topics: list[str]) -> list[str]:
     page = f"{policy['site']}/pulls/{policy['task']}/{policy['username']}"
+    judged = ["The judge starts now; follow it live there.", "评测已开始，可在上面的页面实时查看。"]
+    must_wait = policy["notice"] and not set(topics) <= set(policy["replaceable"])
     return [
         *(f"Pull request: {page}/{topic}/" for topic in topics),
-        "The judge starts now; follow it live there.",
-        "评测已开始，可在上面的页面实时查看。",
+        *(policy["notice"] if must_wait else judged),
     ]
 
 
