@@ -210,6 +210,7 @@ def judge_task_again(task: Task, by: User, why: str) -> Rejudge:
 def outdated(task: Task) -> list[Verdict]:
     """Verdicts by older rules of what still matters: the newest patch set of each pull request that is not
     closed, and whatever stood on a board by the last rules. Of each kind on each class the one that counts.
+    What is held back or upheld stays so: new rules clear nobody.
     """
     if task.current is None:
         return []
@@ -218,6 +219,7 @@ def outdated(task: Task) -> list[Verdict]:
     matters = set(newest.values_list("pk", flat=True)) | _stood_on_a_board(task)
     last: dict[tuple[int, str, str], Verdict] = {}
     kinds = [JobKind.CHECK, *(TIMED if spec.cases_for("rank") else ())]
+    matters -= set(ruling_facts.doubted().values_list("job__patch_set", flat=True))
     rows = ruling_facts.standing_verdicts().filter(job__patch_set__in=matters, job__kind__in=kinds)
     for verdict in rows.order_by("at"):
         job = verdict.job

@@ -46,6 +46,11 @@ def held() -> QuerySet[Verdict]:
     return standing_verdicts().filter(undecided).order_by("at")
 
 
+def doubted() -> QuerySet[Verdict]:
+    """What people still doubt or decided against, whatever another run says: copies above all."""
+    return standing_verdicts().filter(ruling__in=(HOLD, UPHOLD))
+
+
 def decided(most: int = 30) -> list[Ruling]:
     """The last decisions of people, newest first."""
     rows = Ruling.objects.exclude(kind=HOLD).select_related("verdict__job__patch_set__pull__task", "by")
@@ -135,8 +140,3 @@ def unfinished() -> QuerySet[Rejudge]:
 def is_trial(job: Job) -> bool:
     """Whether the job belongs to a set that nobody has applied: nothing follows from it by itself."""
     return RejudgeItem.objects.filter(job=job).exclude(rejudge__state=APPLIED).exists()
-
-
-def is_upheld(verdict: Verdict) -> bool:
-    last = last_ruling(verdict)
-    return last is not None and last.kind == UPHOLD

@@ -99,6 +99,7 @@ def evidence(request: HttpRequest, verdict_id: int) -> HttpResponse:
         "patch_set": verdict.job.patch_set,
         "words": outcome.judges_words(verdict),
         "stands": stands_as(verdict.outcome, last),
+        "is_upheld": last == Ruling.Kind.UPHOLD,
         "is_open": queries.is_suspicious(verdict) and last not in (Ruling.Kind.UPHOLD, Ruling.Kind.CLEAR),
         "rulings": rulings,
         "likeness": likeness,

@@ -98,6 +98,10 @@ class Report:
         return "warn" if self.outcome == Outcome.SUSPICIOUS else "bad"
 
     @property
+    def is_upheld(self) -> bool:
+        return bool(self.rulings) and self.rulings[-1].kind == Ruling.Kind.UPHOLD
+
+    @property
     def may_appeal(self) -> bool:
         """Whether the author still can."""
         return all(one.scope != Rejudge.Scope.APPEAL for one in self.rejudges)

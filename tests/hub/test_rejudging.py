@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import pytest_django
 
 from hub import flow, jobs, rejudging
 from hub.accounts.models import User
 from hub.audit.models import Event
 from hub.bench.models import Attempt, Job, Verdict
-from hub.bench.queries import quota
 from hub.boards.queries import board
 from hub.catalog.actions import publish
 from hub.catalog.queries import files_of
@@ -303,17 +303,24 @@ def test_an_appeal_is_run_beside_the_old_verdict_and_changes_nothing_by_itself(
     ready: Story, cast: Cast
 ) -> None:
     verdict = suspicious(ready, cast.alice)
-    left = quota(verdict.job.patch_set.pull, "rank", HARDWARE).used
     made = rejudging.appeal(verdict, cast.alice, "It is a single pass: see the comment in line 3.")
     [trial] = ready.live()
     assert (trial.kind, trial.revision, trial.priority) == ("rank", verdict.job.revision, Job.Priority.HOUSE)
-    assert quota(verdict.job.patch_set.pull, "rank", HARDWARE).used == left
     ready.run(trial, ratio=3.0)
     made.refresh_from_db()
     assert made.state == "ready"
     assert (places(ready), ready.live()) == ([], [])
     assert stage(verdict.job.patch_set.pull) == Stage.HELD
     assert list(queries.held()) == [verdict]
+
+
+def test_an_appeal_uses_no_quota(ready: Story, cast: Cast, settings: pytest_django.Settings) -> None:
+    settings.RANK_JOBS_A_DAY = 2
+    rejudging.appeal(suspicious(ready, cast.alice), cast.alice, "Please.")
+    ready.run(ready.live()[0], ratio=3.0)
+    patch_set = ready.push(cast.alice)
+    ready.run(ready.live()[0])
+    assert [job.kind for job in ready.live(patch_set=patch_set)] == ["rank"]
 
 
 def test_an_applied_appeal_counts_in_place_of_the_old_verdict(ready: Story, cast: Cast) -> None:
@@ -433,6 +440,12 @@ def test_where_our_machines_gave_up_there_is_no_new_verdict(changed: Story, cast
     made.refresh_from_db()
     assert made.state == "ready"
     assert len(rejudging.apply(made, cast.max, "All but one.", 5)) == 5
+
+
+def test_new_rules_clear_no_copy(ready: Story, cast: Cast) -> None:
+    first, _second = copied(ready, cast)
+    new_rules(ready)
+    assert {old.job.patch_set for old in rejudging.outdated(ready.task)} == {first}
 
 
 def test_a_task_has_one_live_set_and_none_without_new_rules(changed: Story, cast: Cast) -> None:
