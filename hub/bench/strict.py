@@ -6,6 +6,7 @@ Not in charge of the shape of a message (`bench_runner/contract.py`) nor of how 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,7 @@ def require_result(kind: str, result: Result) -> None:
     if timed and result.outcome is Outcome.PASSED and not (result.summary and result.measurements):
         raise ContractError(f"Result.summary: a passed {kind} job needs a summary and measurements")
     if result.summary:
+        _positive("summary.ratio", result.summary.ratio, result.summary.low, result.summary.high)
         _short("summary.stopped", result.summary.stopped, 10)
         _short("summary.floor_case", result.summary.floor_case, 60)
     _require_measurements(result.measurements)
@@ -111,10 +113,19 @@ def _require_measurements(measurements: Iterable[Measurement]) -> None:
         if (found.case, found.metric) in seen:
             raise ContractError(f"Result.measurements: {found.metric} of {found.case!r} is there twice")
         seen.add((found.case, found.metric))
+        _positive("measurements.ratio", found.ratio, found.low, found.high)
+        _positive("measurements.seconds", found.baseline_seconds, found.candidate_seconds)
         if not 1 <= found.calls_per_sample <= COUNT_MOST:
             raise ContractError(
                 f"Result.measurements.calls_per_sample: 1 or more is needed, got {found.calls_per_sample}"
             )
+
+
+def _positive(name: str, *values: float) -> None:
+    """A time or ratio that is none would carry a whole mean away with it."""
+    wrong = next((value for value in values if not (math.isfinite(value) and value > 0)), None)
+    if wrong is not None:
+        raise ContractError(f"Result.{name}: a positive number is needed, got {wrong!r}")
 
 
 def _short(name: str, text: str, longest: int) -> None:

@@ -147,6 +147,14 @@ def test_a_long_log_keeps_its_end(checking: tuple[Story, Job]) -> None:
         (lambda r: replace(r, summary=None), "needs a summary and measurements"),
         (lambda r: replace(r, measurements=r.measurements * 2), "time of 'wide' is there twice"),
         (
+            lambda r: replace(r, measurements=[replace(r.measurements[0], candidate_seconds=0.0)]),
+            r"measurements\.seconds: a positive number is needed, got 0\.0",
+        ),
+        (
+            lambda r: replace(r, summary=replace(r.summary, high=float("inf"))),
+            r"summary\.ratio: a positive number is needed, got inf",
+        ),
+        (
             lambda r: replace(r, measurements=[replace(r.measurements[0], calls_per_sample=0)]),
             "calls_per_sample: 1 or more is needed, got 0",
         ),
