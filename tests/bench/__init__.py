@@ -1,1 +1,1 @@
-"""Measurements of the hub itself, run by `make bench`; results are kept under `results/` as JSON."""
+"""Measurements of hub and judge: `make bench`, `make bench-judge`. Results are kept under `results/` as JSON."""

@@ -8,16 +8,15 @@ push, queue, claims, process starts, inputs, oracle, checks, reports.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hub.services import programs
 from tasks.spec import load_folder, read_folder
+from tests.bench.figures import keep, table
 from tests.pushing import Contributor, contributors
 from tests.whole import WholeHub, whole_hub
 
@@ -25,7 +24,6 @@ TASK = "row-softmax"
 PEOPLE = ["anna", "boris"]  # the task has two slots, and each person five rank jobs a day
 PUSHES_EACH = 5
 VERDICT_SECONDS = 180
-RESULTS = Path(__file__).with_name("results")
 # Steps of the judge that the contributor's own code takes, the rest is ours.
 THEIRS = ("build", "timed_calls")
 VERDICTS = """
@@ -78,16 +76,12 @@ def main() -> int:
 
 def report(runs: list[dict[str, Any]], machine: dict[str, Any]) -> None:
     """Print medians and keep everything as data."""
-    for name in ("total", "push", "overhead"):
-        values = sorted(run[name] for run in runs)
-        print(f"{name:<10} median {statistics.median(values):6.2f} s   [{values[0]:.2f} … {values[-1]:.2f}]")
-    for step in sorted({step for run in runs for step in run["steps"]}):
-        print(f"  {step:<24} {statistics.median(run['steps'].get(step, 0.0) for run in runs):7.3f} s")
-    RESULTS.mkdir(exist_ok=True)
-    when = datetime.now(UTC)
-    path = RESULTS / f"push_to_verdict-{when:%Y-%m-%d}.json"
-    path.write_text(json.dumps({"at": when.isoformat(), "machine": machine, "runs": runs}, indent=1) + "\n")
-    print(f"Kept in {path.relative_to(programs.ROOT)}")
+    table(
+        "From git push to both verdicts", {n: [run[n] for run in runs] for n in ("total", "push", "overhead")}
+    )
+    steps = sorted({step for run in runs for step in run["steps"]})
+    table("  of it", {step: [run["steps"].get(step, 0.0) for run in runs] for step in steps})
+    keep("push_to_verdict", machine, {"runs": runs})
 
 
 if __name__ == "__main__":
