@@ -1,1 +1,1 @@
-"""Measurements of hub and judge: `make bench`, `make bench-judge`. Results are kept under `results/` as JSON."""
+"""What judging costs, measured by `make bench` and `make bench-judge`; results are kept in `results/`."""
