@@ -45,7 +45,8 @@ class Shared:
         return memoryview(self._map).cast("Q")
 
     def close(self) -> None:
-        """Give the descriptor back; the mapping goes with the last view of it."""
+        """Give the memory back; where somebody still holds a view of it, with the last of those."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+            del self.bytes, self._map

@@ -86,10 +86,10 @@ def _serve(entry: Entry) -> None:
             print(error, file=sys.stderr, flush=True)
             state = r.reply(turn, r.NO_ENTRY)
         except OSError as error:
-            _print_traceback()
+            _print_traceback(error)
             state = r.reply(turn, r.of_errno(error.errno))
-        except Exception:  # noqa: BLE001 - a submission may raise anything, and it must reach the log
-            _print_traceback()
+        except Exception as error:  # noqa: BLE001 - a submission may raise anything, and it must reach the log
+            _print_traceback(error)
             state = r.reply(turn, r.RAISED)
         replies[r.STATE] = state
 
@@ -126,10 +126,13 @@ def _words(address: int) -> memoryview:
     return memoryview((ctypes.c_uint64 * r.WORDS).from_address(address)).cast("B").cast("Q")
 
 
-def _print_traceback() -> None:
-    import traceback
+def _print_traceback(error: Exception) -> None:
+    try:
+        import traceback
 
-    traceback.print_exc()
+        traceback.print_exception(error)
+    except OSError:  # the submission has left no descriptor to import by
+        print(repr(error), file=sys.stderr)
     sys.stderr.flush()
 
 
