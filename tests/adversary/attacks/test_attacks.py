@@ -1,0 +1,107 @@
+"""Every attack gets a verdict that names what was hit, harms nothing outside, and the next honest job passes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from bench_runner import build, director
+from bench_runner.contract import JobKind, JobSpec, Result
+from bench_runner.sandbox import Sandbox
+from bench_runner.workspace import Revision
+from tasks.languages import LANGUAGES
+from tasks.spec import load_folder
+from tests.adversary import labelled
+from tests.adversary.attacks import building, lasting, running
+from tests.adversary.attacks.attack import HONEST, Attack
+from tests.adversary.attacks.outside import Outside, held
+
+pytestmark = pytest.mark.sandbox
+
+FOLDER = labelled.HERE / "task" / "mirror-add"
+ATTACKS = [
+    *running.READING, *running.NETWORK, *running.KERNEL,
+    *lasting.EVERYTHING, *building.COMPILING,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outside(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """The targets; when the attacks are over, the worker takes the next job as if nothing had been."""
+    with contextlib.ExitStack() as undo:
+        found = Outside(sandbox, tmp_path_factory.mktemp("outside"), undo)
+        yield found
+        assert _judge({"solution.c": HONEST}, sandbox).reason == "all_cases_right"
+
+
+def _judge(files: dict[str, str], sandbox: Sandbox, *, patience: bool = True) -> Result:
+    """`patience`: the limit in question is not one of time; else the seconds are few."""
+    task = load_folder(FOLDER)
+    seconds = (
+        {"build_seconds": 20.0, "call_seconds": 5.0}
+        if patience
+        else {"build_seconds": 1.5, "call_seconds": 0.4}
+    )
+    limits = replace(task.limits, **seconds)
+    contents = {name: text.encode() for name, text in files.items()}
+    spec = JobSpec("job", "attempt", "token", JobKind.CHECK, task.slug, task.digest, "cpu", contents, 600.0)
+    revision = Revision(replace(task, limits=limits), FOLDER)
+    with mock.patch.object(build, "LEAST_MEMORY_MB", 256):
+        return director.judge(spec, revision, sandbox, labelled._machine(), lambda event: None, lambda: False)
+
+
+def _filled(text: str, words: dict[str, str]) -> str:
+    return re.sub("@([A-Z_]+)@", lambda found: words[found[1]], text)
+
+
+def _late(reason: str) -> bool:
+    return "time_limit" in reason
+
+
+def _parameter(attack: Attack) -> Any:
+    return pytest.param(attack, id=attack.name, marks=[pytest.mark.slow] if attack.slow else [])
+
+
+@pytest.mark.parametrize("attack", [_parameter(attack) for attack in ATTACKS])
+def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: Outside):
+    before = held()
+
+    files = {name: _filled(text, outside.words()) for name, text in attack.files.items()}
+    result = _judge(files, outside.sandbox, patience=not _late(attack.reason))
+
+    got = (result.outcome.value, result.reason)
+    assert got in {(attack.outcome, reason) for reason in attack.reason.split("|")}, result.log[-2000:]
+    assert re.search(attack.says, result.log), result.log[-2000:]
+    assert "REACHED" not in result.log
+    assert outside.mark not in result.log
+    assert outside.harmed() == []
+    assert held() == before
+
+
+@pytest.mark.parametrize("name", building.TAKEN_OVER)
+def test_a_build_that_is_taken_over_gives_nothing_but_a_plain_artefact(
+    name: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
+):
+    script, outcome, reason, says = building.TAKEN_OVER[name]
+    script = _filled(
+        script.replace("gcc $0", "gcc -shared -fPIC -o /out/solution.so /src/solution.c"), outside.words()
+    )
+    hostile = replace(LANGUAGES["c"], build=lambda out, src: ["/bin/sh", "-c", script])
+    before = held()
+
+    monkeypatch.setitem(build.LANGUAGES, "c", hostile)
+    result = _judge({"solution.c": HONEST}, outside.sandbox, patience=not _late(reason))
+    monkeypatch.undo()
+
+    assert (result.outcome.value, result.reason) == (outcome, reason), result.log[-2000:]
+    assert says in f"{result.reason_args.get('rule', '')} {result.log}"
+    assert outside.mark not in result.log
+    assert len(result.log) <= 16 * 1024 + 100
+    assert outside.harmed() == []
+    assert held() == before
