@@ -168,6 +168,8 @@ class HubClient:
                 raise
             return self._try(method, path, body, token)
         text = response.read(MAX_ANSWER)
+        if response.length:  # of a told length, this is still missing: the line broke in the middle
+            raise http.client.IncompleteRead(text, response.length)
         if response.will_close:
             self.close()
         return response.status, text

@@ -62,7 +62,8 @@ def main(*, unsafe: bool = False) -> int:
     program.run()
     if program.deaf:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
-    return 0
+    # Not 0 when Celery gave up, as it does when Redis cannot write: whoever started us does so again.
+    return int(program.worker.exitcode or 0)
 
 
 class _Program:

@@ -38,6 +38,7 @@ class HubDouble:
         self.cancelled = False
         self.broken = 0  # so many requests are answered with 503 first
         self.dropped = 0  # so many connections are closed without an answer first
+        self.cut = 0  # so many answers end in the middle first
         self.refuse: dict[str, int] = {}  # last part of the path -> status
         self.requests: list[str] = []
         self.connections = 0
@@ -150,6 +151,11 @@ def _handler(double: HubDouble) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
+            if double.cut > 0:
+                double.cut -= 1
+                self.wfile.write(text[: len(text) // 2])
+                self.close_connection = True
+                return
             self.wfile.write(text)
 
         def log_message(self, *_: object) -> None:

@@ -30,7 +30,7 @@ def client(hub: HubDouble, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubClien
     opened.close()
 
 
-def test_the_five_requests_carry_the_records_and_the_right_token(hub: HubDouble, client: HubClient) -> None:
+def test_the_requests_carry_the_records_and_the_right_token(hub: HubDouble, client: HubClient) -> None:
     spec = hub.add_job("j1", "vector-add", {"task.toml": b"x"}, {"solution.c": b"\0\xff"}, JobKind.RANK)
     hub.waiting = ["j1"]
     welcome = client.hello(HELLO)
@@ -59,6 +59,15 @@ def test_a_hub_that_restarts_is_asked_again(hub: HubDouble, client: HubClient) -
     hub.broken, hub.dropped = 2, 1
     client.hello(HELLO, patience=5)
     assert len(hub.hellos) == 1
+
+
+def test_an_answer_that_breaks_off_in_the_middle_is_asked_for_again(
+    hub: HubDouble, client: HubClient
+) -> None:
+    spec = hub.add_job("j1", "vector-add", {"task.toml": b"x" * 1000}, {})
+    hub.cut = 2
+    assert client.revision(spec.revision, patience=5) == {"task.toml": b"x" * 1000}
+    assert len(hub.requests) == 3
 
 
 def test_a_kept_connection_that_the_hub_closed_is_no_failure(hub: HubDouble, client: HubClient) -> None:
