@@ -3,7 +3,7 @@
 Not in charge of what the work is (`flow.py`). Everything here may run twice at once and any number of times.
 
 A process may die between any two lines of the story. Whatever a row is left in, one of RULES looks after it;
-`tests/hub/test_sweeper.py` holds the rules against every state of every transition table.
+`tests/hub/test_stuck.py` leaves a row behind in every live state of every transition table and sees it end.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("MergeAttempt.landing",), lambda: each(pull_facts.merges_landing(), flow.land)),
     # Sets of verdicts to be judged again whose jobs are not all queued or ended.
     Rule(("Rejudge.running",), lambda: each(ruling_facts.unfinished(), rejudging.advance)),
-    # Claims whose time is over. Requests wait for a mentor's desk; their age is shown there.
-    Rule(("Claim.active", "Claim.requested"), lambda: claims.expire_due(_claim_stands_still)),
+    # Claims whose time is over.
+    Rule(("Claim.active",), lambda: claims.expire_due(_claim_stands_still)),
     # Last, so that what was queued above is not woken twice.
     Rule(("Job.queued",), bench.wake_waiting),
 )
