@@ -27,6 +27,7 @@ class Line:
     is_online: bool
     is_deaf: bool
     is_resting: bool
+    answered_seconds: int | None  # since it last proved that it hears its queue
     attempt: Attempt | None  # what it runs now
     facts: list[tuple[object, str]]
 
@@ -59,9 +60,16 @@ def worker_list(request: HttpRequest) -> HttpResponse:
 
 
 def _line(worker: Worker, attempt: Attempt | None) -> Line:
-    resting = worker.resting_until is not None and worker.resting_until > clock.now()
-    online = queries.is_online(worker)
-    return Line(worker, online, canaries.is_deaf(worker), resting, attempt, facts_of(worker.fingerprint))
+    now = clock.now()
+    return Line(
+        worker,
+        is_online=queries.is_online(worker),
+        is_deaf=canaries.is_deaf(worker),
+        is_resting=worker.resting_until is not None and worker.resting_until > now,
+        answered_seconds=int((now - worker.answered_at).total_seconds()) if worker.answered_at else None,
+        attempt=attempt,
+        facts=facts_of(worker.fingerprint),
+    )
 
 
 def _queues(lines: list[Line]) -> list[Queue]:

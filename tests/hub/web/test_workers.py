@@ -56,3 +56,50 @@ def test_a_retired_worker_is_not_shown(story: Story) -> None:
     story.worker()
     Worker.objects.update(retired_at=clock.now())
     assert "No worker is registered" in Visitor(None).get("/workers/")
+
+
+def test_an_answered_canary_is_shown_with_its_age(story: Story) -> None:
+    story.worker()
+    assert "not asked yet" in Visitor(None).get("/workers/")
+    Worker.objects.update(answered_at=clock.now() - timedelta(seconds=12, milliseconds=1))
+    page = Visitor(None).get("/workers/")
+    assert "answered 12 s ago" in page
+    assert problems(page) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (
+            {"unanswered_since": timedelta(minutes=-5)},
+            ["deaf", "deaf since", "nothing: it does not hear of jobs"],
+        ),
+        ({"resting_until": timedelta(minutes=1)}, ["resting", "rests after many faults in a row, until"]),
+        ({"trouble": "no sandbox: install <bwrap>"}, ["in trouble", "no sandbox: install &lt;bwrap&gt;"]),
+    ],
+)
+def test_a_worker_that_takes_no_job_is_not_simply_online(
+    story: Story, columns: dict[str, object], shown: list[str]
+) -> None:
+    story.worker()
+    Worker.objects.update(
+        **{
+            name: clock.now() + value if isinstance(value, timedelta) else value
+            for name, value in columns.items()
+        }
+    )
+    page = Visitor(None).get("/workers/")
+    assert [words for words in shown if words not in page] == []
+    assert "waiting for a job" not in page
+    assert 'class="figure is-none">0<' in page  # nobody is online for its class
+    assert problems(page) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_maintainers_see_alarms_and_others_do_not(story: Story, cast: people.Cast, language: str) -> None:
+    story.worker()
+    Worker.objects.update(trouble="no sandbox")
+    assert "alarms" in (page := Visitor(cast.max, language).get("/workers/"))
+    assert problems(page) == []
+    for other in (None, cast.alice, cast.mei):
+        assert 'id="alarms"' not in Visitor(other, language).get("/workers/")
