@@ -91,6 +91,16 @@ class WholeHub:
     def _token(self, name: str) -> Path:
         return self.folder / "secrets" / f"{name}.token"
 
+    def start_by_name(self, name: str) -> None:
+        if name == "site":
+            self.start_site()
+        elif name == "jobs":
+            self.start_jobs()
+        elif name == "redis":
+            self.run(programs.redis(self.place))
+        else:
+            self.start_worker(int(name.rpartition("-")[2]))
+
     def run(self, program: Program) -> None:
         self.running[program.name] = launch(program)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from hub.services import programs
 from tests.chaos.faults import KINDS
-from tests.chaos.run import Plan, run
+from tests.chaos.run import ENDED, HUNTED, Plan, run
 
 EACH = 3  # times every kind of fault
 RESULTS = programs.ROOT / "tests" / "bench" / "results"
@@ -20,6 +21,7 @@ RESULTS = programs.ROOT / "tests" / "bench" / "results"
 
 def main() -> int:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with everything stopped and unmounted
     kinds = [*KINDS] * asked.each
     random.Random(asked.seed).shuffle(kinds)
     plan = Plan(
@@ -34,7 +36,7 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="touchstone-chaos-") as folder:
         outcome = run(plan, Path(folder))
-    shown = [*KINDS, "hunted"]
+    shown = [*KINDS, HUNTED, ENDED]
     print(outcome.ledger.text(outcome.fates, shown))
     print(f"{time.monotonic() - began:.0f} s; jobs {outcome.account['jobs']}, {outcome.account['attempts']}")
     for problem in outcome.problems:

@@ -9,16 +9,20 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from bench_runner.sandbox.backends import Hierarchies, our_folder
 from bench_runner.sandbox.slots import FIRST_UID, UIDS_A_SLOT, run_folder
 from tests.chaos.ledger import Fate
+from tests.chaos.times import DEAF_AFTER_SECONDS
 from tests.whole import WholeHub
 
 ATTEMPTS = 3
-QUOTAS = """
+FACTS = """
 import json
+from hub.bench.alarms import alarms
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
 from hub.bench.queries import quota
@@ -29,7 +33,7 @@ for user in User.objects.filter(username__startswith="chaos-"):
     if pull is not None:
         job = pull.patch_sets.get().jobs.first()
         used[user.username] = quota(pull, JobKind.CHECK, job.hardware_class).used
-print(json.dumps(used))
+print(json.dumps({"used": used, "alarms": [alarm.about for alarm in alarms()]}))
 """
 JOBS = """
 SELECT patch.head_sha, job.id, job.state, job.kind, verdict.outcome
@@ -106,10 +110,37 @@ def refusals_are_booked(hub: WholeHub, late_or_second: int) -> Iterator[str]:
         yield f"{late_or_second} results came late or twice, {booked} refusals are booked"
 
 
-def quotas_are_not_charged(hub: WholeHub) -> Iterator[str]:
+def as_the_hub_sees_it(hub: WholeHub) -> Iterator[str]:
+    """Quotas and alarms, computed by the hub's own code."""
+    printed = hub.manage("shell", "--verbosity", "0", "--command", FACTS).stdout.strip().splitlines()
+    facts = json.loads(printed[-1])
+    yield from _quotas_are_not_charged(hub, facts["used"])
+    yield from _what_was_given_up_rings(hub, set(facts["alarms"]))
+
+
+def _what_was_given_up_rings(hub: WholeHub, alarms: set[str]) -> Iterator[str]:
+    logged = (hub.place.log_dir / "jobs.log").read_text(errors="replace")
+    for (job,) in hub.rows("SELECT id FROM bench_job WHERE state = 'abandoned'"):
+        about = f"job {UUID(job)} abandoned"
+        if about not in alarms:
+            yield f"{about}, but no alarm tells of it"
+        if f"ALARM {about}" not in logged:
+            yield f"{about}, but the log does not tell of it"
+
+
+def every_worker_hears(hub: WholeHub) -> Iterator[str]:
+    for name, answered in hub.rows(
+        "SELECT name, answered_at FROM bench_worker WHERE unanswered_since < ?", _ago()
+    ):
+        yield f"{name} is deaf: it last answered at {answered}"
+
+
+def _ago() -> str:
+    return str(datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=DEAF_AFTER_SECONDS))
+
+
+def _quotas_are_not_charged(hub: WholeHub, used: Mapping[str, int]) -> Iterator[str]:
     """A check counts once however often it was tried, and not at all when it was abandoned."""
-    printed = hub.manage("shell", "--verbosity", "0", "--command", QUOTAS).stdout.strip().splitlines()
-    used = json.loads(printed[-1])
     wanted = dict(
         hub.rows(
             "SELECT person.username, sum(job.state != 'abandoned') FROM bench_job job "

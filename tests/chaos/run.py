@@ -42,6 +42,7 @@ PUSH_SECONDS = 120
 STRUCK_BY = 0.85  # of the jobs have ended when the last fault is done
 TRIES = 3
 HUNT_AGAIN_SECONDS = 0.7
+HUNTED, ENDED = "hunted", "ended by itself, started again"  # in the ledger, beside the kinds of faults
 STALL_SECONDS = 90  # without the end of one job
 CODE = """#include <stdint.h>
 {extra}
@@ -101,11 +102,11 @@ class Run:
             pushes = [pool.submit(self._push, *item) for item in work]
             try:
                 self._strike()
-            finally:
                 for push in pushes:
                     push.result()
-        self._wait_until_all_ended()
-        self.over.set()
+                self._wait_until_all_ended()
+            finally:
+                self.over.set()
         watching.join()
 
     # People
@@ -137,7 +138,7 @@ class Run:
         while not self.plan.at_once and self._count("state = 'queued'") > AHEAD and not self.over.is_set():
             time.sleep(0.2)
         until = time.monotonic() + PUSH_SECONDS
-        while True:
+        while not self.over.is_set():
             try:
                 person.push(sha, topic)
                 return
@@ -170,15 +171,21 @@ class Run:
     def _watch(self) -> None:
         """Kill whoever judges a hunted job; remember which sandbox slots the workers had."""
         while not self.over.wait(0.05):
-            for worker, process in list(self.stage.hub.running.items()):
-                if not worker.startswith("worker-"):
-                    continue
-                for child in children(process.pid):
-                    self.slots |= set(slots_of(child))
+            for name, process in list(self.stage.hub.running.items()):
+                if process.poll() is not None:
+                    self._start_again(name)
+                elif name.startswith("worker-"):
+                    self.slots |= {slot for child in children(process.pid) for slot in slots_of(child)}
             for attempt, sha, worker in self._open():
                 last = self.hunted.get(attempt, 0.0)  # it may be given to the same worker again
                 if self.pushed[sha].hunted and time.monotonic() > last + HUNT_AGAIN_SECONDS:
                     self._hunt(attempt, worker)
+
+    def _start_again(self, name: str) -> None:
+        """As `make up` does with a program that ended by itself."""
+        self._struck(ENDED, time.monotonic() - self.began, [])
+        if self.stage.hub.running.pop(name, None) is not None:
+            self.stage.hub.start_by_name(name)
 
     def _hunt(self, attempt: str, worker: str) -> None:
         main = self.stage.hub.running.get(worker)
@@ -186,7 +193,7 @@ class Run:
         for process in self.stage.processes(worker):
             if main is None or process != main.pid:
                 kill(process)
-        self._struck("hunted", time.monotonic() - self.began, [attempt])
+        self._struck(HUNTED, time.monotonic() - self.began, [attempt])
 
     def _open(self) -> list[tuple[str, str, str]]:
         return self.stage.hub.rows(
@@ -260,7 +267,8 @@ def ended(this: Run) -> Outcome:
         *checks.one_end_each(hub, this.pushed),
         *checks.attempts_add_up(hub),
         *checks.refusals_are_booked(hub, refused),
-        *checks.quotas_are_not_charged(hub),
+        *checks.as_the_hub_sees_it(hub),
+        *checks.every_worker_hears(hub),
     ]
     states = dict(hub.rows("SELECT state, count(*) FROM bench_job GROUP BY state"))
     attempts = dict(hub.rows("SELECT state, count(*) FROM bench_attempt GROUP BY state"))

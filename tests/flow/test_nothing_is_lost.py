@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.run import Plan, run
+from tests.chaos.run import ENDED, HUNTED, Plan, run
 
 pytestmark = pytest.mark.sandbox
 
@@ -30,7 +30,7 @@ FAULTS = [
 def test_forty_pushes_at_once_end_once_each_whatever_dies_meanwhile(tmp_path: Path) -> None:
     plan = Plan(jobs=41, workers=2, seed=1, kinds=FAULTS, hunted=1, at_once=True)
     outcome = run(plan, tmp_path)
-    ledger = outcome.ledger.text(outcome.fates, [*FAULTS, "hunted"])
+    ledger = outcome.ledger.text(outcome.fates, [*FAULTS, HUNTED, ENDED])
     print(ledger)
     assert outcome.problems == [], ledger
     assert outcome.account["jobs"] == {"finished": 40, "abandoned": 1}
