@@ -13,6 +13,7 @@ from hub import flow
 from hub.bench import actions as bench
 from hub.bench import canaries, queries, wake
 from hub.bench.models import Job, Worker
+from hub.bench.places import Line
 from hub.core import clock
 from tests.hub.story import HARDWARE, Story, hello
 from tests.people import Cast
@@ -98,7 +99,7 @@ def test_a_deaf_a_resting_and_a_troubled_worker_count_for_nothing_where_jobs_wai
     assert queries.workers_online(HARDWARE) == 1
     fall_deaf()
     assert queries.workers_online(HARDWARE) == 0
-    assert queries.queue_position(story.live()[0]).workers_online == 0
+    assert [place.workers_online for place in Line(HARDWARE).places] == [0]
 
 
 def test_an_answer_to_another_canary_is_none(worker: Worker, sent: list[tuple[str, str]]) -> None:
