@@ -74,8 +74,10 @@ def _classes() -> Iterator[Alarm]:
     for row in queued.annotate(since=Min("queued_at"), jobs=Count("pk")):
         name = row["hardware_class"]
         if name not in served and row["since"] < clock.now() - UNSERVED_AFTER:
-            text = _("%(jobs)s jobs wait for %(name)s, the first since %(since)s, and no worker takes them: ")
-            text += _("start one, or look at those below.")
+            text = _(
+                "%(jobs)s jobs wait for %(name)s, the first since %(since)s, and no worker takes them: "
+                "start one, or look at those below."
+            )
             words = {"jobs": row["jobs"], "name": name, "since": shown_time(row["since"])}
             yield Alarm(f"class {name}", text % words)
 
@@ -87,15 +89,19 @@ def _workers() -> Iterator[Alarm]:
         words = {"name": worker.name, "trouble": worker.trouble}
         if worker.pk in deaf:
             words["since"] = shown_time(worker.unanswered_since or clock.now())
-            text = _("%(name)s says hello but has answered no canary since %(since)s: it starts itself anew;")
-            text += " " + _("if that does not help, look at its log and whether it uses the hub's Redis.")
+            text = _(
+                "%(name)s says hello but has answered no canary since %(since)s: it starts itself anew; "
+                "if that does not help, look at its log and whether it uses the hub's Redis."
+            )
             yield Alarm(f"worker {worker.name} deaf", text % words)
         if worker.trouble:
             yield Alarm(f"worker {worker.name} trouble", _("%(name)s takes no jobs: %(trouble)s") % words)
         if worker.resting_until and worker.resting_until > clock.now():
             words["until"] = shown_time(worker.resting_until)
-            text = _("%(name)s rests until %(until)s after many faults in a row:")
-            text += " " + _("run `python -m bench_runner doctor` there.")
+            text = _(
+                "%(name)s rests until %(until)s after many faults in a row: "
+                "run `python -m bench_runner doctor` there."
+            )
             yield Alarm(f"worker {worker.name} resting", text % words)
 
 
@@ -115,6 +121,8 @@ def _abandoned() -> Iterator[Alarm]:
     for job in given_up.select_related("patch_set").prefetch_related("attempts__worker").order_by("ended_at"):
         last = list(job.attempts.all())[-1]
         words = {"pull": job.patch_set.pull_id, "worker": last.worker.name, "what": last.fault}
-        text = _("The judge failed at #%(pull)s, the last time on %(worker)s: %(what)s.")
-        text += " " + _("Repair that, then run it again on its page.")
+        text = _(
+            "The judge failed at #%(pull)s, the last time on %(worker)s: %(what)s. "
+            "Repair that, then run it again on its page."
+        )
         yield Alarm(f"job {job.pk} abandoned", text % words, job.patch_set.pull_id)
