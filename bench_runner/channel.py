@@ -44,6 +44,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bench_runner import caches
 from bench_runner.endings import Facts, of_answer, of_end
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed, fault
@@ -185,11 +186,12 @@ class Channel:
         self._take_turn(r.BIND, STARTED_SECONDS, _stuck(self.where))
 
     def call(
-        self, inputs: Mapping[str, Array], limit: Limit, *, same_place: bool = False
+        self, inputs: Mapping[str, Array], limit: Limit, *, same_place: bool = False, cold: bool = False
     ) -> tuple[float, dict[str, Array]]:
         """One call: its seconds and its outputs, to be read before the next turn.
 
-        At a random place of those that are bound, or once more at the last one.
+        At a random place of those that are bound, or once more at the last one; with its tensors in the
+        caches of the CPU that has just written them, or, `cold`, in none.
 
         Raises:
             Failed: it crashed, raised, took longer than the limit or broke the protocol.
@@ -197,6 +199,8 @@ class Channel:
         if not same_place:
             self._slot = _random.randrange(r.SLOTS)
         outputs = self._fill(inputs, self._slots[self._slot])
+        if cold:
+            caches.flush([*self._slots[self._slot].inputs.values(), *outputs.values()])
         self._request[r.SLOT] = self._slot
         seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args))
         for each in self._watched:

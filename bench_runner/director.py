@@ -27,7 +27,8 @@ from bench_runner.plan import WARM_UPS, plan
 from bench_runner.pool import Oracle, Pool, growing
 from bench_runner.progress import Progress, Report
 from bench_runner.sandbox import Sandbox
-from bench_runner.timing import Timed, Timing
+from bench_runner.timed import Timed
+from bench_runner.timing import Timing
 from bench_runner.workspace import Revision, Workspace
 from tasks.spec import Case, Task
 

@@ -11,10 +11,11 @@ pair that met something terrible does not decide; its t-interval is Yuen's, for 
 A job may end after 5, 10, 20 and 40 pairs (LOOKS). Whoever may look four times and stop at what pleases is
 wrong four times as often, so each look uses a quarter of what the job as a whole may be wrong. Two intervals
 are made of the same pairs. The *shown* one holds the truth in 95 % of the jobs however they ended (98.75 % at
-each look); boards compare it. The *deciding* one (99 %, so 99.75 % at each look) says which word may be used:
-"faster" when it lies wholly above 1 + 1 %, "slower" when wholly below, "same" when wholly within ±3 %, else
-"inconclusive". A job ends as soon as there is a word. So a difference that is not there, or within 1 %, is
-claimed in at most 1 % of the jobs. One whose time runs out takes its next look early, which adds none.
+each look); boards compare it. The *deciding* one (99 %, so 99.75 % at each look) is needed to claim a
+difference: "faster" when it lies wholly above 1 + 1 %, "slower" when wholly below. Otherwise it is "same"
+when the shown one lies wholly within ±3 %, else "inconclusive". A job ends as soon as there is a word. So a
+difference that is not there, or within 1 %, is claimed in at most 1 % of the jobs. One whose time runs out
+takes its next look early, which adds none.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Estimate:
             return Speed.FASTER
         if self.mean + self.deciding < -MARGIN:
             return Speed.SLOWER
-        return Speed.SAME if abs(self.mean) + self.deciding <= SAME_WITHIN else Speed.INCONCLUSIVE
+        return Speed.SAME if abs(self.mean) + self.half <= SAME_WITHIN else Speed.INCONCLUSIVE
 
 
 def pair_log_ratio(baseline: Sequence[float], candidate: Sequence[float]) -> float:

@@ -29,16 +29,15 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from bench_runner import noise, stats
 from bench_runner.channel import Limit
 from bench_runner.check import need_right
-from bench_runner.contract import Measurement, Phase, Summary
+from bench_runner.contract import Phase, Summary
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine
 from bench_runner.guests import Clocks, Side
@@ -47,41 +46,19 @@ from bench_runner.plan import WARM_UPS, Plan, plan
 from bench_runner.pool import Item, Pool
 from bench_runner.progress import Progress
 from bench_runner.roles import SIDES, Roles
-from tasks.spec import Case, Task
+from bench_runner.timed import CaseRun, Samples, Timed, case_run, measurement_of, pace_of, typical
+from tasks.spec import Task
 
 VAIN = 3  # repeats that did not help: a machine that is loud all the time is not waited for
 MOST_TIMED = 2 * stats.LOOKS[-1]  # forgotten ones included
 PLAN = stats.LOOKS[1]  # pairs that the budget must hold; a confirmation times no fewer
 CASE_SECONDS = 20.0  # per rank case; once they are spent, a job of PLAN pairs or more ends
+WARM_SECONDS = 0.005  # one call of this length is warm-up enough
 BUDGET_SHARE = 0.5  # of the task's time_seconds that the plan may fill; the rest is for repeated pairs
 EMPTY_CALLS = 25
+SMALLEST = 2.0  # empty calls: a baseline below it is more channel than kernel
 BLAME = 2.0  # a candidate that used this many times the baseline's time is why the budget was too small
 BLAME_SHARE = 0.5  # … or so much of the budget more than it: a busy machine makes both sides' calls slow
-
-Samples = dict[str, list[float]]
-
-
-@dataclass(frozen=True)
-class Timed:
-    measurements: list[Measurement]
-    summary: Summary
-    environment: dict[str, Any]
-
-
-@dataclass
-class CaseRun:
-    """One rank case over the whole job."""
-
-    case: Case
-    pool: Pool
-    floor: float  # seconds; nothing on this machine is faster
-    roofline: float
-    plan: Plan | None = None  # made in the first pair
-    pairs: list[Samples] = field(default_factory=list)
-
-    @property
-    def ratios(self) -> list[float]:
-        return [stats.pair_log_ratio(pair["baseline"], pair["candidate"]) for pair in self.pairs]
 
 
 class _BudgetSpent(Exception):
@@ -107,9 +84,9 @@ class Timing:
         self._all_pairs = all_pairs
         self._task, self._sides, self._progress, self._clocks = task, sides, progress, clocks
         self._random = random.SystemRandom()
-        self._runs = [_case_run(task, pool, machine, cpus) for pool in pools]
+        self._runs = [case_run(task, pool, machine, cpus) for pool in pools]
         self._spent = dict.fromkeys(SIDES, 0.0)  # seconds of the budget, loading included
-        self._empty = 0.0
+        self._empty: list[float] = []  # seconds of calls of nothing
         self._repeated = 0
         self._vain = 0  # pairs that were as loud when they were timed once more
         self._forgotten = 0
@@ -134,7 +111,7 @@ class Timing:
         overall = stats.estimate(stats.over_cases([run.ratios for run in self._runs]))
         if stopped == "pairs" and overall.is_narrow:
             stopped = "narrow"
-        measurements = [_measurement(run) for run in self._runs]
+        measurements = [measurement_of(run) for run in self._runs]
         floor = self._task.speed.case_floor
         below = next((m.case for m in measurements if m.ratio < floor), "")
         summary = Summary(overall.ratio, overall.low, overall.high, overall.speed, stopped, below)
@@ -147,6 +124,8 @@ class Timing:
                 self._pair(number)
             except _BudgetSpent:
                 break
+            if number == 1:
+                self._need_large_cases()
             if ended := self._look(number):
                 return ended
             if self._next_would_be_late(number):
@@ -185,7 +164,7 @@ class Timing:
 
     def paces(self) -> dict[str, float]:
         """Per case the baseline's seconds a call: what the next job of this revision plans its pools by."""
-        return {run.case.id: _typical(run, "baseline") for run in self._runs if run.pairs}
+        return {run.case.id: typical(run, "baseline") for run in self._runs if run.pairs}
 
     def _pair(self, number: int) -> None:
         heard = self._measure_pair()
@@ -223,7 +202,7 @@ class Timing:
             candidate.stop()
         for run in self._runs:
             run.pairs.append(done[run.case.id])
-        pace = _pace(list(done.values()))
+        pace = pace_of(list(done.values()))
         heard = dataclasses.replace(heard, off=noise.off_pace(pace, self._paces))
         self._paces.append(pace)
         return heard
@@ -239,7 +218,7 @@ class Timing:
                 self._sides[name].load()
         if not self._empty:
             channel = self._sides["baseline"].channel
-            self._empty = median(channel.empty_call() for _ in range(EMPTY_CALLS))
+            self._empty = sorted(channel.empty_call() for _ in range(EMPTY_CALLS))
 
     def _case(self, run: CaseRun) -> Samples:
         self._grow(run, WARM_UPS)
@@ -278,6 +257,8 @@ class Timing:
             for item in self._drawn[:WARM_UPS]:
                 took = self._call(name, run, item)
                 seconds[name] = min(seconds.get(name, took), took)
+                if took > WARM_SECONDS:
+                    break
         return seconds
 
     def _fresh(self, run: CaseRun, plan: Plan) -> Iterator[Item]:
@@ -327,6 +308,19 @@ class Timing:
             return True
         return done >= stats.FEWEST_PAIRS and spent * (done + 1) / done > self._task.limits.time_seconds
 
+    def _need_large_cases(self) -> None:
+        """The quickest calls of both kinds are compared: what delays a call says nothing of its size."""
+        least = SMALLEST * self._empty[0]
+        for run in self._runs:
+            quickest = min(run.pairs[0]["baseline"])
+            if quickest < least:
+                figures = {"microseconds": round(quickest * 1e6, 2), "least": round(least * 1e6, 2)}
+                fault("case_too_small", case=run.case.id, **figures)
+
+    def _channel_share(self) -> float:
+        """How much of the shortest typical call of the candidate is the channel's, not the candidate's."""
+        return median(self._empty) / min(typical(run, "candidate") for run in self._runs)
+
     def _need_one_machine(self) -> None:
         late = self._forgotten and len(self._paces) < stats.LOOKS[0]
         if late or noise.drift(self._paces) > noise.DRIFT:
@@ -354,38 +348,7 @@ class Timing:
             "others_cores": round(max(heard.others for heard in self._heard), 3),
             "stolen_percent": round(100 * max(heard.stolen for heard in self._heard), 2),
             "drift_percent": round(100 * math.expm1(noise.drift(self._paces)), 2),
-            "empty_call_us": round(self._empty * 1e6, 2),
+            "empty_call_us": round(median(self._empty) * 1e6, 2),
+            "channel_percent": round(100 * self._channel_share(), 1),
+            "cache": self._task.speed.cache,
         }
-
-
-def _pace(done: Sequence[Samples]) -> noise.Pace:
-    baseline, candidate = (fmean(math.log(median(each[name])) for each in done) for name in SIDES)
-    return noise.Pace(baseline, candidate)
-
-
-def _case_run(task: Task, pool: Pool, machine: Machine, cpus: int) -> CaseRun:
-    moved, flops = task.work.bytes_of(pool.case), task.work.flops_of(pool.case)
-    floor = machine.floor_seconds(moved, flops, cpus)
-    return CaseRun(pool.case, pool, floor, machine.roofline_seconds(moved, flops, cpus))
-
-
-def _measurement(run: CaseRun) -> Measurement:
-    estimate = stats.estimate(run.ratios)
-    candidate = _typical(run, "candidate")
-    return Measurement(
-        case=run.case.id,
-        ratio=estimate.ratio,
-        low=estimate.low,
-        high=estimate.high,
-        speed=estimate.speed,
-        baseline_seconds=_typical(run, "baseline"),
-        candidate_seconds=candidate,
-        roofline_percent=round(100 * run.roofline / candidate, 2),
-        calls_per_sample=run.plan.calls if run.plan else 1,
-        pairs=run.pairs,
-    )
-
-
-def _typical(run: CaseRun, side: str) -> float:
-    """The median over pairs of the pair's median: seconds a call."""
-    return median(median(pair[side]) for pair in run.pairs)

@@ -123,10 +123,15 @@ class Work:
         return formula.evaluate(formula.parse(self.flops, case.dims), case.dims)
 
 
+# warm: just written by the judge, as by the operator before this one; cold: in memory, in no cache.
+CACHES = ("warm", "cold")
+
+
 @dataclass(frozen=True)
 class Speed:
     target: float
     case_floor: float
+    cache: str = "warm"  # where a timed call finds its tensors; see CACHES
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tasks import formula, languages
 from tasks.bundle import UnsafeName, check_names, digest, under
 from tasks.fields import Section
 from tasks.model import (
+    CACHES,
     DTYPES,
     FORMAT,
     KINDS,
@@ -319,6 +320,7 @@ def _speed(top: Section) -> Speed:
     speed = Speed(
         target=section.number("target", "give the ratio to the baseline to reach", 0.05, 100, default=1.10),
         case_floor=section.number("case_floor", "give the least ratio in a case", 0.01, 100, default=0.90),
+        cache=section.choice("cache", CACHES, default="warm"),
     )
     if speed.case_floor > speed.target:
         section.problem("case_floor", f"{speed.case_floor:g} is above target {speed.target:g}", "lower it")

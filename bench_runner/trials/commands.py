@@ -21,27 +21,32 @@ from bench_runner.trials.report import table, tally
 
 
 def run(arguments: argparse.Namespace) -> int:
+    small = arguments.small
     if arguments.command == "aa":
-        plan = [(Condition(0, arguments.busy), arguments.trials)]
+        plan = [(Condition(0, arguments.busy, small), arguments.trials)]
     elif arguments.command == "power":
-        plan = [(Condition(percent, arguments.busy), arguments.trials) for percent in arguments.percent]
+        plan = [
+            (Condition(percent, arguments.busy, small), arguments.trials) for percent in arguments.percent
+        ]
     else:
-        slow = [(Condition(percent, False), min(POWER, arguments.trials)) for percent in PERCENTS]
-        plan = [(Condition(0, False), arguments.trials), *slow, (Condition(0, True), arguments.trials)]
+        slow = [(Condition(percent, False, small), min(POWER, arguments.trials)) for percent in PERCENTS]
+        plan = [(Condition(0, False, small), arguments.trials), *slow]
+        plan.append((Condition(0, True, small), arguments.trials))
     task = getattr(arguments, "task", None) or TASK
     data = arguments.data or config.data_dir() / f"trials-{task.resolve().name}.jsonl"
     data.parent.mkdir(parents=True, exist_ok=True)
-    records = _repeat(plan, data, task, arguments.minutes)
+    with Bench(task, small=small) as bench:
+        records = _repeat(bench, plan, data, arguments.minutes)
     print("\n".join(["", f"{machine_name()}; {rule()}", *table([tally(c, records) for c, _ in plan])]))
     return 0
 
 
-def _repeat(plan: Sequence[tuple[Condition, int]], data: Path, task: Path, minutes: float) -> list[Record]:
+def _repeat(bench: Bench, plan: Sequence[tuple[Condition, int]], data: Path, minutes: float) -> list[Record]:
     """Take turns over the conditions, so that a run cut short has some of each."""
     until = time.monotonic() + minutes * 60
     records = read(data)
     print(f"data: {data}, {len(records)} jobs there already under this rule on this machine", flush=True)
-    with Bench(task) as bench, data.open("a") as file:
+    with data.open("a") as file:
         while time.monotonic() < until and (condition := _most_wanting(plan, records)):
             record = bench.judge(condition)
             records.append(record)

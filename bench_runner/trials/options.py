@@ -24,6 +24,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         parser.add_argument("--trials", type=int, default=trials, help="in the end; a case judged is one")
         parser.add_argument("--minutes", type=float, default=55, help="end after this time at the latest")
         parser.add_argument("--data", type=Path, help="the file that the jobs are appended to")
+        parser.add_argument("--small", action="store_true", help="kernels of 20 to 100 µs, not of 1 to 20 ms")
     for parser in (aa, power):
         parser.add_argument("--busy", action="store_true", help="beside another process that wants a CPU")
     aa.add_argument("--task", type=Path, help="the baseline of this task's folder, not of ours")

@@ -65,7 +65,11 @@ FACTS: dict[str, Promise] = {
     "repeated_pairs": _("pairs repeated because of noise"),
     "others_cores": _("most cores that others kept busy"),
     "empty_call_us": _("one call of nothing (µs)"),
-    "rounds": _("rounds in a pair"),
+    "forgotten_pairs": _("pairs forgotten because the machine changed its speed"),
+    "stolen_percent": _("most time taken by the host during a pair (%)"),
+    "drift_percent": _("change of the machine's speed during the job (%)"),
+    "channel_percent": _("the judge's own share of the shortest call (%)"),
+    "cache": _("caches before a call"),
 }
 RATES = {"flops": "Gflop/s", "bandwidth": "GB/s", "cache_bandwidth": "GB/s"}  # a worker sends units
 

@@ -85,7 +85,7 @@ def test_a_difference_is_never_called_the_other_way_round():
 
 
 def test_a_true_three_percent_is_hardly_ever_called_the_same():
-    assert _share(_normal(0.02), 1.03, (Speed.SAME,)) <= 0.01
+    assert _share(_normal(0.02), 1.03, (Speed.SAME,)) <= 0.025
 
 
 def test_a_loud_machine_ends_inconclusive_and_not_in_a_guess():
@@ -154,12 +154,12 @@ def test_the_next_look_is_known_beforehand(pairs: int, look: int):
         (0.05, 0.045, Speed.INCONCLUSIVE),
         (0.015, 0.004, Speed.FASTER),
         (0.005, 0.01, Speed.SAME),
-        (0.02, 0.012, Speed.INCONCLUSIVE),  # it may be beyond 3 %, and it may be nothing
+        (0.02, 0.015, Speed.INCONCLUSIVE),  # it may be beyond 3 %, and it may be nothing
         (0.5, 0.3, Speed.FASTER),  # wide, and still wholly beyond the margin
     ],
 )
 def test_the_deciding_interval_gives_the_word(mean: float, deciding: float, speed: Speed):
-    assert Estimate(mean, 0.0, deciding).speed is speed
+    assert Estimate(mean, 0.8 * deciding, deciding).speed is speed
 
 
 def test_the_intervals_of_ten_pairs_use_the_degrees_of_freedom_of_those_that_count():

@@ -28,7 +28,8 @@ from bench_runner.plan import plan
 from bench_runner.pool import Oracle, Pool
 from bench_runner.progress import Progress
 from bench_runner.roles import Roles
-from bench_runner.timing import Timed, Timing
+from bench_runner.timed import Timed
+from bench_runner.timing import Timing
 from bench_runner.workspace import Revision
 from tasks.spec import Case, Task, load_folder
 
@@ -181,6 +182,19 @@ def test_very_short_calls_are_bounded_in_number_and_by_the_pool(task: Task):
     assert (short.rounds, short.calls) == (40, 12)
 
 
+def test_a_baseline_below_two_empty_calls_is_not_ranked_and_the_task_is_to_blame(task: Task):
+    with pytest.raises(InfrastructureFault, match=r"Case r10\d is too small.*7\.\d* µs, 8 µs are needed"):
+        _time(task, Pace(7.5e-6), Pace(7.5e-6))
+    assert _time(task, Pace(8.5e-6), Pace(8.5e-6)).summary.speed is Speed.SAME
+
+
+def test_a_candidate_below_two_empty_calls_is_ranked_by_what_is_seen(task: Task):
+    """Part of what is measured is the channel: the true ratio is larger, never smaller."""
+    timed = _time(task, Pace(40e-6), Pace(5e-6))
+    assert timed.summary.speed is Speed.FASTER
+    assert timed.environment["channel_percent"] == pytest.approx(80, abs=1)
+
+
 def test_a_small_budget_makes_fewer_calls(task: Task):
     assert plan(task, task.cases[0], 0.02, share=0.09).inputs == 4
 
@@ -330,7 +344,7 @@ def phase_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("phase_clock")
 def test_the_budget_ends_the_timing_with_the_pairs_that_are_complete(task: Task):
-    limits = dataclasses.replace(task.limits, time_seconds=2.0)
+    limits = dataclasses.replace(task.limits, time_seconds=1.3)
     timed = _time(dataclasses.replace(task, limits=limits), Slow(0.02, 0.2), Slow(0.02, 0.2))
     assert stats.FEWEST_PAIRS <= timed.environment["pairs"] < timing.PLAN
     assert timed.summary.stopped == "budget"

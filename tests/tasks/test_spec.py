@@ -122,6 +122,11 @@ MISTAKES = [
         "hardware.classes[0]: 'CPU 1' is not accepted; give prefixes",
     ),
     ("case_floor = 0.90", "case_floor = 1.90", "speed.case_floor: 1.9 is above target 1.1; lower it"),
+    (
+        "case_floor = 0.90",
+        'case_floor = 0.90\ncache = "hot"',
+        "speed.cache: 'hot' is not accepted; use one of warm | cold",
+    ),
 ]
 
 
