@@ -1,4 +1,4 @@
-"""Every attack gets a verdict that names what was hit, harms nothing outside, and the next honest job passes."""
+"""Every attack gets a verdict that names what it hit and harms nothing outside; the next honest job passes."""
 
 from __future__ import annotations
 
