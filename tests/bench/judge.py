@@ -29,6 +29,7 @@ from bench_runner.client import HubClient
 from bench_runner.config import Config
 from bench_runner.contract import Hello, JobSpec, Result
 from bench_runner.director import judge
+from bench_runner.fitness import Fitness
 from bench_runner.revisions import Revisions
 from bench_runner.sandbox import Sandbox
 from bench_runner.workspace import Revision
@@ -92,6 +93,7 @@ class Stopwatch:
     """Seconds of the parts of the job that is under way."""
 
     parts: dict[str, float] = dataclasses.field(default_factory=dict)
+    kind: str = ""
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -114,7 +116,7 @@ def in_process(
     people = contributors(hub, TASK, IN_PROCESS, clones)
     found: dict[str, list[dict[str, float]]] = {}
     with watched(Stopwatch()) as (watch, judging):
-        attempts = Attempts(config, sandbox, machine, judging)
+        attempts = Attempts(config, sandbox, machine, Fitness(), judging)
         for number, who in enumerate(people * PUSHES_EACH):
             topic = f"part-{number}"
             who.push(who.commit(files, topic), topic)
@@ -126,13 +128,13 @@ def in_process(
 def judged(hub: WholeHub, attempts: Attempts, watch: Stopwatch) -> Iterator[tuple[str, dict[str, float]]]:
     """Every job that a push leads to; its kind and its seconds by part."""
     while queued := hub.rows(QUEUED):
-        watch.parts = {}
+        watch.parts, watch.kind = {}, ""
         with watch.part("total"):
-            attempts.run(str(UUID(queued[0][0])))
+            attempts.run(str(UUID(queued[0][0])))  # or what is due before it
         seconds = dict(watch.parts)
-        kind = hub.rows("SELECT kind FROM bench_job WHERE id = ?", queued[0][0])[0][0]
         named = sum(value for name, value in seconds.items() if name != "total")
-        yield kind, {**seconds, "other": seconds.get("other", 0.0) + seconds["total"] - named}
+        if watch.kind:
+            yield watch.kind, {**seconds, "other": seconds.get("other", 0.0) + seconds["total"] - named}
 
 
 @contextmanager
@@ -142,7 +144,9 @@ def watched(watch: Stopwatch) -> Iterator[tuple[Stopwatch, Any]]:
     class Client(HubClient):
         def claim(self, job: str, **options: Any) -> JobSpec:
             with watch.part("claim"):
-                return super().claim(job, **options)
+                spec = super().claim(job, **options)
+            watch.kind = spec.kind.value
+            return spec
 
         def deliver(self, *arguments: Any, **options: Any) -> None:
             with watch.part("report"):
