@@ -12,7 +12,7 @@ calls.
 
 from __future__ import annotations
 
-import random
+import os
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 GUARD = 128  # bytes on both sides of a tensor
 WITNESSES = 64  # elements of each output; reading them takes 1 µs
 
-_random = random.SystemRandom()
+_STOCK_BYTES = 1 << 16  # bought in bulk: a system call for each would cost more than all the rest
 
 
 class Watched:
@@ -55,14 +55,31 @@ class Watched:
         return bool((self._before != beside).any() or (self._after != beside).any())
 
 
+class _Stock:
+    """Random bytes of the operating system, each given out once."""
+
+    def __init__(self) -> None:
+        self._bytes, self._at = np.empty(0, np.uint8), 0
+
+    def take(self, count: int) -> npt.NDArray[np.uint8]:
+        end = self._at + count
+        if end > self._bytes.size:
+            self._bytes, end = np.frombuffer(os.urandom(_STOCK_BYTES), np.uint8), count
+        self._at = end
+        return self._bytes[end - count : end]
+
+
+_stock = _Stock()
+
+
 def noise() -> npt.NDArray[np.uint8]:
     """The content of the guards of one call."""
-    return np.frombuffer(_random.randbytes(GUARD), np.uint8)
+    return _stock.take(GUARD)
 
 
 def _places(size: int) -> npt.NDArray[np.int64]:
     """Random elements of an output, with repetition."""
     if not size:
         return np.empty(0, np.int64)
-    drawn = np.frombuffer(_random.randbytes(8 * WITNESSES), np.uint64)
-    return (drawn % np.uint64(size)).astype(np.int64)
+    drawn = _stock.take(8 * WITNESSES).view(np.uint64)
+    return (drawn % np.uint64(size)).view(np.int64)
