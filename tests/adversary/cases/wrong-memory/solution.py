@@ -2,5 +2,5 @@ import numpy as np
 
 
 def mirror_add(x, y):
-    every = np.ones((6000, 6000), np.float64)
-    y[:] = x + x[::-1] * every[0, 0] / 2
+    rows = [np.ones(1 << 17) for _ in range(1000)]
+    y[:] = x + x[::-1] * rows[0][0] / 2
