@@ -8,7 +8,8 @@ Theory of operation
   made, up to CONFIRM_MOST. Neither a newer push nor closing the pull request stops a confirmation: else the
   number that nobody could confirm would stay.
 - A submission that passed its check and is alike to the earlier work of somebody else is held back before it
-  is timed. A person looks at it; what they said holds for that patch set from then on.
+  is timed. A person looks at it; what they cleared is not held again, nor is its author's later work for
+  being like the same pull request.
 - A re-judge set runs old verdicts again, beside them, with jobs that change nothing (`standing.counts`). When
   all have ended a maintainer applies the set or discards it, as one step in one transaction.
 - Jobs of a set are queued while the rows of the set and of the pull request are locked, in this order. Where
@@ -116,7 +117,12 @@ def hold_if_alike(job: Job) -> bool:
     own = _likeness(patch_set)
     if not own.says_something:
         return False
-    found = [other for other in _others(patch_set) if _is_alike(patch_set, own, other)]
+    same = _same_artefact(patch_set)
+    found = [
+        other
+        for other in _others(patch_set)
+        if other.pk in same or likeness.share(own, _sketch_of(other.likeness)) >= likeness.ALIKE
+    ]
     held = [_hold(late, early) for early, late in (_in_order(patch_set, other) for other in found)]
     return any(held)
 
@@ -150,15 +156,14 @@ def _others(patch_set: PatchSet) -> Iterable[PatchSet]:
     return others.select_related("likeness", "pull__author").order_by("pk")
 
 
-def _is_alike(patch_set: PatchSet, own: likeness.Sketch, other: PatchSet) -> bool:
-    return likeness.share(own, _sketch_of(other.likeness)) >= likeness.ALIKE or _same_artefact(
-        patch_set, other
+def _same_artefact(patch_set: PatchSet) -> set[int]:
+    """Patch sets of the task that gave the same bytes."""
+    made = Verdict.objects.filter(job__patch_set=patch_set).exclude(artefact_sha256="")
+    same = Verdict.objects.filter(
+        artefact_sha256__in=made.values("artefact_sha256"),
+        job__patch_set__pull__task=patch_set.pull.task_id,
     )
-
-
-def _same_artefact(one: PatchSet, other: PatchSet) -> bool:
-    made = Verdict.objects.filter(job__patch_set=one).exclude(artefact_sha256="").values("artefact_sha256")
-    return Verdict.objects.filter(job__patch_set=other, artefact_sha256__in=made).exists()
+    return set(same.values_list("job__patch_set", flat=True))
 
 
 def _in_order(one: PatchSet, other: PatchSet) -> tuple[PatchSet, PatchSet]:
@@ -172,7 +177,8 @@ def _hold(late: PatchSet, early: PatchSet) -> bool:
     own = before.filter(pk__lt=early.pk, likeness__isnull=False).select_related("likeness")
     if any(likeness.share(sketch, _sketch_of(row.likeness)) >= likeness.ALIKE for row in own):
         return False
-    if Ruling.objects.filter(verdict__job__patch_set=late, like__isnull=False).exists():
+    looked_at = Ruling.objects.filter(verdict__job__patch_set=late, like__isnull=False).exists()
+    if looked_at or ruling_facts.was_cleared(late.pull.author, early.pull):
         return False
     checks = Verdict.objects.filter(
         counts("job__"), job__patch_set=late, job__kind=JobKind.CHECK, outcome=Outcome.PASSED
@@ -181,7 +187,7 @@ def _hold(late: PatchSet, early: PatchSet) -> bool:
     if verdict is None:
         return False
     share = likeness.share(sketch, _sketch_of(early.likeness))
-    return rulings.hold(verdict, early, share, same_artefact=_same_artefact(late, early))
+    return rulings.hold(verdict, early, share, same_artefact=early.pk in _same_artefact(late))
 
 
 # 3. An appeal, or a maintainer, has verdicts run again beside the old ones.

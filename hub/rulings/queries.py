@@ -15,8 +15,9 @@ from hub.accounts.models import User
 from hub.bench.models import Job, Verdict
 from hub.catalog.models import Task
 from hub.core import clock
+from hub.pulls.models import PullRequest
 from hub.pulls.queries import is_mentor_of
-from hub.pulls.standing import APPLIED, HOLD, UPHOLD, counts, stands_as
+from hub.pulls.standing import APPLIED, CLEAR, HOLD, UPHOLD, counts, stands_as
 from hub.rulings.models import Rejudge, RejudgeItem, Ruling
 
 FALLEN_SHOWN = timedelta(days=30)
@@ -48,7 +49,13 @@ def held() -> QuerySet[Verdict]:
 
 def doubted() -> QuerySet[Verdict]:
     """What people still doubt or decided against, whatever another run says: copies above all."""
-    return standing_verdicts().filter(ruling__in=(HOLD, UPHOLD))
+    return standing_verdicts().filter(Q(ruling__in=(HOLD, UPHOLD)))
+
+
+def was_cleared(author: User, pull: PullRequest) -> bool:
+    """Whether a maintainer found that this author's likeness to that pull request is none of a copy."""
+    cleared = Q(ruling=CLEAR, rulings__like__pull=pull, job__patch_set__pull__author=author)
+    return standing_verdicts().filter(cleared).exists()
 
 
 def decided(most: int = 30) -> list[Ruling]:

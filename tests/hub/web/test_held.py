@@ -154,12 +154,12 @@ MATRIX = {
 }
 
 
-@pytest.mark.parametrize("name", ["alice", "bob", "mei", "max"])
-def test_each_form_takes_the_right_people(court: Court, name: str) -> None:
-    got = {
-        what: court.visitor(name).post(path, data).status_code for what, (path, data) in forms(court).items()
-    }
-    assert got == MATRIX[name]
+def test_each_form_takes_the_right_people(court: Court) -> None:
+    for name, expected in MATRIX.items():  # the maintainer last: they change something
+        asked = forms(court).items()
+        assert {
+            what: court.visitor(name).post(path, data).status_code for what, (path, data) in asked
+        } == expected, name
 
 
 def test_a_stranger_logs_in_first_and_nothing_answers_get(court: Court) -> None:
