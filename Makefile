@@ -56,7 +56,7 @@ bench-judge: prepare  ## Time a judged job by part, each start beside its peer w
 chaos: prepare-dev  ## Judge 500 jobs while everything around them is killed, cut and filled; print the ledger (SEED=2)
 	@$(PY) -m tests.chaos --seed $(or $(SEED),1)
 
-doctor: prepare  ## Say what is missing on this machine and the command that cures it
+doctor: prepare  ## Say what is missing here, with its cure (peaks: python -m bench_runner doctor --calibrate)
 	@$(PY) manage.py doctor; hub=$$?; $(PY) -m bench_runner doctor && exit $$hub
 
 lock: prepare-dev  ## Recreate requirements.lock and requirements-dev.lock from pyproject.toml
