@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench_runner.contract import JobKind
 from bench_runner.sandbox import Sandbox
 from tests.adversary import labelled
 from tests.adversary.labelled import Label
@@ -14,7 +15,9 @@ pytestmark = pytest.mark.sandbox
 
 
 def _parameter(label: Label) -> Any:
-    return pytest.param(label, id=label.name, marks=[pytest.mark.slow] if label.slow else [])
+    marks = [pytest.mark.slow] if label.slow else []
+    marks += [pytest.mark.alone] if label.job is JobKind.RANK else []
+    return pytest.param(label, id=label.name, marks=marks)
 
 
 @pytest.mark.parametrize("label", [_parameter(label) for label in labelled.everything()])
