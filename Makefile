@@ -18,7 +18,7 @@ RACES := tests/hub/bench tests/hub/claims tests/hub/rewards tests/hub/audit test
 	tests/hub/test_flow_merge.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-postgres lint bench bench-judge lock doctor tasks-check prepare prepare-dev chaos
+.PHONY: help up demo test test-postgres lint bench bench-judge lock doctor tasks-check prepare prepare-dev chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-judge: prepare  ## Time a judged job by part, each start beside its peer w
 
 chaos: prepare-dev  ## Judge 500 jobs while everything around them is killed, cut and filled; print the ledger (SEED=2)
 	@$(PY) -m tests.chaos --seed $(or $(SEED),1)
+
+adversary: prepare-dev  ## Judge honest, wrong and cheating submissions; fail unless each gets its verdict (RUNS=3)
+	@$(PY) -m tests.adversary --runs $(or $(RUNS),3)
 
 doctor: prepare  ## Say what is missing here, with its cure (peaks: python -m bench_runner doctor --calibrate)
 	@$(PY) manage.py doctor; hub=$$?; $(PY) -m bench_runner doctor && exit $$hub
