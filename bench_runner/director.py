@@ -6,8 +6,8 @@ Not in charge of claiming, heartbeats or sending (`worker`), nor of any step's o
 Theory of operation. `judge` returns a Result whatever the contribution does, and raises only when our side
 failed (InfrastructureFault) or nobody wants the result any more (Cancelled). A step ends early by `Failed`,
 which carries a reason; this is the one place where it becomes an outcome. Between the steps only the
-artefact's bytes are carried over. While the compiler runs, a thread makes the inputs of the timing; it has
-ended before timing starts.
+artefact's bytes are carried over, also from an earlier job with the very same sources (`build.py`). While the
+compiler runs, a thread makes the inputs of the timing; it has ended before timing starts.
 """
 
 from __future__ import annotations
