@@ -184,9 +184,9 @@ class CaseResult(Record):
 class Measurement(Record):
     """One metric of one rank case, with its samples.
 
-    `ratio` is baseline over candidate (above 1 is faster), the geometric mean over process pairs of the ratio
-    of medians; `low` and `high` bound its 95 % t-interval. `pairs[i]` holds the samples of pair i, in seconds
-    a call.
+    `ratio` is baseline over candidate (above 1 is faster), the trimmed geometric mean over process pairs of the
+    median ratio of neighbouring samples; `low` and `high` bound its 95 % interval. `pairs[i]` holds the
+    samples of pair i, in seconds a call: sample k of both sides was taken in the same round.
     """
 
     case: str

@@ -2,9 +2,10 @@
 
 Not in charge of where guests run: `guests.measuring_cpus` says it, their control group holds them there.
 
-Priorities: a guest comes before everything else on the CPU that measures, the judge before most of the rest
-on its own, but so that a site on the same machine goes on answering. An ordinary user may not ask for that
-and measures at the usual priority.
+Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own CPU
+while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between the
+calls it is one among many again, and a site on the same machine goes on answering. An ordinary user may not
+ask for that and measures at the usual priority.
 """
 
 from __future__ import annotations
@@ -16,35 +17,46 @@ from contextlib import contextmanager, suppress
 
 from bench_runner.guests import measuring_cpus
 
-GUEST_NICE = -19
-JUDGE_NICE = -5  # three quarters of a CPU that one other program wants as well
+FIRST = -19  # nice
 
 
-def prefer(guest: int) -> None:
-    """Let the guest with this process id, and all that it starts, go before others; not on a lone CPU."""
-    if measuring_cpus()[0] is not None:
-        with suppress(PermissionError, ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, guest, GUEST_NICE)
+class Placement:
+    """Made before `undisturbed`, which leaves us fewer CPUs to count."""
 
+    def __init__(self) -> None:
+        theirs, self._ours = measuring_cpus()
+        self._apart = theirs is not None  # on a lone CPU whoever is first keeps the other from running
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep us off the CPU that measures, and Python's collector out of the timed windows."""
-    before, nice = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0)
-    _, ours = measuring_cpus()
-    _move_all_threads(set(ours))
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, JUDGE_NICE)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-        _move_all_threads(before)
+    def prefer(self, guest: int) -> None:
+        """Let the guest with this process id, and all that it starts, go before others."""
+        if self._apart:
+            with suppress(PermissionError, ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, guest, FIRST)
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """Let the calling thread go before others."""
+        usual = os.getpriority(os.PRIO_PROCESS, 0)
         with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
+            os.setpriority(os.PRIO_PROCESS, 0, FIRST if self._apart else usual)
+        try:
+            yield
+        finally:
+            os.setpriority(os.PRIO_PROCESS, 0, usual)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Keep us off the CPU that measures, and Python's collector out of the timed windows."""
+        before = os.sched_getaffinity(0)
+        _move_all_threads(set(self._ours))
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collecting:
+                gc.enable()
+            _move_all_threads(before)
 
 
 def _move_all_threads(cpus: set[int]) -> None:

@@ -41,7 +41,7 @@ from bench_runner.contract import Phase, Summary
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine
 from bench_runner.guests import Clocks, Side
-from bench_runner.placement import prefer, undisturbed
+from bench_runner.placement import Placement
 from bench_runner.plan import WARM_UPS, Plan, plan
 from bench_runner.pool import Item, Pool
 from bench_runner.progress import Progress
@@ -93,6 +93,7 @@ class Timing:
         self._drift = 0.0  # the most that made pairs be forgotten
         self._heard: list[noise.Noise] = []
         self._paces: list[noise.Pace] = []
+        self._placement = Placement()
         self._roles = Roles(self._random)
         self._exchanged = False  # whether the sides have each other's buffers
 
@@ -104,7 +105,7 @@ class Timing:
             InfrastructureFault: the baseline failed, or the machine changed its speed meanwhile.
         """
         self._begin = time.perf_counter()
-        with undisturbed():
+        with self._placement.undisturbed():
             stopped = self._pairs()
         self._need_one_machine()
         self._need_enough_pairs()
@@ -213,7 +214,7 @@ class Timing:
             self._sides[name].start()
         for name in order:
             self._sides[name].channel.where = "while loading"
-            prefer(self._sides[name].guest.pid)
+            self._placement.prefer(self._sides[name].guest.pid)
             with self._at_the_cost_of(name):
                 self._sides[name].load()
         if not self._empty:
@@ -278,9 +279,9 @@ class Timing:
         side, limit = self._sides[name], self._task.limits.call_seconds
         side.channel.where = where = f"case {run.case.id}, while timing"
         with self._at_the_cost_of(name):
-            seconds, outputs = side.call(
-                item.inputs, Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
-            )
+            late = Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
+            with self._placement.first():
+                seconds, outputs = side.call(item.inputs, late)
             begin = time.perf_counter()
             need_right(side.channel, run.case, item, outputs)
         self._clocks.add("checking", time.perf_counter() - begin)

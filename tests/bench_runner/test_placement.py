@@ -1,0 +1,92 @@
+"""Where the judge runs while it measures, and that everything is afterwards as it was."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bench_runner import placement
+from bench_runner.placement import FIRST, Placement
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may go before others")
+
+
+def _nice(pid: int = 0) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+@pytest.fixture(params=[True, False])
+def apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether guests have a CPU to themselves."""
+    cpus = tuple(sorted(os.sched_getaffinity(0)))
+    monkeypatch.setattr(placement, "measuring_cpus", lambda: (cpus[-1:] if request.param else None, cpus[:1]))
+    return bool(request.param)
+
+
+@pytest.fixture
+def other() -> Iterator[int]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
+@root
+def test_a_guest_goes_before_others_unless_the_judge_needs_its_cpu(apart: bool, other: int) -> None:
+    Placement().prefer(other)
+    assert _nice(other) == (FIRST if apart else 0)
+
+
+@root
+def test_a_guest_goes_before_others_from_inside_the_measuring_too(other: int) -> None:
+    """There the judge has fewer CPUs to count, and would take the machine for one with a lone CPU."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one CPU")
+    chosen = Placement()
+    with chosen.undisturbed():
+        chosen.prefer(other)
+        with chosen.first():
+            assert _nice() == FIRST
+    assert _nice(other) == FIRST
+
+
+@root
+def test_the_judge_goes_before_others_during_a_call_only(apart: bool) -> None:
+    usual = _nice()
+    with Placement().first():
+        assert _nice() == (FIRST if apart else usual)
+    assert _nice() == usual
+
+
+def test_whoever_may_not_ask_for_it_measures_at_the_usual_priority(
+    monkeypatch: pytest.MonkeyPatch, other: int
+) -> None:
+    usual = _nice()
+
+    def refuse(which: int, who: int, nice: int) -> None:
+        if nice < usual:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    Placement().prefer(other)
+    with Placement().first():
+        assert _nice() == usual
+
+
+def test_a_guest_that_is_gone_already_is_no_trouble() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    Placement().prefer(gone.pid)
+
+
+def test_processors_and_collector_are_afterwards_as_they_were(apart: bool) -> None:
+    before = os.sched_getaffinity(0)
+    with Placement().undisturbed():
+        assert os.sched_getaffinity(0) == {min(before)}
+        assert not gc.isenabled()
+    assert os.sched_getaffinity(0) == before
+    assert gc.isenabled()
