@@ -184,8 +184,8 @@ class CaseResult(Record):
 class Measurement(Record):
     """One metric of one rank case, with its samples.
 
-    `ratio` is baseline over candidate (above 1 is faster), the trimmed geometric mean over process pairs of the
-    median ratio of neighbouring samples; `low` and `high` bound its 95 % interval. `pairs[i]` holds the
+    `ratio` is baseline over candidate (above 1 is faster), the trimmed geometric mean over process pairs of
+    the median ratio of neighbouring samples; `low` and `high` bound its 95 % interval. `pairs[i]` holds the
     samples of pair i, in seconds a call: sample k of both sides was taken in the same round.
     """
 

@@ -2,10 +2,10 @@
 
 Not in charge of where guests run: `guests.measuring_cpus` says it, their control group holds them there.
 
-Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own CPU
-while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between the
-calls it is one among many again, and a site on the same machine goes on answering. An ordinary user may not
-ask for that and measures at the usual priority.
+Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own
+CPU while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between
+the calls it is one among many again, and a site on the same machine goes on answering. An ordinary user may
+not ask for that and measures at the usual priority.
 """
 
 from __future__ import annotations
