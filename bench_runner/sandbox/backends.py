@@ -106,7 +106,10 @@ class Backend:
         if self.name == "none":
             return ()
         folder = self.folders.get("core") or self.folders["memory"]
-        fd = os.open(folder / "cgroup.procs", os.O_RDWR | os.O_CLOEXEC)
+        path = folder.parent / "cgroup.procs"  # nobody can remove that one, and so lose the lock
+        if not os.access(path, os.W_OK):
+            path = folder / "cgroup.procs"
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             # One byte a slot, of a file that has none: the kernel does not mind. Unlike flock(), this leaves
             # the other slots free; unlike a process's record lock, it is not lost when another close()s.
@@ -195,7 +198,13 @@ def _open_v2(root: Path) -> dict[str, Path]:
         if base.name == ASIDE:  # a worker process started before us has moved in already
             base = base.parent
     folder = base / our_folder()
-    _delegate(base)
+    try:
+        _delegate(base)
+    except PermissionError:
+        raise PermissionError(
+            f"{base} is not delegated to us: start the worker by `systemd-run --user --scope -p Delegate=yes "
+            "python -m bench_runner worker`"
+        ) from None
     _make(folder)
     _delegate(folder)
     return {"core": folder}

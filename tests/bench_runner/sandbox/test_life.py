@@ -240,6 +240,8 @@ def test_a_sandbox_whose_groups_folder_is_gone_is_opened_anew() -> None:
     anew = broken.reopened()
     try:
         assert anew.slot == broken.slot
+        with pytest.raises(BlockingIOError):
+            anew.backend.hold(anew.slot)  # the lock is not in what was removed
         with anew.start(["/bin/true"], mounts=[], limits=LIMITS) as guest:
             assert guest.wait().how == "exited"
     finally:
