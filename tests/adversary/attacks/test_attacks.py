@@ -1,4 +1,4 @@
-"""Every attack gets a verdict that names what it hit and harms nothing outside; the next honest job passes."""
+"""Every attack gets a verdict that names what was hit; nothing outside is; the next honest job passes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def outside(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with contextlib.ExitStack() as undo:
         found = Outside(sandbox, tmp_path_factory.mktemp("outside"), undo)
         yield found
-        assert _judge({"solution.c": HONEST}, sandbox).reason == "all_cases_right"
+        assert judge({"solution.c": HONEST}, sandbox).reason == "all_cases_right"
 
 
-def _judge(files: dict[str, str], sandbox: Sandbox, *, patience: bool = True) -> Result:
+def judge(files: dict[str, str], sandbox: Sandbox, *, patience: bool = True) -> Result:
     """`patience`: the limit in question is not one of time; else the seconds are few."""
     task = load_folder(FOLDER)
     seconds = (
@@ -73,7 +73,7 @@ def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: 
     before = held()
 
     files = {name: _filled(text, outside.words()) for name, text in attack.files.items()}
-    result = _judge(files, outside.sandbox, patience=not _late(attack.reason))
+    result = judge(files, outside.sandbox, patience=not _late(attack.reason))
 
     got = (result.outcome.value, result.reason)
     assert got in {(attack.outcome, reason) for reason in attack.reason.split("|")}, result.log[-2000:]
@@ -96,7 +96,7 @@ def test_a_build_that_is_taken_over_gives_nothing_but_a_plain_artefact(
     before = held()
 
     monkeypatch.setitem(build.LANGUAGES, "c", hostile)
-    result = _judge({"solution.c": HONEST}, outside.sandbox, patience=not _late(reason))
+    result = judge({"solution.c": HONEST}, outside.sandbox, patience=not _late(reason))
     monkeypatch.undo()
 
     assert (result.outcome.value, result.reason) == (outcome, reason), result.log[-2000:]
