@@ -5,6 +5,6 @@
     python -m bench_runner campaign   all of it, quiet and beside a busy process, with a table at the end
 
 Not in charge of the rule that is tried (`stats.py`, `timing.py`). `exact-work/` is the task, with kernels of
-1, 4 and 20 ms whose work comes in equal units; `judging.py` runs one job on it, through the real director,
+1, 4 and 16 ms whose work comes in equal units; `judging.py` runs one job on it, through the real director,
 sandbox and clock; `report.py` counts; `commands.py` repeats. One trial is one case judged.
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench_runner import config
 from bench_runner.trials.judging import TASK, Bench, Condition, Record, machine_name, rule
-from bench_runner.trials.options import PERCENTS, POWER
+from bench_runner.trials.options import CAMPAIGN_POWER, PERCENTS
 from bench_runner.trials.report import table, tally
 
 
@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
             (Condition(percent, arguments.busy, small), arguments.trials) for percent in arguments.percent
         ]
     else:
-        slow = [(Condition(percent, False, small), min(POWER, arguments.trials)) for percent in PERCENTS]
+        few = min(CAMPAIGN_POWER, arguments.trials)
+        slow = [(Condition(percent, False, small), few) for percent in PERCENTS]
         plan = [(Condition(0, False, small), arguments.trials), *slow]
         plan.append((Condition(0, True, small), arguments.trials))
     task = getattr(arguments, "task", None) or TASK

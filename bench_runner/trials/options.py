@@ -10,7 +10,8 @@ from pathlib import Path
 
 PERCENTS = (1, 2, 3, 5, 10)
 SAME_CODE = 300  # trials
-POWER = 60  # trials of each slow-down
+POWER = 60  # trials of each slow-down …
+CAMPAIGN_POWER = 30  # … and in a campaign, which has an hour
 COMMANDS = ("aa", "power", "campaign")
 
 
