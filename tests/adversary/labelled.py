@@ -160,8 +160,9 @@ def _task(label: Label, folder: Path) -> Task:
 
 def _machine() -> Machine:
     """A machine whose limits no honest kernel reaches."""
+    peaks = (Peak("vector", "f32", 1e13), Peak("vector", "f64", 1e13))
     levels = (Level("memory", 2**28, copy=1e12, read=1e12),)
-    return Machine("cpu", {}, Calibration("test", (Peak("vector", "f32", 1e13),), levels, load=0.0))
+    return Machine("cpu", {}, Calibration("test", peaks, levels, load=0.0))
 
 
 def _left_behind(slot: int) -> list[str]:
