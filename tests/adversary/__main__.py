@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from multiprocessing.util import Finalize
 
 from bench_runner.contract import JobKind, Outcome
-from bench_runner.errors import JudgeError
 from bench_runner.sandbox import Sandbox
 from tests.adversary import labelled
 from tests.adversary.labelled import Label
@@ -97,8 +96,8 @@ def _judge(label: Label) -> Got:
     begin = time.perf_counter()
     try:
         result = labelled.judge(label, _opened[0])
-    except JudgeError as error:
-        return Got(FAULT, [str(error)], time.perf_counter() - begin)
+    except Exception as error:  # noqa: BLE001 - whatever the judge itself raises is its mistake in this case alone
+        return Got(FAULT, [f"{type(error).__name__}: {error}"], time.perf_counter() - begin)
     found = labelled.faults(label, result, _opened[0])
     return Got(result.outcome.value, found, time.perf_counter() - begin)
 
