@@ -14,6 +14,7 @@ in a row that our side spoilt, or over which this process died, we rest.
 
 A canary takes the road of a job, Redis, Celery, this process, a sandbox, HTTP: its answer says that all of it
 works, or what does not. It waits its turn like a job, and starts no guest while another worker here measures.
+With each, what killed workers of this machine left in their slots is cleared.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ class Attempts:
         if somebody_measures():
             return
         try:
+            self._sandbox.clear_abandoned()
             with self._sandbox.start(["/usr/bin/true"], mounts=[], limits=CANARY_LIMITS) as guest:
                 guest.wait()
         except (JudgeError, OSError) as error:

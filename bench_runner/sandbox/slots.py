@@ -132,6 +132,10 @@ class Sandbox:
             host.remove_tree(place)
         self._free_uids = list(self.uids)
 
+    def clear_abandoned(self) -> None:
+        """End what killed workers left in slots that nobody holds and that perhaps nobody takes again."""
+        _sweep_abandoned(self.backend)
+
     def close(self) -> None:
         """Give the slot back. Guests must have been closed."""
         if self._locks:
@@ -205,7 +209,7 @@ def _sweep(backend: Backend, slot: int) -> int:
 
 
 def _sweep_abandoned(backend: Backend) -> None:
-    """The slots of killed workers, which perhaps nobody will take again."""
+    """The slots of killed workers."""
     slots = {int(folder.name.removeprefix("slot-")) for folder in run_folder().glob("slot-*[0-9]")}
     for slot in slots | backend.slots(f"{os.geteuid()}."):
         if (locks := _lock(slot, backend)) is not None:

@@ -38,7 +38,7 @@ def main() -> int:
         outcome = run(plan, Path(folder))
     shown = [*KINDS, HUNTED, ENDED]
     print(outcome.ledger.text(outcome.fates, shown))
-    print(f"{time.monotonic() - began:.0f} s; jobs {outcome.account['jobs']}, {outcome.account['attempts']}")
+    print(f"{time.monotonic() - began:.0f} s; {outcome.account}")
     for problem in outcome.problems:
         print(f"FAILED {problem}")
     path = asked.report or RESULTS / f"chaos-{datetime.now(UTC):%Y-%m-%d}.json"

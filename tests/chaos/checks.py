@@ -5,8 +5,11 @@ Each function gives sentences about what does not hold; none is the aim. Not in 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +23,7 @@ from tests.chaos.times import DEAF_AFTER_SECONDS
 from tests.whole import WholeHub
 
 ATTEMPTS = 3
+CLEARED_SECONDS = 20
 FACTS = """
 import json
 from hub.bench.alarms import alarms
@@ -155,23 +159,47 @@ def _quotas_are_not_charged(hub: WholeHub, used: Mapping[str, int]) -> Iterator[
             yield f"{name}: {used.get(name)} checks are counted, {count} were judged"
 
 
+def wait_for_clearing(slots: set[int]) -> None:
+    """Idle workers clear with each canary what killed ones left in slots that nobody holds."""
+    until = time.monotonic() + CLEARED_SECONDS
+    while time.monotonic() < until and any(left_in(slot) for slot in slots if not is_held(slot)):
+        time.sleep(0.5)
+
+
+def is_held(slot: int) -> bool:
+    with open(run_folder() / f"slot-{slot}.lock", "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def nothing_runs(hub: WholeHub, slots: set[int]) -> Iterator[str]:
     """No process, control group, mount or folder of the workers, which have been stopped."""
-    uids = {FIRST_UID + slot * UIDS_A_SLOT + number for slot in slots for number in range(UIDS_A_SLOT)}
+    mark = f"WORKER_DATA_DIR={hub.folder}".encode()
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if process.stat().st_uid in uids:
-                yield f"process {process.name} of a guest still runs: {(process / 'cmdline').read_bytes()!r}"
-            elif f"WORKER_DATA_DIR={hub.folder}".encode() in (process / "environ").read_bytes():
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes():
                 yield f"process {process.name} of a worker still runs"
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    found = Hierarchies.of_this_machine()
-    hierarchies = {*found.v1.values(), *([found.v2] if found.v2 else [])}
-    mounts = Path("/proc/self/mounts").read_text()
     for slot in slots:
-        for hierarchy in hierarchies:
-            for group in (hierarchy / our_folder()).glob(f"{os.geteuid()}.{slot}-*"):
-                yield f"control group {group} is left"
-        if f" {run_folder() / f'slot-{slot}'}" in mounts:
-            yield f"slot {slot} is still mounted"
+        if not is_held(slot):  # else it is another worker's by now
+            yield from left_in(slot)
+
+
+def left_in(slot: int) -> list[str]:
+    """Processes, control groups and mounts of guests of a slot."""
+    uids = {FIRST_UID + slot * UIDS_A_SLOT + number for number in range(UIDS_A_SLOT)}
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # One without a command line is dead and waits to be buried, by whatever is init here.
+            if process.stat().st_uid in uids and (command := (process / "cmdline").read_bytes()):
+                left.append(f"process {process.name} of a guest still runs: {command!r}")
+    found = Hierarchies.of_this_machine()
+    for hierarchy in {*found.v1.values(), *([found.v2] if found.v2 else [])}:
+        groups = (hierarchy / our_folder()).glob(f"{os.geteuid()}.{slot}-*")
+        left += [f"control group {group} is left" for group in groups]
+    if f" {run_folder() / f'slot-{slot}'}" in Path("/proc/self/mounts").read_text():
+        left.append(f"slot {slot} is still mounted")
+    return left

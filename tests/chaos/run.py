@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import random
 import re
+import statistics
 import subprocess
 import threading
 import time
@@ -37,11 +38,11 @@ from tests.whole import WholeHub
 TASK = "tiny-add"
 TASKS = Path(__file__).with_name("task")
 PUSHES_EACH = 20  # as many checks as a day allows
-AHEAD = 40  # pushes wait while so many jobs do
+AHEAD = 20  # pushes wait while so many jobs do
 PUSH_SECONDS = 120
 STRUCK_BY = 0.85  # of the jobs have ended when the last fault is done
 TRIES = 3
-HUNT_AGAIN_SECONDS = 0.7
+HUNT_AGAIN_SECONDS = 1.2
 HUNTED, ENDED = "hunted", "ended by itself, started again"  # in the ledger, beside the kinds of faults
 STALL_SECONDS = 90  # without the end of one job
 CODE = """#include <stdint.h>
@@ -59,6 +60,7 @@ BODIES = {
     "passed": ("", "for (int64_t i = 0; i < n; i++) z[i] = x[i] + y[i];"),
 }
 SLOW = ("#include <unistd.h>", "usleep(1500000);")
+CANARY = re.compile(r"Task bench\.canary\[[^]]+\] succeeded in ([\d.e-]+)s")
 SLOT = re.compile(r"slot-(\d+)\.lock")
 
 
@@ -276,11 +278,20 @@ def ended(this: Run) -> Outcome:
         "seconds": round(time.monotonic() - this.began, 1),
         "jobs": states,
         "attempts": attempts,
+        "canaries": len(took := canaries(hub)),
+        "canary_median_seconds": statistics.median(took) if took else None,
     }
+    checks.wait_for_clearing(this.slots)
     hub.stop_workers()
     problems += checks.nothing_runs(hub, this.slots)
     account["problems"] = problems
     return Outcome(ledger, checks.fates(hub), problems, account)
+
+
+def canaries(hub: WholeHub) -> list[float]:
+    """How long each canary took in its worker, guest and answer included."""
+    logs = "".join(log.read_text(errors="replace") for log in hub.place.log_dir.glob("worker-*.log"))
+    return [float(seconds) for seconds in CANARY.findall(logs)]
 
 
 @contextlib.contextmanager

@@ -72,6 +72,8 @@ class SandboxDouble:
 
     def wait(self) -> None: ...
 
+    def clear_abandoned(self) -> None: ...
+
     def clear(self) -> None:
         self.cleared += 1
         if self.trouble:
