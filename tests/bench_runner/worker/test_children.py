@@ -97,7 +97,7 @@ def begin(
     def signs() -> list[int]:
         return [pid for pid in descendants(worker.pid) if name_of(pid) == sign]
 
-    wait_for(lambda: job in hub.claimed, seconds=15)
+    wait_for(lambda: job in hub.claimed, seconds=60)  # a worker starts slowly on a busy machine
     wait_for(lambda: len(signs()) >= many)
     return descendants(worker.pid), groups_of(signs()[-1])
 
