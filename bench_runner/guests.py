@@ -98,6 +98,14 @@ class Side:
         )
         self._clocks.add("start_guests", time.perf_counter() - begin)
 
+    @property
+    def pid(self) -> int:
+        """The guest's process; waits until there is one."""
+        begin = time.perf_counter()
+        pid = self.guest.pid
+        self._clocks.add("start_guests", time.perf_counter() - begin)
+        return pid
+
     def load(self) -> None:
         """Wait until the submission is loaded; the guest is frozen afterwards.
 

@@ -214,7 +214,7 @@ class Timing:
             self._sides[name].start()
         for name in order:
             self._sides[name].channel.where = "while loading"
-            self._placement.prefer(self._sides[name].guest.pid)
+            self._placement.prefer(self._sides[name].pid)
             with self._at_the_cost_of(name):
                 self._sides[name].load()
         if not self._empty:
