@@ -1,7 +1,7 @@
 """What a judged job costs beside the contributor's own code: starts, parts of a job, jobs a minute, memory.
 
 Not in charge of the way from `git push` to the verdict (`push_to_verdict.py`). Four measurements, one after
-the other on one hub of its own, with the honest C solution of the smallest task:
+the other on one hub of its own, with the honest C solution of the smallest task, half its smallest size:
 
 * starts: the sandbox, the interpreter, NumPy and the compiler, each beside its peer without a sandbox;
 * parts: check and rank jobs judged in this process, claimed from and delivered to the running site;
@@ -33,11 +33,11 @@ from bench_runner.fitness import Fitness
 from bench_runner.revisions import Revisions
 from bench_runner.sandbox import Sandbox
 from bench_runner.workspace import Revision
-from hub.services import programs
 from tasks.spec import load_folder, read_folder
 from tests.bench.figures import keep, table
 from tests.bench.starts import starts
 from tests.pushing import contributors
+from tests.small_tasks import small_tasks
 from tests.whole import WholeHub, whole_hub
 
 TASK = "vector-add"
@@ -58,22 +58,28 @@ WHERE attempt.state = 'delivered' AND worker.name = 'worker-1' ORDER BY attempt.
 # What grows with the calls that are timed, and so with the task; the rest is the same for every job.
 WITH_CALLS = ("inputs", "handing over", "checking")
 THEIRS = ("build", "timed calls")
+NO_PARTS = {"total", "pairs"}
 
 
 def main() -> int:
-    folder = programs.ROOT / "tasks" / TASK
-    task = load_folder(folder)
-    revision = Revision(task, folder)
+    with tempfile.TemporaryDirectory() as work:
+        return measure(Path(work))
+
+
+def measure(work: Path) -> int:
+    tasks = small_tasks(work / "tasks")
+    task = load_folder(tasks / TASK)
+    revision = Revision(task, tasks / TASK)
     example = next(e for e in task.examples if e.verdict == "passed" and e.language == "c")
-    files = example.files_of(read_folder(folder))
-    with tempfile.TemporaryDirectory() as work, whole_hub(Path(work) / "hub", workers=0) as hub:
-        clones = Path(work) / "clones"
+    files = example.files_of(read_folder(revision.folder))
+    with whole_hub(work / "hub", workers=0, tasks=tasks) as hub:
+        clones = work / "clones"
         clones.mkdir()
-        machine = fingerprint.machine(Path(work) / "worker")
+        machine = fingerprint.machine(work / "worker")
         with closing(Sandbox.open()) as sandbox:
             begun = starts(sandbox, revision, files)
             table("From start to cleaned up", begun)
-            parts = in_process(hub, Path(work) / "worker", sandbox, machine, files, clones)
+            parts = in_process(hub, work / "worker", sandbox, machine, files, clones)
             print_parts(parts)
         rates, memory = backlog(hub, files, clones)
     print_rates(rates, memory)
@@ -94,6 +100,7 @@ class Stopwatch:
 
     parts: dict[str, float] = dataclasses.field(default_factory=dict)
     kind: str = ""
+    pairs: int = 0
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -128,13 +135,14 @@ def in_process(
 def judged(hub: WholeHub, attempts: Attempts, watch: Stopwatch) -> Iterator[tuple[str, dict[str, float]]]:
     """Every job that a push leads to; its kind and its seconds by part."""
     while queued := hub.rows(QUEUED):
-        watch.parts, watch.kind = {}, ""
+        watch.parts, watch.kind, watch.pairs = {}, "", 0
         with watch.part("total"):
             attempts.run(str(UUID(queued[0][0])))  # or what is due before it
         seconds = dict(watch.parts)
         named = sum(value for name, value in seconds.items() if name != "total")
         if watch.kind:
-            yield watch.kind, {**seconds, "other": seconds.get("other", 0.0) + seconds["total"] - named}
+            other = seconds.get("other", 0.0) + seconds["total"] - named
+            yield watch.kind, {**seconds, "other": other, "pairs": watch.pairs}
 
 
 @contextmanager
@@ -162,6 +170,7 @@ def watched(watch: Stopwatch) -> Iterator[tuple[Stopwatch, Any]]:
         for name, seconds in result.seconds.items():
             if name not in ("check", "time", "total"):
                 watch.parts[name.replace("_", " ")] = seconds
+        watch.pairs = result.environment.get("pairs", 0)
         return result
 
     with mock.patch.object(attempt, "HubClient", Client), mock.patch.object(attempt, "Revisions", Fetching):
@@ -219,7 +228,7 @@ def resident(hub: WholeHub) -> dict[str, float]:
 
 def print_parts(parts: dict[str, list[dict[str, float]]]) -> None:
     for kind, rows in parts.items():
-        names = [*sorted({name for row in rows for name in row} - {"total"}), "total"]
+        names = [*sorted({name for row in rows for name in row} - NO_PARTS), "total"]
         table(f"A {kind} job, by part", {name: [row.get(name, 0.0) for row in rows] for name in names})
         ours = [row["total"] - sum(row.get(name, 0.0) for name in THEIRS) for row in rows]
         fixed = [
@@ -227,6 +236,7 @@ def print_parts(parts: dict[str, list[dict[str, float]]]) -> None:
             for mine, row in zip(ours, rows, strict=True)
         ]
         table("  of it", {"neither build nor timed calls": ours, "… nor growing with the calls": fixed})
+        print(f"  pairs of guests: {', '.join(str(row['pairs']) for row in rows)}")
 
 
 def print_rates(rates: dict[str, Any], memory: dict[str, dict[str, float]]) -> None:
