@@ -54,9 +54,14 @@ class Noise:
     off: float = 0.0  # how far both sides were off their usual pace
 
     @property
+    def contention(self) -> float:
+        """Above 1 somebody else wanted the processors."""
+        return max(self.others / OTHERS_CORES, self.stolen / STOLEN_SHARE)
+
+    @property
     def loudness(self) -> float:
         """Above 1 the pair is timed once more."""
-        return max(self.others / OTHERS_CORES, self.stolen / STOLEN_SHARE, self.off / PACE)
+        return max(self.contention, self.off / PACE)
 
 
 def moment(guests: Iterable[Guest]) -> Moment:

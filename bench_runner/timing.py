@@ -143,7 +143,7 @@ class Timing:
             return "pairs"
         if counted not in stats.LOOKS or (self._all_pairs and counted < PLAN):
             return ""
-        if noise.drift(self._paces) > noise.DRIFT:
+        if self._drifts:
             self._forget_half()
             return ""
         if stats.settled([run.ratios for run in self._runs]):
@@ -151,8 +151,13 @@ class Timing:
         return "pairs" if counted == stats.LOOKS[-1] or (self._is_busy and counted >= PLAN) else ""
 
     @property
+    def _drifts(self) -> bool:
+        """The machine itself changed. Where others come and go, the width of the interval tells, not this."""
+        return noise.drift(self._paces) > noise.DRIFT and not self._is_busy
+
+    @property
     def _is_busy(self) -> bool:
-        return sum(heard.loudness > 1 for heard in self._heard) > len(self._heard) / 2
+        return sum(heard.contention > 1 for heard in self._heard) > len(self._heard) / 2
 
     def _forget_half(self) -> None:
         """The machine of the first half is no more: begin again with those pairs that met the present one."""
@@ -323,8 +328,8 @@ class Timing:
         return median(self._empty) / min(typical(run, "candidate") for run in self._runs)
 
     def _need_one_machine(self) -> None:
-        late = self._forgotten and len(self._paces) < stats.LOOKS[0]
-        if late or noise.drift(self._paces) > noise.DRIFT:
+        late = self._forgotten and len(self._paces) < stats.LOOKS[0] and not self._is_busy
+        if late or self._drifts:
             drift = max(self._drift, noise.drift(self._paces))
             fault("machine_drifted", percent=round(100 * math.expm1(drift)))
 

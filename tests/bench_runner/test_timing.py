@@ -259,6 +259,15 @@ def test_a_machine_that_never_settles_ranks_nothing_and_blames_nobody(task: Task
         _time(task, *[Moody(0.003, restless) for _ in range(2)])
 
 
+def test_a_speed_that_changes_because_others_come_and_go_is_no_drift_of_the_machine(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(noise, "between", lambda start, end: LOUD)
+    restless = {number: 1.3 ** (number // 2) for number in range(200)}
+    timed = _time(task, *[Moody(0.003, restless) for _ in range(2)])
+    assert timed.environment["forgotten_pairs"] == 0
+
+
 def test_a_candidate_alone_that_changes_its_speed_is_no_drift_of_the_machine(task: Task):
     timed = _time(task, Pace(0.003), Moody(0.003, {3: 1.5}))
     assert timed.environment["forgotten_pairs"] == 0
