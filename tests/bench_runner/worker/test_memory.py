@@ -1,0 +1,34 @@
+"""A worker that has judged holds no more than one that waits for its first job."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# Blocks as a pool of inputs leaves them: too small to go back by themselves, something kept above them.
+SCRIPT = """
+from pathlib import Path
+import numpy as np
+from bench_runner.jobs import give_back_memory
+
+def resident():
+    line = next(ln for ln in Path("/proc/self/status").read_text().splitlines() if ln.startswith("VmRSS"))
+    return int(line.split()[1]) // 1024
+
+before = resident()
+del_first = np.ones(30 << 20, np.uint8)
+del del_first
+inputs = [np.ones(1 << 20, np.uint8) for _ in range(200)]
+kept = np.ones(1 << 19, np.uint8)
+del inputs
+held = resident()
+give_back_memory()
+print(before, held, resident())
+"""
+
+
+def test_what_the_inputs_of_a_job_took_goes_back_to_the_machine() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    before, held, after = map(int, done.stdout.split())
+    assert held > before + 150  # megabytes: or this proves nothing
+    assert after < before + 50
