@@ -29,14 +29,14 @@ import json
 from hub.bench.alarms import alarms
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
-from hub.bench.queries import quota
+from hub.bench.quotas import a_day
 from hub.pulls.models import PullRequest
 used = {}
 for user in User.objects.filter(username__startswith="chaos-"):
     pull = PullRequest.objects.filter(author=user).first()
     if pull is not None:
         job = pull.patch_sets.get().jobs.first()
-        used[user.username] = quota(pull, JobKind.CHECK, job.hardware_class).used
+        used[user.username] = a_day(pull.task, user, JobKind.CHECK, job.hardware_class).used
 print(json.dumps({"used": used, "alarms": [alarm.about for alarm in alarms()]}))
 """
 JOBS = """
