@@ -13,8 +13,7 @@ from uuid import UUID
 
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as _noop
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from hub.bench import forecast, queue
 from hub.bench.forecast import Past
@@ -26,7 +25,10 @@ from hub.catalog.queries import spec_of
 from hub.core import clock
 
 LOOKED_AT = 400  # finished jobs of a class that tell how long jobs take
-SOON = ((15.0, _noop("within half a minute")), (35.0, _noop("within a minute")))  # up to so many seconds
+SOON = (
+    (15.0, gettext_noop("within half a minute")),
+    (35.0, gettext_noop("within a minute")),
+)  # up to so many seconds
 WANTED = [state for state in Job.State if state != Job.State.CANCELLED]
 
 
