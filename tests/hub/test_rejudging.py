@@ -60,6 +60,7 @@ def test_a_confirmation_with_a_wrong_answer_takes_the_entry_off_and_is_the_contr
     assert ready.live() == []
 
 
+@pytest.mark.slow
 def test_who_moves_up_when_the_first_one_falls_is_confirmed(ready: Story, cast: Cast) -> None:
     everybody = [cast.alice, cast.bob, cast.mei, cast.max]
     for who, ratio in zip(everybody[1:], (2.5, 2.0, 1.8), strict=True):
@@ -85,6 +86,7 @@ def test_while_the_runs_disagree_another_one_settles_it(ready: Story, cast: Cast
     assert (entry.ratio, entry.confirmed, entry.runs) == (2.01, True, 3)
 
 
+@pytest.mark.slow
 def test_it_is_not_confirmed_for_ever(ready: Story, cast: Cast) -> None:
     ready.push(cast.alice)
     ready.run(ready.live()[0])
@@ -94,6 +96,7 @@ def test_it_is_not_confirmed_for_ever(ready: Story, cast: Cast) -> None:
     assert board(ready.task, HARDWARE).entries[0].disputed
 
 
+@pytest.mark.slow
 def test_a_confirmation_that_our_machines_gave_up_is_not_asked_for_again_by_itself(
     ready: Story, cast: Cast
 ) -> None:
@@ -118,6 +121,7 @@ def test_neither_a_newer_push_nor_closing_stops_a_confirmation(ready: Story, cas
     assert [job.kind for job in ready.live()] == ["confirm"]
 
 
+@pytest.mark.slow
 def test_a_maintainer_has_the_podium_run_again_and_a_lucky_number_goes(ready: Story, cast: Cast) -> None:
     ready.push(cast.alice)
     ready.run_all(3.0)
@@ -188,6 +192,7 @@ def test_nobody_rules_on_their_own_work(ready: Story, cast: Cast) -> None:
         flow.rule(verdict, cast.max, "clear", "It is fine.")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_of_two_maintainers_at_once_one_is_told_to_look_again(ready: Story, cast: Cast) -> None:
     verdict = suspicious(ready, cast.alice)
@@ -251,6 +256,7 @@ def test_the_same_bytes_count_even_if_the_source_looks_different(ready: Story, c
     assert (ruling.verdict.job.patch_set, ruling.like, ruling.same_artefact) == (second, first, True)
 
 
+@pytest.mark.slow
 def test_whoever_pushed_later_is_held_whichever_is_checked_first(ready: Story, cast: Cast) -> None:
     first = ready.push(cast.alice, files={SOLUTION: MINE})
     second = ready.push(cast.bob, files={SOLUTION: in_another_coat(MINE)})
@@ -273,6 +279,7 @@ def test_other_work_is_not_held(ready: Story, cast: Cast) -> None:
     assert stage(second.pull) == Stage.NEEDS_REVIEW
 
 
+@pytest.mark.slow
 def test_what_the_task_gives_to_everybody_is_nobodys(ready: Story, cast: Cast) -> None:
     given = files_of(ready.task.current)
     for topic in ("starter/c", "baseline", "examples/accept-simd"):
@@ -410,6 +417,7 @@ def test_after_new_rules_all_verdicts_move_to_the_new_board_in_one_step(changed:
     assert changed.live() == []
 
 
+@pytest.mark.slow
 def test_what_fails_by_the_new_rules_is_failing_and_off_the_board(changed: Story, cast: Cast) -> None:
     made = rejudging.judge_task_again(changed.task, cast.max, "Stricter tolerance.")
     for job in changed.live():
@@ -423,6 +431,7 @@ def test_what_fails_by_the_new_rules_is_failing_and_off_the_board(changed: Story
     assert [line[1] for line in places(changed)] == ["bob"]
 
 
+@pytest.mark.slow
 def test_where_our_machines_gave_up_there_is_no_new_verdict(changed: Story, cast: Cast) -> None:
     made = rejudging.judge_task_again(changed.task, cast.max, "Stricter tolerance.")
     lost, *others = changed.live()
@@ -435,12 +444,14 @@ def test_where_our_machines_gave_up_there_is_no_new_verdict(changed: Story, cast
     assert len(rejudging.apply(made, cast.max, "All but one.", 5)) == 5
 
 
+@pytest.mark.slow
 def test_new_rules_clear_no_copy(ready: Story, cast: Cast) -> None:
     first, _second = copied(ready, cast)
     new_rules(ready)
     assert {old.job.patch_set for old in rejudging.outdated(ready.task)} == {first}
 
 
+@pytest.mark.slow
 def test_a_task_has_one_live_set_and_none_without_new_rules(changed: Story, cast: Cast) -> None:
     with pytest.raises(NotAllowed, match="Only a maintainer"):
         rejudging.judge_task_again(changed.task, cast.mei, "Why not.")
@@ -473,6 +484,7 @@ def test_the_sweeper_queues_what_a_set_lacks(
     assert made.state == "ready"
 
 
+@pytest.mark.slow
 def test_the_same_work_under_way_is_waited_for(ready: Story, cast: Cast) -> None:
     ready.push(cast.alice)
     ready.run_all(2.0)

@@ -72,6 +72,7 @@ def test_evidence_is_for_mentors_and_maintainers(court: Court) -> None:
         assert got == {None: LOGIN, "alice": REFUSED, "bob": REFUSED, "mei": FINE, "max": FINE}, path
 
 
+@pytest.mark.slow
 def test_a_mentor_sees_no_evidence_about_their_own_work(court: Court) -> None:
     court.people.alice.is_mentor = True
     court.people.alice.save(update_fields=["is_mentor"])
@@ -238,6 +239,7 @@ def test_after_new_rules_a_board_shows_the_older_entries_and_the_way_on(
     assert "are being judged by the new ones" in Visitor(None).get(where)
 
 
+@pytest.mark.slow
 def test_the_podium_is_run_again_from_the_board(
     measured: Callable[[dict[str, float]], Story], cast: people.Cast
 ) -> None:
@@ -249,6 +251,7 @@ def test_the_podium_is_run_again_from_the_board(
     assert len(story.live(kind="confirm")) == 2
 
 
+@pytest.mark.slow
 def test_runs_that_disagree_are_said_to(story: Story, cast: people.Cast) -> None:
     story.worker()
     story.push(cast.alice)
