@@ -5,7 +5,8 @@ Not in charge of taking the samples (`timing.py`).
 A sample is as short as can be, SAMPLE_SECONDS or a little more, and there are as many rounds as fit
 PAIR_SECONDS. A machine changes its speed by the second, by half where a neighbour shares the core; two
 samples that follow each other within a millisecond mostly meet the same machine, two medians over a tenth of
-a second do not. Measured on such a machine: a third less spread from pair to pair for the same time.
+a second do not. Measured on such a machine: a third to a half less spread from pair to
+pair, of the same samples.
 
 Very short calls: the pool of distinct inputs is bounded by POOL_BYTES and MOST_CALLS, and what surrounds a
 call by the task's budget, so their samples may stay below SAMPLE_SECONDS; the interval then says how sure the
