@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from bench_runner import build, director
+from bench_runner import build, director, guests
 from bench_runner.contract import JobKind, JobSpec, Result
 from bench_runner.sandbox import Sandbox
 from bench_runner.workspace import Revision
@@ -52,7 +52,10 @@ def judge(files: dict[str, str], sandbox: Sandbox, *, patience: bool = True) -> 
     contents = {name: text.encode() for name, text in files.items()}
     spec = JobSpec("job", "attempt", "token", JobKind.CHECK, task.slug, task.digest, "cpu", contents, 600.0)
     revision = Revision(replace(task, limits=limits), FOLDER)
-    with mock.patch.object(build, "LEAST_MEMORY_MB", 256):
+    with (
+        mock.patch.object(build, "LEAST_MEMORY_MB", 256),
+        mock.patch.object(guests, "LOAD_SECONDS", labelled.LOAD_SECONDS),
+    ):
         return director.judge(spec, revision, sandbox, labelled._machine(), lambda event: None, lambda: False)
 
 
