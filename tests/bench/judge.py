@@ -81,13 +81,11 @@ def measure(work: Path) -> int:
             table("From start to cleaned up", begun)
             parts = in_process(hub, work / "worker", sandbox, machine, files, clones)
             print_parts(parts)
+        found = {"task": TASK, "starts": begun, "parts": parts}
+        keep("judge", machine.fingerprint(), found)  # should what follows fail
         rates, memory = backlog(hub, files, clones)
     print_rates(rates, memory)
-    keep(
-        "judge",
-        machine.fingerprint(),
-        {"task": TASK, "starts": begun, "parts": parts, "jobs": rates, "memory": memory},
-    )
+    keep("judge", machine.fingerprint(), {**found, "jobs": rates, "memory": memory})
     return 0
 
 
@@ -115,8 +113,7 @@ def in_process(
     hub: WholeHub, data: Path, sandbox: Sandbox, machine: Any, files: dict[str, bytes], clones: Path
 ) -> dict[str, list[dict[str, float]]]:
     """Jobs judged here, so that each step can be watched; seconds by part, by kind of job."""
-    token = hub.folder / "secrets" / "bench.token"
-    hub.manage("add_worker", "bench", "--token-file", str(token), "--verbosity", "0")
+    token = register(hub, "bench")
     config = Config(hub.url, "", token.read_text().strip(), "bench", data)
     client = HubClient(config.hub_url, config.token)
     client.hello(Hello("bench", machine.hardware_class, machine.fingerprint(), sandboxed=True))
@@ -130,6 +127,13 @@ def in_process(
             for kind, seconds in judged(hub, attempts, watch):
                 found.setdefault(kind, []).append(seconds)
     return {kind: rows[WARM_UP:] for kind, rows in found.items()}
+
+
+def register(hub: WholeHub, name: str) -> Path:
+    """Make a worker known to the hub; the file with its token, where the hub's programs look for it."""
+    token = hub.folder / "secrets" / f"{name}.token"
+    hub.manage("add_worker", name, "--token-file", str(token), "--verbosity", "0")
+    return token
 
 
 def judged(hub: WholeHub, attempts: Attempts, watch: Stopwatch) -> Iterator[tuple[str, dict[str, float]]]:
@@ -184,6 +188,7 @@ def backlog(
     hub: WholeHub, files: dict[str, bytes], clones: Path
 ) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """Many pushes wait when the worker starts; how quickly it gets through, and what it holds."""
+    register(hub, "worker-1")
     hub.start_worker(1)
     hub.wait(lambda: bool(hub.count(HEARD)), "the worker to report")
     time.sleep(SETTLED_SECONDS)
