@@ -106,6 +106,16 @@ def test_a_quiet_machine_is_not_called_busy(story: Story, cast: people.Cast) -> 
     assert "cores of the machine busy" not in Visitor(None).get(path(pull))
 
 
+def test_a_number_says_whether_it_was_timed_with_cold_caches(story: Story, cast: people.Cast) -> None:
+    story.worker()
+    pull = story.push(cast.alice).pull
+    story.run(story.live()[0])
+    story.run(story.live()[0], environment={"cache": "cold"})
+    page = Visitor(None).get(path(pull))
+    assert "caches before a call" in page
+    assert ">cold<" in page
+
+
 def test_a_wrong_case_shows_where_and_by_how_much(story: Story, cast: people.Cast) -> None:
     story.worker()
     pull = story.push(cast.alice).pull

@@ -114,5 +114,9 @@ def test_a_retired_task_is_off_the_list_but_its_page_stays(tasks: list[Task], ca
     assert "Log in to claim it" not in Visitor(None).get("/tasks/vector-add/")
 
 
+def test_a_task_says_where_a_timed_call_finds_its_tensors(tasks: list[Task], cast: people.Cast) -> None:
+    assert "warm: a timed call finds its tensors just written" in Visitor(None).get("/tasks/vector-add/")
+
+
 def test_an_unknown_task_is_not_found(db: None) -> None:
     assert "Nothing here" in Visitor(None).get("/tasks/no-such-task/", status=404)
