@@ -119,15 +119,20 @@ class _Program:
         return bool(state.reserved_requests or state.active_requests)
 
     def start_anew(self) -> None:
+        """The hub knows of no attempt here, so the process that judges is killed: it may hang."""
         self.deaf = True
+        self._signal_children(signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _on_stop(self, **_: Any) -> None:
         """SIGTERM or Ctrl-C: a running attempt ends as a fault at once, and the hub queues its job again."""
         if self.busy():
-            for child in self.worker.pool.info["processes"]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGTERM)
+            self._signal_children(signal.SIGTERM)
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        for child in self.worker.pool.info["processes"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
 
 def _presence_step(presence: Presence) -> type:

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.sandbox
 LIMIT_SECONDS = 6
 WITH_A_SHORT_LIMIT = f"""
 import sys
+from bench_runner import presence
 from bench_runner.celery import app
+presence.HELLO_SECONDS = 0.5
 app.conf.update(task_soft_time_limit={LIMIT_SECONDS - 1}, task_time_limit={LIMIT_SECONDS})
 from bench_runner.__main__ import main
 sys.exit(main())
@@ -118,4 +120,21 @@ def test_whatever_ends_the_judging_process_ends_its_guests_and_their_groups(
     wait_for(lambda: not any(map(alive, family)), seconds=LIMIT_SECONDS + 10)
     wait_for(lambda: len(hub.faults) == 2)
     wait_for(lambda: not any(group.exists() for group in groups))
+    assert worker.poll() is None
+
+
+def test_a_worker_that_is_called_deaf_starts_anew_though_its_judging_process_hangs(
+    redis: Redis, hub: HubDouble, worker: subprocess.Popen[bytes]
+) -> None:
+    wait_for(lambda: hub.hellos and descendants(worker.pid), seconds=60)
+    child = descendants(worker.pid)[0]
+    os.kill(child, signal.SIGSTOP)
+    wake(redis, "unheard")
+    wait_for(lambda: redis.waiting() == 0)
+    hub.deaf = True
+    wait_for(lambda: not alive(child))
+    hub.deaf = False
+    hub.add_job("next", "vector-add", read_folder(ROOT / "vector-add"), {"solution.c": LONG_BUILD})
+    wake(redis, "next")
+    wait_for(lambda: "next" in hub.claimed, seconds=60)
     assert worker.poll() is None
