@@ -46,8 +46,8 @@ def test_another_process_is_heard_and_we_ourselves_are_not() -> None:
     assert heard.others > 0.2
     assert heard.loudness > 1
     start = noise.moment([Nobody()])
-    end = time.perf_counter() + 0.3
-    while time.perf_counter() < end:
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
         pass
     after = noise.moment([Nobody()])
     assert after.ours - start.ours > 0.1
