@@ -9,7 +9,7 @@ import pytest
 from hub import flow
 from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job, Verdict
-from hub.bench.queries import quota
+from hub.bench.quotas import Quota, quota
 from hub.core import clock
 from hub.pulls.queries import Stage, stage
 from tests.hub.story import Story, attempt_id, event, result
@@ -61,12 +61,17 @@ def test_a_third_fault_abandons_the_job(story: Story, job: Job) -> None:
     assert story.live() == []
 
 
+def _checks(job: Job) -> Quota:
+    pull = job.patch_set.pull
+    return quota(pull.task, pull.author, "check", job.hardware_class)
+
+
 def test_what_our_machines_failed_at_uses_no_quota(story: Story, job: Job) -> None:
-    assert quota(job.patch_set.pull, "check", job.hardware_class).used == 1
+    assert _checks(job).used == 1
     for _ in range(3):
         story.claim(job)
         fall_silent(job)
-    assert quota(job.patch_set.pull, "check", job.hardware_class).used == 0
+    assert _checks(job).used == 0
 
 
 def test_an_attempt_that_is_heard_stays_open(story: Story, job: Job) -> None:
