@@ -7,15 +7,15 @@ PY := .venv/bin/python
 # One command writes both locks. No index URL may get into them: any registry or mirror serves.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
-# One process more than processors: the long tests wait a good part of their time.
+# Two processes more than processors: the long tests wait a good part of their time.
 # `make test SLOW=1`, as CI runs it: also the tests marked slow.
 SLOW ?=
 QUICK := $(if $(SLOW),, and not slow)
-SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 1) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 2) --dist loadgroup --no-loadscope-reorder
 
 # Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
-RACES := tests/hub/bench tests/hub/claims tests/hub/rewards tests/hub/audit tests/hub/test_flow_storm.py \
-	tests/hub/test_flow_merge.py
+RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/rewards tests/hub/bench/test_claiming.py \
+	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up demo test test-postgres lint bench bench-judge lock doctor tasks-check prepare prepare-dev chaos adversary

@@ -13,11 +13,9 @@ from tests.chaos.run import ENDED, HUNTED, Plan, run
 
 pytestmark = pytest.mark.sandbox
 
+QUICK = ["worker killed", "redis killed and emptied", "site killed", "judging process killed"]
 FAULTS = [
-    "worker killed",
-    "redis killed and emptied",
-    "site killed",
-    "judging process killed",
+    *QUICK,
     "lease over",
     "answer to a claim lost",
     "result twice",
@@ -27,11 +25,15 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("pushes", [12, pytest.param(40, marks=pytest.mark.slow)])
-def test_pushes_at_once_end_once_each_whatever_dies_meanwhile(pushes: int, tmp_path: Path) -> None:
-    plan = Plan(jobs=pushes + 1, workers=2, seed=1, kinds=FAULTS, hunted=1, at_once=True)
+@pytest.mark.parametrize(
+    ("pushes", "faults"), [(12, QUICK), pytest.param(40, FAULTS, marks=pytest.mark.slow)], ids=["12", "40"]
+)
+def test_pushes_at_once_end_once_each_whatever_dies_meanwhile(
+    pushes: int, faults: list[str], tmp_path: Path
+) -> None:
+    plan = Plan(jobs=pushes + 1, workers=2, seed=1, kinds=faults, hunted=1, at_once=True)
     outcome = run(plan, tmp_path)
-    ledger = outcome.ledger.text(outcome.fates, [*FAULTS, HUNTED, ENDED])
+    ledger = outcome.ledger.text(outcome.fates, [*faults, HUNTED, ENDED])
     print(ledger)
     assert outcome.problems == [], ledger
     assert outcome.account["jobs"] == {"finished": pushes, "abandoned": 1}
