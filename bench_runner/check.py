@@ -96,6 +96,7 @@ class _Checking:
                 self.failure = self.failure or wrong
                 return CaseResult(case.id, False, seconds, wrong.detail)
             except Failed as failure:
+                failure.forget_frames()  # as the director does with the first; only that one reaches it
                 self.failure, self.alive = self.failure or failure, False
                 return CaseResult(case.id, False, 0.0, {"reason": failure.reason, **failure.reason_args})
             errors = [expected.worst(outputs[name]) for name, expected in item.expected.items()]

@@ -73,7 +73,7 @@ class _Job:
             outcome, reason, args = failure.outcome, failure.reason, failure.reason_args
             if isinstance(failure, BuildFailed):
                 self._append(failure.log)
-            _forget_frames(failure)
+            failure.forget_frames()
         total = time.perf_counter() - begin
         self.progress.say(Phase.DONE, text=reason, ok=outcome is Outcome.PASSED)
         return Result(
@@ -186,13 +186,6 @@ class _Job:
         other = total - self.steps.get("build", 0.0) - sum(parts.values())
         figures = {**self.steps, **parts, "other": max(other, 0.0), "total": total}
         return {name: round(seconds, 4) for name, seconds in figures.items()}
-
-
-def _forget_frames(failure: BaseException | None) -> None:
-    """Let go of what the functions held that it came through: guests' memory, in a circle with itself."""
-    while failure is not None:
-        failure.__traceback__ = None
-        failure = failure.__context__
 
 
 def _excerpt(log: str) -> str:

@@ -24,6 +24,13 @@ class Failed(Exception):
         self.reason = reason
         self.reason_args = args
 
+    def forget_frames(self) -> None:
+        """Let go of what the functions held that it came through: guests' memory, in a circle with itself."""
+        failure: BaseException | None = self
+        while failure is not None:
+            failure.__traceback__ = None
+            failure = failure.__context__
+
 
 class Cancelled(Exception):
     """The hub no longer wants the result: a newer push, or an end by hand. Nothing is reported."""
