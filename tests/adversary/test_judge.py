@@ -15,7 +15,9 @@ pytestmark = pytest.mark.sandbox
 
 
 def _parameter(label: Label) -> Any:
-    marks = [pytest.mark.slow] if label.slow else []
+    # Honest ones and tricks are judged in every run of the tests, plain mistakes in CI's.
+    plain = label.name.startswith("wrong-")
+    marks = [pytest.mark.slow] if label.slow or plain else []
     marks += [pytest.mark.alone] if label.job is JobKind.RANK else []
     return pytest.param(label, id=label.name, marks=marks)
 

@@ -100,24 +100,23 @@ class Attack:
     outcome: str
     reason: str
     says: str = ""
-    slow: bool = False
 
 
-def python(name: str, body: str, outcome: str, reason: str, says: str = "", *, slow: bool = False) -> Attack:
+def python(name: str, body: str, outcome: str, reason: str, says: str = "") -> Attack:
     """The body of `attack()`, run after an honest answer: what is not caught ends the submission."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
-    return Attack(name, {"solution.py": PYTHON.replace("@BODY@\n", lines)}, outcome, reason, says, slow)
+    return Attack(name, {"solution.py": PYTHON.replace("@BODY@\n", lines)}, outcome, reason, says)
 
 
-def c(name: str, body: str, outcome: str, reason: str, says: str = "", *, slow: bool = False) -> Attack:
-    return Attack(name, {"solution.c": C.replace("@BODY@", body)}, outcome, reason, says, slow)
+def c(name: str, body: str, outcome: str, reason: str, says: str = "") -> Attack:
+    return Attack(name, {"solution.c": C.replace("@BODY@", body)}, outcome, reason, says)
 
 
 def build(
-    name: str, source: str, outcome: str, reason: str, says: str = "", *, slow: bool = False,
+    name: str, source: str, outcome: str, reason: str, says: str = "", *,
     entry: str = "solution.c", **more: str,
 ) -> Attack:  # fmt: skip
     """What the compiler is made to do, in front of an honest kernel; `more` are headers, by their stems."""
     kernel = HONEST if entry == "solution.c" else HONEST.replace("void mirror", 'extern "C" void mirror')
     files = {entry: source + kernel, **{f"{stem}.h": text for stem, text in more.items()}}
-    return Attack(name, files, outcome, reason, says, slow)
+    return Attack(name, files, outcome, reason, says)

@@ -31,6 +31,21 @@ ATTACKS = [
     *lasting.EVERYTHING, *building.COMPILING,
 ]  # fmt: skip
 
+# One or two on each layer are tried in every run of the tests, all of them in CI's.
+QUICK = {
+    "reads-other-submissions", "reads-the-answers", "reads-the-judge-through-proc",
+    "rewrites-the-judges-memory", "connects-over-tcp", "tries-every-family", "traces", "kills",
+    "makes-namespaces", "mounts", "uses-io-uring", "uses-bpf-perf-and-userfaultfd", "links-out",
+    "forks-for-ever", "fills-memory-files", "fills-tmp", "opens-files", "floods-its-output",
+    "stops-itself", "leaves-a-daemon", "leaves-shared-memory", "includes-dev-zero", "includes-a-secret",
+    "assembles-a-secret-in", "asks-for-a-plugin", "a-link", "a-fifo", "a-hard-link", "a-sparse-file",
+    "too-many-files", "a-daemon-that-writes-later",
+}  # fmt: skip
+
+
+def test_what_is_tried_in_every_run_is_there():
+    assert {attack.name for attack in ATTACKS} | set(building.TAKEN_OVER) >= QUICK
+
 
 @pytest.fixture(scope="module")
 def outside(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
@@ -68,11 +83,11 @@ def _late(reason: str) -> bool:
     return "time_limit" in reason
 
 
-def _parameter(attack: Attack) -> Any:
-    return pytest.param(attack, id=attack.name, marks=[pytest.mark.slow] if attack.slow else [])
+def _parameter(name: str, attack: object) -> Any:
+    return pytest.param(attack, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
 
 
-@pytest.mark.parametrize("attack", [_parameter(attack) for attack in ATTACKS])
+@pytest.mark.parametrize("attack", [_parameter(attack.name, attack) for attack in ATTACKS])
 def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: Outside):
     gc.collect()  # what other tests left must not go meanwhile
     before = held()
@@ -89,7 +104,10 @@ def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: 
     assert held() == before
 
 
-@pytest.mark.parametrize("name", building.TAKEN_OVER)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in building.TAKEN_OVER],
+)
 def test_a_build_that_is_taken_over_gives_nothing_but_a_plain_artefact(
     name: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ):
