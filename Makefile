@@ -7,11 +7,12 @@ PY := .venv/bin/python
 # One command writes both locks. No index URL may get into them: any registry or mirror serves.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
-# Two processes more than processors: the long tests wait a good part of their time.
 # `make test SLOW=1`, as CI runs it: also the tests marked slow.
 SLOW ?=
 QUICK := $(if $(SLOW),, and not slow)
-SIDE_BY_SIDE := --quiet --numprocesses $(shell expr $$(nproc) + 2) --dist loadgroup --no-loadscope-reorder
+# One process more than processors: the long tests wait a good part of their time; bombs do not.
+PROCESSES := $(if $(SLOW),$(shell nproc),$(shell expr $$(nproc) + 1))
+SIDE_BY_SIDE := --quiet --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 # Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
 RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/rewards tests/hub/bench/test_claiming.py \

@@ -11,7 +11,8 @@ import pytest
 
 from tests.chaos.run import ENDED, HUNTED, Plan, run
 
-pytestmark = pytest.mark.sandbox
+# Who kills workers does it apart from others who do: for a while nobody owns what is left in their slots.
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("kills")]
 
 QUICK = ["worker killed", "redis killed and emptied", "site killed", "judging process killed"]
 FAULTS = [

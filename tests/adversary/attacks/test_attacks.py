@@ -53,17 +53,16 @@ def outside(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with contextlib.ExitStack() as undo:
         found = Outside(sandbox, tmp_path_factory.mktemp("outside"), undo)
         yield found
-        assert judge({"solution.c": HONEST}, sandbox).reason == "all_cases_right"
+        assert judge({"solution.c": HONEST}, sandbox, reason="all_cases_right").reason == "all_cases_right"
 
 
-def judge(files: dict[str, str], sandbox: Sandbox, *, patience: bool = True) -> Result:
-    """`patience`: the limit in question is not one of time; else the seconds are few."""
+def judge(files: dict[str, str], sandbox: Sandbox, *, reason: str) -> Result:
+    """`reason`: what the verdict will say. A limit of time is short only where it is the reason."""
     task = load_folder(FOLDER)
-    seconds = (
-        {"build_seconds": 20.0, "call_seconds": 5.0}
-        if patience
-        else {"build_seconds": 1.5, "call_seconds": 0.4}
-    )
+    seconds = {
+        "build_seconds": 1.5 if "build_time_limit" in reason else 60.0,
+        "call_seconds": 0.4 if "call_time_limit" in reason else 30.0,
+    }
     limits = replace(task.limits, **seconds)
     contents = {name: text.encode() for name, text in files.items()}
     spec = JobSpec("job", "attempt", "token", JobKind.CHECK, task.slug, task.digest, "cpu", contents, 600.0)
@@ -79,10 +78,6 @@ def _filled(text: str, words: dict[str, str]) -> str:
     return re.sub("@([A-Z_]+)@", lambda found: words[found[1]], text)
 
 
-def _late(reason: str) -> bool:
-    return "time_limit" in reason
-
-
 def _parameter(name: str, attack: object) -> Any:
     return pytest.param(attack, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
 
@@ -93,7 +88,7 @@ def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: 
     before = held()
 
     files = {name: _filled(text, outside.words()) for name, text in attack.files.items()}
-    result = judge(files, outside.sandbox, patience=not _late(attack.reason))
+    result = judge(files, outside.sandbox, reason=attack.reason)
 
     got = (result.outcome.value, result.reason)
     assert got in {(attack.outcome, reason) for reason in attack.reason.split("|")}, result.log[-2000:]
@@ -120,7 +115,7 @@ def test_a_build_that_is_taken_over_gives_nothing_but_a_plain_artefact(
     before = held()
 
     monkeypatch.setitem(build.LANGUAGES, "c", hostile)
-    result = judge({"solution.c": HONEST}, outside.sandbox, patience=not _late(reason))
+    result = judge({"solution.c": HONEST}, outside.sandbox, reason=reason)
     monkeypatch.undo()
 
     assert (result.outcome.value, result.reason) == (outcome, reason), result.log[-2000:]

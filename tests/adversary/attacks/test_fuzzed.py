@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 def _need_verdict(seed: int, outside: Outside, *, works: bool) -> None:
     before = held()
 
-    result = judge(submission(seed, works=works), outside.sandbox, patience=False)
+    result = judge(submission(seed, works=works), outside.sandbox, reason="call_time_limit")
 
     assert REASONS[result.reason].outcome is result.outcome
     assert works or result.outcome is not Outcome.PASSED

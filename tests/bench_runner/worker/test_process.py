@@ -21,7 +21,8 @@ from hub.services import embedded_redis
 from tasks.spec import ROOT, read_folder
 from tests.bench_runner.worker.hub_double import TOKEN, HubDouble, serving, wait_for
 
-pytestmark = pytest.mark.sandbox
+# Who kills workers does it apart from others who do: for a while nobody owns what is left in their slots.
+pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("kills")]
 
 ADD = b"""
 #include <stdint.h>
