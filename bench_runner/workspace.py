@@ -132,7 +132,7 @@ class Workspace:
         try:
             yield folder
             folder.rename(target)
-        except BaseException:
+        except BaseException:  # a stop as well: nothing half made may stay, and it goes on up
             shutil.rmtree(folder)
             raise
 
