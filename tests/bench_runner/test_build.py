@@ -24,7 +24,7 @@ from tasks.spec import Bundle, Limits, Task, load_folder
 FOLDER = Path(__file__).parents[1] / "adversary" / "task" / "mirror-add"
 GOOD = b"#include <stdint.h>\nvoid mirror_add(const float *x, float *y, int64_t n) {}\n"
 
-# Sixteen times sixteen times … nothing: takes long and no memory.
+# Sixteen times sixteen times … nothing: takes long, and memory only slowly.
 STEPS = "".join(f"#define {b} {' '.join(a * 16)}\n" for a, b in pairwise("ABCDEFGH"))
 NOTHING_SLOWLY = f"#define A\n{STEPS}H\n".encode()
 
@@ -124,7 +124,7 @@ def test_the_refusal_of_a_missing_entry_says_what_is_allowed(sandbox: Sandbox, t
     ("source", "limit", "reason"),
     [
         (b'#include "/dev/zero"\n', {"memory_mb": 64}, "build_memory_limit"),
-        (NOTHING_SLOWLY, {"build_seconds": 0.3}, "build_time_limit"),
+        (NOTHING_SLOWLY, {"build_seconds": 0.3, "memory_mb": 4096}, "build_time_limit"),
         (b"char big[3 << 20] = {1};\n" + GOOD, {"output_mb": 2}, "compile_error"),
     ],
     ids=["memory", "time", "output"],

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 seen = [*sys.argv, *os.environ, *os.environ.values(), os.getcwd(), __file__]
-for name in ("cmdline", "environ", "cgroup", "comm", "mountinfo", "status"):
+for name in ("cmdline", "environ", "comm", "status"):
     try:
         seen.append(pathlib.Path("/proc/self", name).read_text(errors="replace"))
     except OSError:
