@@ -6,7 +6,9 @@ own in `cases.py`: `CASES` for correctness (small, odd shapes, hard values), `BE
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from kernels.dtypes import BY_NAME
 from kernels.registry import Operator
+from kernels.schema import Schema
 
 Rng = np.random.Generator
 Sample = Callable[[Rng], np.ndarray]  # in float64 or a whole-number dtype; cast to what the schema says
@@ -74,6 +77,30 @@ class Case:
             for array in operator.schema.inputs
         )
 
+    def combinations(self, schema: Schema) -> Iterator[dict[str, str]]:
+        """Each way to bind the type variables that this case is tried with."""
+        names = list(schema.dtypes)
+        for kinds in itertools.product(*(schema.dtypes[name] for name in names)):
+            bound = dict(zip(names, kinds, strict=True))
+            wanted = self.dtypes is None or "_".join(kinds) in self.dtypes
+            if wanted and all(bound.get(name) == kind for name, kind in self.types.items()):
+                yield bound
+
     def attributes_of(self, operator: Operator) -> tuple[Any, ...]:
         """The attributes in the schema's order."""
         return tuple(self.attributes[each.name] for each in operator.schema.attributes)
+
+
+def cases(operator: Operator) -> list[Case]:
+    """What the operator's folder tries it with for correctness."""
+    return _of(operator, "CASES")
+
+
+def bench_cases(operator: Operator) -> list[Case]:
+    """What the operator's folder times it with; in float32 alone, unless a case names its dtypes."""
+    return _of(operator, "BENCH")
+
+
+def _of(operator: Operator, which: str) -> list[Case]:
+    module = importlib.import_module(f"{operator.module}.cases")
+    return [case for case in getattr(module, which) if case.op == operator.name]

@@ -90,10 +90,15 @@ def _whole(value: Any) -> int:
 
 @dataclass(frozen=True)
 class Work:
-    """What a call costs at least, for the roofline: formulas over the dimensions."""
+    """What a call costs at least, for the roofline: formulas over the dimensions and `itemsize`, that of T.
+
+    `arithmetic` says what the operations are in: `f32`, `i8`, or `T` where the processor may have matrix units for
+    the storage dtype (products of matrices).
+    """
 
     flops: Callable[[Mapping[str, int]], float]
     bytes: Callable[[Mapping[str, int]], float]
+    arithmetic: str = "f32"
 
 
 @dataclass(frozen=True)
