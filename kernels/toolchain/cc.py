@@ -62,6 +62,11 @@ def available() -> bool:
     return all(shutil.which(compiler) for compiler, _ in COMPILERS.values())
 
 
+def compiler_version() -> str:
+    """The first line of what the C compiler says of itself; empty without one."""
+    return _version("cc") if available() else ""
+
+
 def library(name: str, units: Sequence[Unit], folder: Path | None = None) -> Path:
     """The path of a shared object linked from these units; built where it is not there yet.
 
