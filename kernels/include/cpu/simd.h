@@ -137,8 +137,17 @@ inline void store_some<float>(float *p, int n, vf x) {
 
 // ---- arithmetic
 
-inline vf max(vf a, vf b) { return a > b ? a : b; }  // b where either is NaN
-inline vf min(vf a, vf b) { return a < b ? a : b; }
+// max and min: b where either is NaN. The one instruction for it, which the compiler does not find by itself.
+#if defined(__AVX512F__)
+inline vf max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+inline vf min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX2__)
+inline vf max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+inline vf min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+#else
+inline vf max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
+inline vf min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
+#endif
 inline vf abs(vf x) { return bits<vf>(bits<vi>(x) & 0x7fffffff); }
 
 inline float sum(vf x) {  // pairwise, always in the same order
@@ -157,7 +166,25 @@ inline float max_of(vf x) {
 }
 
 // e to the x: 1 ulp; 0 below -87.34 (no subnormal results), +inf above 88.73; NaN stays NaN.
-// Cody and Waite's reduction to |r| <= ln2/2, a polynomial of degree 6, and a power of two by its bits.
+// Reduction to |r| <= ln2/2, a polynomial of degree 6 or 7, and a power of two.
+#if defined(__AVX512F__)
+inline vf exp(vf x) {  // 15 instructions: scalef does the power of two and overflow, the mask underflow
+    const __m512 magic = _mm512_set1_ps(12582912.0f), one = _mm512_set1_ps(1.0f);  // see below
+    __m512 v = _mm512_min_ps(_mm512_set1_ps(89.0f), (__m512)x);  // a NaN passes, as the second operand
+    __m512 n = _mm512_sub_ps(_mm512_fmadd_ps(v, _mm512_set1_ps(1.44269504088896341f), magic), magic);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147182464599609375f), v);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-1.904654299957768e-9f), r);
+    __m512 p = _mm512_set1_ps(1.3926400570e-3f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3633530885e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1666552424e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666576266e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, one);
+    p = _mm512_fmadd_ps(p, r, one);
+    __mmask16 kept = _mm512_cmp_ps_mask(v, _mm512_set1_ps(-87.336544f), _CMP_NLT_UQ);
+    return (vf)_mm512_maskz_scalef_ps(kept, p, n);
+}
+#else
 inline vf exp(vf x) {
     const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
     vf clamped = x < 88.8f ? x : splat(88.8f);
@@ -179,5 +206,6 @@ inline vf exp(vf x) {
     y = x > 88.722839f ? splat(std::numeric_limits<float>::infinity()) : y;
     return x == x ? y : x;
 }
+#endif
 
 }  // namespace simd
