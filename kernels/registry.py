@@ -114,7 +114,11 @@ class Operator:
 
     @functools.cached_property
     def oracle(self) -> Callable[..., object]:
-        """NumPy code that computes in the dtype of what it is given: in float64 it is the truth."""
+        """NumPy code that computes in the dtype of what it is given: in float64 it is the truth.
+
+        It takes the inputs (None for one that is absent) and the attributes, in the schema's order, and returns
+        the outputs: one, or a tuple of them. Inputs marked `update` it writes to.
+        """
         found: Callable[..., object] = getattr(importlib.import_module(f"{self.module}.oracle"), self.name)
         return found
 

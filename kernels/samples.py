@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from kernels.schema import Schema
 
 Rng = np.random.Generator
 Sample = Callable[[Rng], np.ndarray]  # in float64 or a whole-number dtype; cast to what the schema says
+Agree = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], None]
 
 
 def normal(*shape: int, scale: float = 1.0, offset: float = 0.0) -> Sample:
@@ -54,6 +55,9 @@ class Case:
         want: which outputs; None for all.
         types: type variables that no input shows.
         dtypes: the combinations it is tried with (`f32`, `bf16`); None for all of the schema.
+        agree: judges instead of the usual rule (twice a naive run's error; whole numbers exact), by an
+            AssertionError: given the inputs, what came out, and what the oracle makes of float64 inputs. The
+            latter two are the outputs and, behind them, the inputs marked `update` after the call.
     """
 
     op: str
@@ -63,6 +67,7 @@ class Case:
     want: tuple[bool, ...] | None = None
     types: Mapping[str, str] = field(default_factory=dict)
     dtypes: tuple[str, ...] | None = None
+    agree: Agree | None = None
 
     def __str__(self) -> str:
         return f"{self.op}-{self.label}"

@@ -4,7 +4,8 @@ Theory of operation. A shape is a string of dimension names: `Array("x", "rows* 
 axes (their product is the dimension `rows`) and one axis `n`; `"n*"` is any shape at all. Reading the arrays
 of a call binds every name to a size; a name that occurs twice must have the same size both times, and that is
 the whole shape check. `derive` may then add dimensions that follow from others (the height of a pooled image)
-and refuse what shapes alone cannot express. Integer attributes are dimensions too, so `top_k` gives `"rows* k"`.
+and refuse what shapes alone cannot express. Attributes that are no real numbers are dimensions too, as encoded
+for C: `top_k` gives `"rows* k"`.
 
 The C symbol follows from the schema and needs no glue: `<op>_<version>_<dtypes>(pointers, dimensions,
 attributes, threads)` — pointers in the order of the schema (NULL for an optional one that is absent),
@@ -15,6 +16,7 @@ dimensions as `int64_t` in the order of their first appearance (attributes left 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -41,7 +43,8 @@ class Array:
         shape: dimension names, see the module.
         dtype: a short name (`f32`), or a type variable (`T`) that the operator's `dtypes` lists.
         optional: may be None.
-        update: read and written in place (an optimiser's state); never copied, so it must be contiguous.
+        update: read and written in place (an optimiser's state), also by the oracle; never copied, so it must
+            be contiguous, aligned, and apart from the other arrays of the call.
     """
 
     name: str
@@ -63,37 +66,63 @@ class Attribute:
     kind: Literal["int", "float", "bool", "choice"]
     choices: tuple[str, ...] = ()
 
+    def plain(self, op: str, value: Any) -> int | float | bool | str:
+        """The value as Python has it: what the oracle gets, and equal for equal calls.
+
+        Raises:
+            BadArgument: not of this kind.
+        """
+        if self.kind == "choice":
+            if not isinstance(value, str) or value not in self.choices:
+                raise BadArgument(f"{op}: {self.name} is {value!r:.60}; allowed: {', '.join(self.choices)}")
+            return value
+        try:
+            return _PLAIN[self.kind](value)
+        except (TypeError, ValueError, OverflowError):
+            what = _ALLOWED[self.kind]
+            raise BadArgument(f"{op}: {self.name} is {value!r:.60}; {what} is needed") from None
+
     def encode(self, op: str, value: Any) -> int | float:
         """What goes to C.
 
         Raises:
             BadArgument: not of this kind.
         """
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise BadArgument(f"{op}: {self.name} is {value!r}; allowed: {', '.join(self.choices)}")
-            return self.choices.index(value)
-        if self.kind == "bool":
-            return int(bool(value))
-        try:
-            return float(value) if self.kind == "float" else _whole(value)
-        except (TypeError, ValueError):
-            what = "a real number" if self.kind == "float" else "a whole number"
-            raise BadArgument(f"{op}: {self.name} is {value!r}; {what} is needed") from None
+        plain = self.plain(op, value)
+        if isinstance(plain, str):
+            return self.choices.index(plain)
+        return int(plain) if self.kind == "bool" else plain
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError(value)
+    return float(value)
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value:
+    whole = int(value)
+    if whole != value or not -(2**63) <= whole < 2**63:
         raise ValueError(value)
-    return int(value)
+    return whole
+
+
+def _truth(value: Any) -> bool:
+    if value not in (True, False):
+        raise ValueError(value)
+    return bool(value)
+
+
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {"float": _real, "int": _whole, "bool": _truth}
+_ALLOWED = {"float": "a real number", "int": "a whole number of 64 bits", "bool": "True or False"}
 
 
 @dataclass(frozen=True)
 class Work:
     """What a call costs at least, for the roofline: formulas over the dimensions and `itemsize`, that of T.
 
-    `arithmetic` says what the operations are in: `f32`, `i8`, or `T` where the processor may have matrix units for
-    the storage dtype (products of matrices).
+    `arithmetic` says what the operations are in: `f32`, `i8`, or `T` where the processor may have matrix units
+    for the storage dtype (products of matrices).
     """
 
     flops: Callable[[Mapping[str, int]], float]
@@ -158,8 +187,7 @@ class Binding:
                 f"{self.op}: {array.name} has shape {shape}, whose leading axes are {leading}; "
                 f"{self._from[name]} has {known}"
             )
-        self._from.setdefault(name, array.name)
-        self.dims[name] = _product(leading)
+        self._bind(array, name, math.prod(leading), shape)
 
     def _bind(self, array: Array, name: str, size: int, shape: Shape) -> None:
         known = int(name) if name.isdecimal() else self.dims.setdefault(name, size)
@@ -169,18 +197,23 @@ class Binding:
         self._from.setdefault(name, array.name)
 
     def shape(self, array: Array) -> Shape:
-        """The shape that an output must have."""
+        """The shape that an output must have.
+
+        Raises:
+            BadArgument: an attribute asks for a negative size, or the input that gives a size is absent.
+        """
         sizes: list[int] = []
         for axis in array.axes:
             if axis.endswith("*"):
-                sizes.extend(self._leading[axis[:-1]])
+                sizes.extend(self._known(array, axis[:-1], self._leading))
             else:
-                sizes.append(int(axis) if axis.isdecimal() else self.dims[axis])
+                sizes.append(int(axis) if axis.isdecimal() else self._known(array, axis, self.dims))
+        for axis, size in zip(array.axes[::-1], sizes[::-1], strict=False):
+            if size < 0:
+                raise BadArgument(f"{self.op}: {axis} is {size}; 0 or more is needed")
         return tuple(sizes)
 
-
-def _product(shape: Shape) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product
+    def _known(self, array: Array, name: str, sizes: Mapping[str, Any]) -> Any:
+        if name not in sizes:
+            raise BadArgument(f"{self.op}: the size {name} of {array.name} follows from no array given")
+        return sizes[name]
