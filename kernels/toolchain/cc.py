@@ -126,7 +126,8 @@ def _compile_all(wanted: Iterable[tuple[Unit, Path]]) -> None:
 
 def _compile(unit: Unit, path: Path) -> None:
     compiler, standard = COMPILERS[unit.source.suffix]
-    command = [_compiler(compiler), standard, *COMMON, *unit.flags, f"-I{INCLUDE}", "-c", str(unit.source)]
+    include = ("-iquote", str(INCLUDE))  # not -I: <math.h> is the system's, "math.h" ours
+    command = [_compiler(compiler), standard, *COMMON, *unit.flags, *include, "-c", str(unit.source)]
     _run(command, path)
 
 
