@@ -111,12 +111,19 @@ inline void store(f16 *p, vf x) {
 #endif
 }
 
-// The first n lanes (0 < n < W), `fill` in the others; nothing behind p + n is touched.
+// x in the first n lanes, `fill` in the others.
+inline vf only_first(int n, vf x, float fill) {
+    vi lane;
+    for (int i = 0; i < W; i++) lane[i] = i;
+    return lane < n ? x : splat(fill);
+}
+
+// The first n elements (0 < n < W), `fill` in the other lanes; nothing behind p + n is touched.
 template <class T>
 inline vf load_some(const T *p, int n, float fill) {
-    alignas(64) T whole[W];
-    for (int i = 0; i < W; i++) whole[i] = i < n ? p[i] : narrow<T>(fill);
-    return load(whole);
+    alignas(64) T whole[W] = {};
+    memcpy(whole, p, n * sizeof(T));
+    return only_first(n, load(whole), fill);
 }
 template <class T>
 inline void store_some(T *p, int n, vf x) {
