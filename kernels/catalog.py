@@ -1,6 +1,13 @@
 """The public functions and the folder under `ops/` that each comes from. Imports nothing."""
 
 FUNCTIONS = {
+    "attention": "attention",
+    "attention_grad": "attention",
+    "attention_decode": "attention_decode",
+    "attention_decode_paged": "attention_decode",
+    "matmul": "matmul",
+    "grouped_matmul": "matmul",
+    "matmul_int8": "matmul",
     "softmax": "softmax",
     "softmax_grad": "softmax",
     "log_softmax": "softmax",
