@@ -19,7 +19,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-postgres lint bench bench-judge lock doctor tasks-check prepare prepare-dev chaos adversary
+.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,13 @@ up:  ## Install what is missing, start everything, print the address (PORT=8001,
 demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (starts the hub if none runs)
 	@$(PY) manage.py demo
 
-test: prepare-dev lint  ## Lint, then the tests: races on PostgreSQL, all on SQLite (SLOW=1: the long ones too)
-	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
+test: prepare-dev  ## Lint, then the tests: races on PostgreSQL, all on SQLite (SLOW=1: the long ones too)
+	@$(MAKE) --no-print-directory --jobs 2 lint races
 	@$(PY) -m pytest --quiet -m "alone$(QUICK)"
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
+
+races: prepare-dev
+	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
 
 test-postgres: prepare-dev  ## The hub's whole test suite on PostgreSQL
 	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE)
@@ -53,6 +56,9 @@ bench: prepare  ## Time the judge itself: from git push to verdict, and where th
 
 bench-judge: prepare  ## Time a judged job by part, each start beside its peer without a sandbox; jobs a minute, memory
 	@$(PY) -m tests.bench.judge
+
+bench-kernels: prepare-dev  ## Time the operators beside NumPy and, where installed, torch, onnxruntime, bitsandbytes (OPS="softmax")
+	@$(PY) -m kernels bench $(OPS)
 
 chaos: prepare-dev  ## Judge 500 jobs while everything around them is killed, cut and filled; print the ledger (SEED=2)
 	@$(PY) -m tests.chaos --seed $(or $(SEED),1)

@@ -1,0 +1,1 @@
+"""How fast the operators are beside their peers, on this machine: `python -m kernels bench`."""

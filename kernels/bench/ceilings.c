@@ -1,0 +1,93 @@
+// What this machine can do at most: moving bytes, and multiplying and adding. Enough independent chains to hide the
+// latency of an instruction; the result is used, so that nothing is left out.
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernel.h"
+
+KERNEL ceiling_copy(const char *from, char *to, int64_t bytes, int threads) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int part = 0; part < threads; part++) {
+        int64_t begin = bytes * part / threads, end = bytes * (part + 1) / threads;
+        memcpy(to + begin, from + begin, end - begin);
+    }
+    return OK;
+}
+
+#if defined(__AVX512F__)
+#define LANES 16
+#elif defined(__AVX2__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+typedef float lanes __attribute__((vector_size(LANES * 4)));
+
+// 2 * LANES * 12 * rounds floating-point operations per thread.
+KERNEL ceiling_fma(float *out, int64_t rounds, int threads) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int part = 0; part < threads; part++) {
+        lanes sums[12], factor = (lanes){} + 0.999f;
+        for (int i = 0; i < 12; i++) sums[i] = (lanes){} + (float)i;
+        for (int64_t round = 0; round < rounds; round++)
+            for (int i = 0; i < 12; i++) sums[i] = sums[i] * factor + factor;
+        lanes all = {};
+        for (int i = 0; i < 12; i++) all += sums[i];
+        out[part] = all[0];
+    }
+    return OK;
+}
+
+KERNEL ceiling_lanes(void) { return LANES; }
+
+#if defined(__AVX512VNNI__)
+// 128 * 12 * rounds operations per thread.
+KERNEL ceiling_vnni(int32_t *out, int64_t rounds, int threads) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int part = 0; part < threads; part++) {
+        __m512i sums[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
+        for (int i = 0; i < 12; i++) sums[i] = _mm512_set1_epi32(i);
+        for (int64_t round = 0; round < rounds; round++)
+            for (int i = 0; i < 12; i++) {
+                sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+                __asm__ volatile("" : "+v"(sums[i]));  // or the loop is multiplied out
+            }
+        __m512i all = sums[0];
+        for (int i = 1; i < 12; i++) all = _mm512_add_epi32(all, sums[i]);
+        out[part] = _mm512_reduce_add_epi32(all);
+    }
+    return OK;
+}
+#endif
+
+#if defined(__AMX_TILE__)
+struct tile_config {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+};
+
+static void full_tiles(void) {
+    struct tile_config config = {.palette = 1};
+    for (int i = 0; i < 8; i++) config.rows[i] = 16, config.row_bytes[i] = 64;
+    _tile_loadconfig(&config);
+}
+
+// 4 * 2 * 16 * 16 * 64 operations per round and thread for bytes, half of that for bfloat16.
+KERNEL ceiling_amx(int64_t rounds, int64_t bfloat16, int threads) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int part = 0; part < threads; part++) {
+        full_tiles();
+        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+        _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+        for (int64_t round = 0; round < rounds; round++)
+            if (bfloat16) {
+                _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7);
+            } else {
+                _tile_dpbssd(0, 4, 6), _tile_dpbssd(1, 4, 7), _tile_dpbssd(2, 5, 6), _tile_dpbssd(3, 5, 7);
+            }
+        _tile_release();
+    }
+    return OK;
+}
+#endif

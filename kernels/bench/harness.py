@@ -1,0 +1,115 @@
+"""Timing several ways to do the same thing, side by side in one run.
+
+Theory of operation. A round calls every contender once, in random order; a call is repeated until it fills
+`SAMPLE_SECONDS`, so that the clock does not matter. What drifts (clocks of the processor, other load) then
+hits all contenders of a round alike, and the figure that counts is the ratio within a round. Rounds go on
+until the interval of every ratio is narrow or the time is spent.
+
+The interval is Student's on the logarithm of the ratio, over rounds, after a tenth of the rounds has been cut
+off at each end (Yuen 1974). All rounds share one process, so what differs from one process to the next (the
+placement of memory) is not in it; a claim about a change of 2 % needs several runs.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+SAMPLE_SECONDS = 0.004  # at least, per call of a round
+ROUNDS = (12, 200)  # at least, at most
+NARROW = 0.01  # half width of a ratio's interval at which a contender is done
+TRIM = 0.1
+# Student's t for a two-sided 95 % interval, by degrees of freedom; linear in 1/df between them.
+_T = ((5, 2.571), (7, 2.365), (10, 2.228), (15, 2.131), (30, 2.042), (60, 2.0), (10**9, 1.96))
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as long a contender takes as ours: above 1, we are faster."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call: the median of the rounds, and the ratio to the first contender."""
+
+    seconds: float
+    ratio: Ratio
+
+
+def race(contenders: Mapping[str, Run], budget: float, seed: int = 0) -> dict[str, Timing]:
+    """Time the contenders; the first is the one the others are compared with.
+
+    Args:
+        contenders: what to call, by name; each writes to buffers that exist before.
+        budget: seconds in all, roughly.
+        seed: of the order within the rounds.
+    """
+    names = list(contenders)
+    repeats = {name: _repeats(run) for name, run in contenders.items()}
+    rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+    rounds: dict[str, list[float]] = {name: [] for name in names}
+    until = time.perf_counter() + budget
+    while len(rounds[names[0]]) < ROUNDS[1]:
+        for name in rng.sample(names, len(names)):
+            rounds[name].append(_sample(contenders[name], repeats[name]))
+        done = len(rounds[names[0]])
+        if done >= ROUNDS[0] and (time.perf_counter() > until or _all_narrow(rounds, names)):
+            break
+    return {name: Timing(_median(rounds[name]), ratio(rounds[name], rounds[names[0]])) for name in names}
+
+
+def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
+    """The trimmed mean of their time over ours, round by round, with its 95 % interval."""
+    logs = sorted(math.log(a / b) for a, b in zip(theirs, ours, strict=True))
+    n, cut = len(logs), int(TRIM * len(logs))
+    kept = logs[cut : n - cut]
+    mean = sum(kept) / len(kept)
+    winsorised = [min(max(each, kept[0]), kept[-1]) for each in logs]
+    centre = sum(winsorised) / n
+    deviation = math.sqrt(sum((each - centre) ** 2 for each in winsorised) / (n - 1))
+    half = _t(len(kept) - 1) * deviation / ((1 - 2 * cut / n) * math.sqrt(n))
+    return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def _all_narrow(rounds: Mapping[str, Sequence[float]], names: Sequence[str]) -> bool:
+    found = [ratio(rounds[name], rounds[names[0]]) for name in names[1:]]
+    return all(each.high / each.low < (1 + NARROW) ** 2 for each in found)
+
+
+def _repeats(run: Run) -> int:
+    """How often to call for one sample; the calls made to find out warm the caches too."""
+    repeats = 1
+    while (spent := _sample(run, repeats) * repeats) < SAMPLE_SECONDS:
+        repeats = max(repeats + 1, min(repeats * 10, math.ceil(repeats * SAMPLE_SECONDS / max(spent, 1e-7))))
+    return repeats
+
+
+def _sample(run: Run, repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return (time.perf_counter() - start) / repeats
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _t(freedom: int) -> float:
+    for (below, low), (above, high) in pairwise(_T):
+        if freedom <= above:
+            share = (1 / max(freedom, below) - 1 / above) / (1 / below - 1 / above)
+            return high + (low - high) * share
+    return _T[-1][1]

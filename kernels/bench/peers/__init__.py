@@ -1,0 +1,47 @@
+"""Other people's implementations, where they are installed: what ours are compared with.
+
+A peer is a table from an operator's name to a function that takes a `Call` and returns something to call, or
+None where it cannot do that call. What it returns computes into buffers that exist before, as far as the peer
+lets it, and gives back an array (or several) by which it is checked before it is timed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to be made: inputs and attributes by name, and the outputs ours writes to."""
+
+    inputs: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+    outs: tuple[Any, ...]
+    threads: int
+
+
+Peer = Callable[[Call], Run | None]
+# Peer, the module with its table, and the package that must be installed.
+MODULES = (
+    ("torch", "kernels.bench.peers.torch_peer", "torch"),
+    ("onnxruntime", "kernels.bench.peers.onnx_peer", "onnxruntime"),
+    ("bitsandbytes", "kernels.bench.peers.bnb_peer", "bitsandbytes"),
+)
+
+
+def installed() -> tuple[dict[str, Mapping[str, Peer]], list[str]]:
+    """The tables of the peers that are installed, and the names of those that are not."""
+    tables: dict[str, Mapping[str, Peer]] = {}
+    missing = []
+    for name, module, package in MODULES:
+        if importlib.util.find_spec(package) is None:
+            missing.append(name)
+        else:
+            tables[name] = importlib.import_module(module).PEERS
+    return tables, missing

@@ -1,0 +1,50 @@
+"""What a benchmark's figures are made of."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+
+import pytest
+
+from kernels.bench import harness
+
+
+def test_a_ratio_is_theirs_over_ours_round_by_round():
+    ours = [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 1.0]
+    found = harness.ratio([3 * each for each in ours], ours)
+    assert (found.value, found.low, found.high) == pytest.approx((3.0, 3.0, 3.0))
+
+
+def test_what_hits_a_whole_round_does_not_touch_the_ratio_and_one_odd_round_hardly_does():
+    ours, theirs = [1.0] * 20, [2.0] * 20
+    ours[3] = theirs[3] = 50.0
+    assert harness.ratio(theirs, ours).value == pytest.approx(2.0)
+    theirs[7] = 90.0
+    assert harness.ratio(theirs, ours).value == pytest.approx(2.0)
+
+
+def test_the_interval_holds_the_true_ratio_in_about_95_of_100_runs():
+    rng = random.Random(5)
+    held = 0
+    for _ in range(400):
+        theirs = [1.3 * math.exp(rng.gauss(0, 0.05)) for _ in range(20)]
+        found = harness.ratio(theirs, [1.0] * 20)
+        held += found.low <= 1.3 <= found.high
+    assert 0.90 <= held / 400 <= 0.99
+
+
+def test_a_race_calls_everyone_and_tells_the_slow_from_the_quick():
+    calls = {"ours": 0, "theirs": 0}
+
+    def take(name: str, seconds: float) -> None:
+        calls[name] += 1
+        time.sleep(seconds)
+
+    found = harness.race(
+        {"ours": lambda: take("ours", 0.004), "theirs": lambda: take("theirs", 0.016)}, budget=0.1
+    )
+    assert found["ours"].ratio.value == 1
+    assert found["theirs"].ratio.low > 1.5
+    assert min(calls.values()) >= harness.ROUNDS[0]
