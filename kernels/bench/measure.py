@@ -29,7 +29,7 @@ AGREES = {"f32": 1e-3, "bf16": 3e-2, "f16": 1e-2}
 
 
 def main(arguments: list[str]) -> int:
-    """`measure.py SECONDS peers|ladder PROCESSORS OPERATOR…`: print a JSON object per case, when it is done."""
+    """`measure.py SECONDS peers|ladder PROCESSORS OPERATOR…`: a line of JSON per case, when it is done."""
     budget, ladder, names = float(arguments[0]), arguments[1] == "ladder", arguments[3:]
     os.sched_setaffinity(0, map(int, arguments[2].split(",")))
     tables, _ = peers.installed()
