@@ -12,4 +12,12 @@ FUNCTIONS = {
     "softmax_grad": "softmax",
     "log_softmax": "softmax",
     "log_softmax_grad": "softmax",
+    "layer_norm": "layer_norm",
+    "layer_norm_grad": "layer_norm",
+    "rms_norm": "rms_norm",
+    "rms_norm_grad": "rms_norm",
+    "cross_entropy": "cross_entropy",
+    "cross_entropy_grad": "cross_entropy",
+    "top_k": "top_k",
+    "argmax": "top_k",
 }

@@ -1,0 +1,102 @@
+// Walking along a row by vectors: whole ones first, then what is left, with the missing lanes filled so that
+// they change nothing (0 in a sum, -inf under a maximum).
+#pragma once
+#include "parallel.h"
+#include "simd.h"
+
+namespace simd {
+
+struct Whole {};  // in the place of a number of lanes: all of them
+
+template <class T>
+inline vf get(const T *p, Whole, float) {
+    return load(p);
+}
+template <class T>
+inline vf get(const T *p, int lanes, float fill) {
+    return load_some(p, lanes, fill);
+}
+template <class T>
+inline void put(T *p, Whole, vf x) {
+    store(p, x);
+}
+template <class T>
+inline void put(T *p, int lanes, vf x) {
+    store_some(p, lanes, x);
+}
+
+// body(j, lanes) for every vector of a row of n.
+template <class Body>
+inline void each_vector(int64_t n, Body body) {
+    int64_t j = 0;
+    for (; j + W <= n; j += W) body(j, Whole{});
+    if (j < n) body(j, int(n - j));
+}
+
+// step(accumulator, j, lanes) for every vector of a row of n. Four accumulators take turns, so that a step need
+// not wait for the one before it; accumulator.join(other) puts them together, always in the same order.
+template <class A, class Step>
+inline A fold(int64_t n, const A &start, Step step) {
+    A a = start, b = start, c = start, d = start;
+    int64_t j = 0;
+    for (; j + 4 * W <= n; j += 4 * W) {
+        step(a, j, Whole{});
+        step(b, j + W, Whole{});
+        step(c, j + 2 * W, Whole{});
+        step(d, j + 3 * W, Whole{});
+    }
+    for (; j + W <= n; j += W) step(a, j, Whole{});
+    if (j < n) step(b, j, int(n - j));
+    a.join(b);
+    c.join(d);
+    a.join(c);
+    return a;
+}
+
+struct Sum {
+    vf value = {};
+    void join(const Sum &other) { value += other.value; }
+};
+
+struct Sums {
+    vf first = {}, second = {};
+    void join(const Sums &other) {
+        first += other.first;
+        second += other.second;
+    }
+};
+
+struct Largest {
+    vf value = splat(-std::numeric_limits<float>::infinity());
+    void join(const Largest &other) { value = max(other.value, value); }
+};
+
+// The largest of a row, NaNs left out; -inf where nothing is left.
+template <class T>
+inline float largest(const T *x, int64_t n) {
+    const float inf = std::numeric_limits<float>::infinity();
+    return max_of(
+        fold(n, Largest{}, [=](Largest &a, int64_t j, auto lanes) { a.value = max(get(x + j, lanes, -inf), a.value); })
+            .value);
+}
+
+// row(i) for every row of n elements, on up to `threads` threads; a thread has some work for its pay.
+template <class Row>
+inline int each_row(int64_t rows, int64_t n, int threads, Row row) {
+    parallel_for(rows, 65536 / (n + 1) + 1, threads, [=](int64_t from, int64_t to) {
+        for (int64_t i = from; i < to; i++) row(i);
+    });
+    return OK;
+}
+
+// Have the processor fetch a line that will be read soon; any address may be given.
+inline void fetch(const void *p) { __builtin_prefetch(p); }
+
+// How far ahead of an element of a row to fetch: its counterpart in the next row, unless a row is so long that
+// this would drive out of the nearest cache what is still needed.
+template <class T>
+inline int64_t next_row(int64_t n) {
+    return n * int64_t(sizeof(T)) <= 16384 ? n : 0;
+}
+
+}  // namespace simd

@@ -1,0 +1,79 @@
+// Vectors; a row comes from memory once and is then worked on in the nearest cache, while the next one is fetched.
+// The gradient of the weight is summed in the same walk over the rows.
+// Learned: written as one operator instead of a chain of them (square, mean, root, product), it takes what a copy
+// takes: everything but reading and writing each element once was traffic between the links of the chain.
+#include "column_sums.h"
+
+using namespace simd;
+
+static float reciprocal_root(float squares, int64_t n, double eps) {
+    return float(1 / sqrt(squares / double(n) + eps));
+}
+
+template <class T>
+static float forward(const T *x, const T *weight, T *y, int64_t n, double eps) {
+    const int64_t ahead = next_row<T>(n);
+    const Sum squares = fold(n, Sum{}, [=](Sum &a, int64_t j, auto lanes) {
+        const vf value = get(x + j, lanes, 0);
+        a.value += value * value;
+    });
+    const float rstd = reciprocal_root(sum(squares.value), n, eps);
+    each_vector(n, [=](int64_t j, auto lanes) {
+        fetch(x + j + ahead);
+        const vf value = get(x + j, lanes, 0) * rstd;
+        put(y + j, lanes, weight ? value * get(weight + j, lanes, 0) : value);
+    });
+    return rstd;
+}
+
+// `sums` has n for the weight, or is NULL.
+template <class T>
+static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sums, int64_t n, double eps) {
+    const int64_t ahead = next_row<T>(n);
+    const Sums part = fold(n, Sums{}, [=](Sums &a, int64_t j, auto lanes) {
+        const vf value = get(x + j, lanes, 0), d = get(dy + j, lanes, 0);
+        a.first += value * value;
+        a.second += value * (weight ? d * get(weight + j, lanes, 0) : d);
+    });
+    const float rstd = reciprocal_root(sum(part.first), n, eps);
+    const float mean_dot = sum(part.second) * rstd / float(n);
+    each_vector(n, [=](int64_t j, auto lanes) {
+        fetch(x + j + ahead);
+        fetch(dy + j + ahead);
+        const vf normal = get(x + j, lanes, 0) * rstd, d = get(dy + j, lanes, 0);
+        const vf g = weight ? d * get(weight + j, lanes, 0) : d;
+        if (sums) put(sums + j, lanes, get(sums + j, lanes, 0) + d * normal);
+        put(dx + j, lanes, (g - normal * mean_dot) * rstd);
+    });
+}
+
+template <class T>
+static int backward_all(const T *dy, const T *x, const T *weight, T *dx, T *dweight, int64_t rows, int64_t n,
+                        double eps, int threads) {
+    if (!dweight)
+        return each_row(rows, n, threads, [=](int64_t i) {
+            backward(dy + i * n, x + i * n, weight, dx + i * n, nullptr, n, eps);
+        });
+    const auto add = [=](int64_t from, int64_t to, float *sums) {
+        for (int64_t i = from; i < to; i++) backward(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps);
+    };
+    return column_sums(rows, n, n, threads, add, [=](const float *sums) {
+        each_vector(n, [=](int64_t j, auto lanes) { put(dweight + j, lanes, get(sums + j, lanes, 0)); });
+    });
+}
+
+#define DEFINE(T, NAME)                                                                                        \
+    KERNEL rms_norm_v2_vector_##NAME(const T *x, const T *weight, T *y, float *rstd, int64_t rows, int64_t n,  \
+                                     double eps, int threads) {                                                \
+        return each_row(rows, n, threads, [=](int64_t i) {                                                     \
+            const float r = forward(x + i * n, weight, y + i * n, n, eps);                                     \
+            if (rstd) rstd[i] = r;                                                                             \
+        });                                                                                                    \
+    }                                                                                                          \
+    KERNEL rms_norm_grad_v2_vector_##NAME(const T *dy, const T *x, const T *weight, T *dx, T *dweight,         \
+                                          int64_t rows, int64_t n, double eps, int threads) {                  \
+        return backward_all(dy, x, weight, dx, dweight, rows, n, eps, threads);                                \
+    }
+DEFINE(float, f32)
+DEFINE(bf16, bf16)
+DEFINE(f16, f16)
