@@ -1,15 +1,18 @@
 """Calling an operator: check once, then call again at the price of a dictionary look-up.
 
-What can be wrong with a call depends on the layout of its arrays (class, shape, strides, dtype), its attributes
-and the version asked for. The first call of a layout checks all that and keeps a plan (`plan.py`); a later one
-finds the plan and executes it. Nothing is passed to a kernel before the whole call has been checked.
+What can be wrong with a call depends on the layout of its arrays (class, shape, strides, dtype), its
+attributes and the version asked for. The first call of a layout checks all that (`prepare.py`) and keeps a
+plan (`plan.py`); a later one finds the plan. What differs between two calls of a layout (overlap,
+alignment, write protection) is looked at in each. Nothing is passed to a kernel before the whole call has
+been checked.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from kernels.plan import prepare
+from kernels.plan import Plan
+from kernels.prepare import Request, prepare
 from kernels.registry import Operator
 
 PLANS_KEPT = 4096  # layouts per operator; a program that has more of them is not hurried by plans
@@ -36,24 +39,66 @@ def call(
 
     Returns:
         The output, or a tuple of them (None in the place of one not wanted); None if the operator has none.
+        Where `out` is given, it is what is returned.
 
     Raises:
         BadArgument, BadDtype, NoVersion, BuildFailed: see `kernels.errors`.
     """
-    outs = out if type(out) is tuple else (out,)
+    given = outs = out if type(out) is tuple else (out,)
+    key: Any = None
+    plan: Plan | None = None
     try:
-        key = (attributes, version, types, want, *map(_layout, inputs), *map(_layout, outs))
+        key = _key(inputs, outs, attributes, version, types, want)
         plan = operator.plans.get(key)
     except (AttributeError, TypeError):  # no array, or nothing to be hashed: it is told below, in words
-        plan = None
+        pass
     if plan is None:
-        inputs, outs, plan = prepare(operator, inputs, attributes, outs, version, dict(types), want)
+        request = Request(operator, inputs, attributes, None if out is None else outs, version, types, want)
+        inputs, outs, plan = _first(request, key)
+    if out is None:
+        given = outs = plan.new()
+    if plan.enter is None or (fault := plan.enter(plan.start, *inputs, *outs)) < 0:
+        plan.execute(inputs, outs)
+    elif fault:
+        plan.fail(fault)
+    return given[0] if plan.alone else given or None
+
+
+def _key(
+    inputs: tuple[Any, ...],
+    outs: tuple[Any, ...],
+    attributes: tuple[Any, ...],
+    version: str | None,
+    types: tuple[tuple[str, str], ...],
+    want: tuple[bool, ...] | None,
+) -> tuple[Any, ...]:
+    """Equal for two calls that one plan serves."""
+    return (
+        attributes,
+        version,
+        types,
+        want,
+        *[
+            None if each is None else (each.shape, each.strides, each.dtype, each.__class__)
+            for each in (*inputs, *outs)
+        ],
+    )
+
+
+def _first(request: Request, key: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], Plan]:
+    """A plan and the arrays for it: the first call of a layout, or one with arrays of other libraries."""
+    operator, plain = request.operator, request.plain()
+    outs = plain.outs or (None,)
+    known = _key(plain.inputs, outs, plain.attributes, plain.version, plain.types, plain.want)
+    plan = operator.plans.get(known)
+    if plan is None:
+        plan = prepare(plain)
         if len(operator.plans) >= PLANS_KEPT:
             operator.plans.clear()
-        key = (attributes, version, types, want, *map(_layout, inputs), *map(_layout, outs))
+        operator.plans[known] = plan
+    same = all(a is b for a, b in zip(request.inputs, plain.inputs, strict=True)) and all(
+        a is b for a, b in zip(request.outs or (), plain.outs or (), strict=True)
+    )
+    if key is not None and same:  # only numbers of other classes among the attributes, say
         operator.plans[key] = plan
-    return plan.execute(inputs, None if out is None else outs)
-
-
-def _layout(array: Any) -> Any:
-    return array if array is None else (array.__class__, array.shape, array.strides, array.dtype)
+    return plain.inputs, outs, plan

@@ -3,8 +3,8 @@
 Not in charge of making the call (`call.py`) nor of compiling (`toolchain/`).
 
 Every version stays selectable by name: `kernels.softmax(x, version="v1_naive")`. Versions stand in an
-operator's list from the plainest to the best; the last one that fits is taken. The oracle is a version too: it
-serves where there is no compiler.
+operator's list from the plainest to the best; the last one that fits is taken. The oracle is a version too:
+it serves where there is no compiler.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Operator:
     def oracle(self) -> Callable[..., object]:
         """NumPy code that computes in the dtype of what it is given: in float64 it is the truth.
 
-        It takes the inputs (None for one that is absent) and the attributes, in the schema's order, and returns
-        the outputs: one, or a tuple of them. Inputs marked `update` it writes to.
+        It takes the inputs (None for one that is absent) and the attributes, in the schema's order, and
+        returns the outputs: one, or a tuple of them. Inputs marked `update` it writes to.
         """
         found: Callable[..., object] = getattr(importlib.import_module(f"{self.module}.oracle"), self.name)
         return found

@@ -1,7 +1,7 @@
 """Arguments to try operators with: what the tests check on and what the benchmarks time on.
 
-A `Case` names an operator, what its arrays are drawn from, and its attributes. A folder of an operator keeps its
-own in `cases.py`: `CASES` for correctness (small, odd shapes, hard values), `BENCH` for speed.
+A `Case` names an operator, what its arrays are drawn from, and its attributes. The folder of an operator
+keeps its own in `cases.py`: `CASES` for correctness (small, odd shapes, hard values), `BENCH` for speed.
 """
 
 from __future__ import annotations

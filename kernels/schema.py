@@ -1,11 +1,11 @@
 """What an operator takes and gives, written once: names, shapes, dtypes, attributes, work.
 
-Theory of operation. A shape is a string of dimension names: `Array("x", "rows* n")` is any number of leading
-axes (their product is the dimension `rows`) and one axis `n`; `"n*"` is any shape at all. Reading the arrays
-of a call binds every name to a size; a name that occurs twice must have the same size both times, and that is
-the whole shape check. `derive` may then add dimensions that follow from others (the height of a pooled image)
-and refuse what shapes alone cannot express. Attributes that are no real numbers are dimensions too, as encoded
-for C: `top_k` gives `"rows* k"`.
+Theory of operation. A shape is a string of dimension names: `Array("x", "rows* n")` is any number of
+leading axes (their product is the dimension `rows`) and one axis `n`; `"n*"` is any shape at all. Reading
+the arrays of a call binds every name to a size; a name that occurs twice must have the same size both
+times, and that is the whole shape check. `derive` may then add dimensions that follow from others (the
+height of a pooled image) and refuse what shapes alone cannot express. Attributes that are no real numbers
+are dimensions too, encoded as for C: `top_k` gives `"rows* k"`.
 
 The C symbol follows from the schema and needs no glue: `<op>_<version>_<dtypes>(pointers, dimensions,
 attributes, threads)` — pointers in the order of the schema (NULL for an optional one that is absent),
@@ -77,7 +77,8 @@ class Attribute:
                 raise BadArgument(f"{op}: {self.name} is {value!r:.60}; allowed: {', '.join(self.choices)}")
             return value
         try:
-            return _PLAIN[self.kind](value)
+            found: int | float | bool = _PLAIN[self.kind](value)
+            return found
         except (TypeError, ValueError, OverflowError):
             what = _ALLOWED[self.kind]
             raise BadArgument(f"{op}: {self.name} is {value!r:.60}; {what} is needed") from None
@@ -121,8 +122,8 @@ _ALLOWED = {"float": "a real number", "int": "a whole number of 64 bits", "bool"
 class Work:
     """What a call costs at least, for the roofline: formulas over the dimensions and `itemsize`, that of T.
 
-    `arithmetic` says what the operations are in: `f32`, `i8`, or `T` where the processor may have matrix units
-    for the storage dtype (products of matrices).
+    `arithmetic` says what the operations are in: `f32`, `i8`, or `T` where the processor may have matrix
+    units for the storage dtype (products of matrices).
     """
 
     flops: Callable[[Mapping[str, int]], float]

@@ -1,12 +1,15 @@
 """C and C++ to shared objects: compile, cache by content, link, load.
 
-Theory of operation. An object file is named by a digest of everything that went into it (source, headers,
-flags, compiler version), so a stale one cannot be picked up and two processes that build the same one write
-the same bytes: each compiles to a private name and renames it into place; a lock keeps them from doing the
-work twice. A library is linked from objects and named by the digests of those. Compiled code is looked for in
-the folder `built` of the package first (filled by `python -m kernels build --in-package`, for machines without
-a compiler and for read-only mounts), then in the cache: `KERNELS_CACHE`, else the user's cache folder. A
-cache that other users could write to is refused: whoever writes it runs code as us.
+Theory of operation. A library is named by a digest of everything that went into it (sources, the headers
+they include, flags) and by one of the compiler's version, so a stale one cannot be picked up, and two
+processes that build the same one write the same bytes: each compiles to a private name and renames it into
+place; a lock keeps them from doing the work twice. Objects are kept too: levels share them.
+
+Compiled code is looked for in the folder `built` of the package first (filled by `python -m kernels build
+--in-package`, for machines without a compiler and for read-only mounts), then in the cache:
+`KERNELS_CACHE`, else the user's cache folder. In the package, and where there is no compiler, any
+compiler's work on the same sources serves. A cache that other users could write to is refused: whoever
+writes it runs code as us.
 
 No `-march=native` (the result must run where it is copied to), no `-ffast-math` (it changes the arithmetic of
 the whole process): errno and floating-point traps are all that is given up.
@@ -19,6 +22,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -35,9 +39,11 @@ PACKAGE = Path(__file__).parents[1]
 INCLUDE = PACKAGE / "include" / "cpu"
 BUILT = PACKAGE / "built"
 VARIABLE = "KERNELS_CACHE"
-COMPILERS = {".c": ("cc", "-std=gnu11"), ".cpp": ("c++", "-std=gnu++17")}
+COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cpp": ("g++", "-std=gnu++17")}
 COMMON = ("-O3", "-fPIC", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden")
 TIME_LIMIT = 300.0  # seconds, of one compiler run
+CURE = "apt-get install gcc g++"
+_INCLUDED = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,11 @@ class Unit:
     flags: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        compiler, standard = COMPILERS[self.source.suffix]
+        """Of all that the object depends on but the compiler."""
         digest = hashlib.sha256()
-        for part in (_version(compiler), standard, *COMMON, *self.flags):
+        for part in (COMPILERS[self.source.suffix][1], *COMMON, *self.flags):
             digest.update(part.encode() + b"\0")
-        for file in (self.source, *_headers(self.source.parent)):
+        for file in _with_headers(self.source):
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()[:20]
 
@@ -64,29 +70,33 @@ def available() -> bool:
 
 def compiler_version() -> str:
     """The first line of what the C compiler says of itself; empty without one."""
-    return _version("cc") if available() else ""
+    return _version("gcc") if available() else ""
 
 
 def library(name: str, units: Sequence[Unit], folder: Path | None = None) -> Path:
     """The path of a shared object linked from these units; built where it is not there yet.
 
+    Args:
+        folder: where it is to be, if not in the cache.
+
     Raises:
         BuildFailed: a source does not compile, there is no compiler, or the cache is not ours alone.
     """
-    objects = [f"{unit.source.stem}-{unit.digest()}.o" for unit in units]
-    file = f"{name}-{hashlib.sha256(' '.join(objects).encode()).hexdigest()[:20]}.so"
-    for place in (BUILT, folder or cache()):
-        if (place / file).is_file():
-            return place / file
-    target = folder or cache()
-    with _lock(target):
-        if not (target / file).is_file():
-            _compile_all([(unit, target / each) for unit, each in zip(units, objects, strict=True)])
-            _run(
-                [_compiler("c++"), "-shared", "-fopenmp", *(str(target / each) for each in objects)],
-                target / file,
-            )
-    return target / file
+    digests = [unit.digest() for unit in units]
+    stem = f"{name}-{_short(*digests)}"
+    found = _find(BUILT, stem, None) or _find(folder or cache(), stem, _compiler_digest())
+    if found:
+        return found
+    target = (folder or cache()) / f"{stem}-{_needed_compiler_digest()}.so"
+    with _lock(target.parent, name):
+        if not target.is_file():
+            objects = [
+                cache() / f"{unit.source.stem}-{digest}-{_compiler_digest()}.o"
+                for unit, digest in zip(units, digests, strict=True)
+            ]
+            _compile_all(zip(units, objects, strict=True))
+            _run([_compiler("g++"), "-shared", "-fopenmp", *map(str, objects)], target)
+    return target
 
 
 def load(path: Path) -> ctypes.CDLL:
@@ -98,24 +108,44 @@ def cache() -> Path:
     """The folder of what was built, made if it is not there.
 
     Raises:
-        BuildFailed: another user owns it or may write to it.
+        BuildFailed: it cannot be made, another user owns it, or others may write to it.
     """
-    given = os.environ.get(VARIABLE)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(given) if given else base / "touchstone-kernels"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.stat()
+    folder = Path(os.environ.get(VARIABLE) or _user_cache() / "touchstone-kernels")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.stat()
+    except OSError as refused:
+        raise BuildFailed(f"no folder for what is compiled: {refused}; set {VARIABLE} to one") from refused
     if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise BuildFailed(
-            f"{folder} belongs to user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):o}, but what is in it is "
-            f"run as user {os.getuid()}: set {VARIABLE} to a folder of yours, or `chmod go-w` this one"
+            f"{folder} belongs to user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):o}, but what is "
+            f"in it is run as user {os.getuid()}: set {VARIABLE} to a folder of yours, or `chmod go-w` it"
         )
     return folder
 
 
-def _headers(beside: Path) -> Iterator[Path]:
-    yield from sorted(INCLUDE.glob("*.h"))
-    yield from sorted(beside.glob("*.h"))
+def _user_cache() -> Path:
+    given = os.environ.get("XDG_CACHE_HOME")
+    return Path(given) if given else Path(os.path.expanduser("~")) / ".cache"
+
+
+def _find(place: Path, stem: str, compiler: str | None) -> Path | None:
+    """A library in a folder: of this compiler, or of any if it is None."""
+    return next((path for path in sorted(place.glob(f"{stem}-{compiler or '*'}.so")) if path.is_file()), None)
+
+
+def _with_headers(source: Path) -> list[Path]:
+    """A source and those of our headers that it includes, directly or not."""
+    found = {source: None}
+    waiting = [source]
+    while waiting:
+        file = waiting.pop()
+        for name in _INCLUDED.findall(file.read_text()):
+            header = next((each for each in (file.parent / name, INCLUDE / name) if each.is_file()), None)
+            if header and header not in found:
+                found[header] = None
+                waiting.append(header)
+    return list(found)
 
 
 def _compile_all(wanted: Iterable[tuple[Unit, Path]]) -> None:
@@ -126,8 +156,9 @@ def _compile_all(wanted: Iterable[tuple[Unit, Path]]) -> None:
 
 def _compile(unit: Unit, path: Path) -> None:
     compiler, standard = COMPILERS[unit.source.suffix]
-    include = ("-iquote", str(INCLUDE))  # not -I: <math.h> is the system's, "math.h" ours
-    command = [_compiler(compiler), standard, *COMMON, *unit.flags, *include, "-c", str(unit.source)]
+    # -iquote: our math.h must not stand before the system's <math.h>.
+    about = [standard, *COMMON, *unit.flags, "-iquote", str(INCLUDE)]
+    command = [_compiler(compiler), *about, "-c", str(unit.source)]
     _run(command, path)
 
 
@@ -147,8 +178,12 @@ def _run(command: list[str], path: Path) -> None:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as file:
+def _lock(folder: Path, name: str) -> Iterator[None]:
+    try:
+        file = (folder / f".{name}.lock").open("w")
+    except OSError as refused:
+        raise BuildFailed(f"{folder} cannot be written to: {refused}; set {VARIABLE} to one") from refused
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -156,8 +191,21 @@ def _lock(folder: Path) -> Iterator[None]:
 def _compiler(name: str) -> str:
     found = shutil.which(name)
     if not found:
-        raise BuildFailed(f"no compiler {name!r} on the PATH: apt-get install gcc g++")
+        raise BuildFailed(f"no compiler {name!r} on the PATH: {CURE}")
     return found
+
+
+def _compiler_digest() -> str | None:
+    """Of the compilers' versions; None without them."""
+    return _needed_compiler_digest() if available() else None
+
+
+def _needed_compiler_digest() -> str:
+    return _short(*(_version(compiler) for compiler, _ in COMPILERS.values()))[:8]
+
+
+def _short(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 @functools.cache

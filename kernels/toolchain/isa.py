@@ -1,7 +1,7 @@
 """Instruction-set levels: what a kernel may be compiled for, and which of them this processor runs.
 
-A level includes those before it. `KERNELS_ISA=avx2` holds a process down to a lower one (to compare levels, or
-to test them); asking for more than the processor has is refused.
+A level includes those before it. `KERNELS_ISA=avx2` holds a process down to a lower one (to compare levels,
+or to test them); asking for more than the processor has is refused.
 """
 
 from __future__ import annotations
@@ -79,4 +79,4 @@ def _cpu_flags() -> set[str]:
 def _amx_permitted() -> bool:
     """Ask the system for the tile registers; without asking, the first tile instruction kills the process."""
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.syscall(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA) == 0
+    return bool(libc.syscall(_ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA) == 0)
