@@ -18,15 +18,18 @@ def along_last(run: Callable[[Any, Any], Any], x: Any, axis: int, out: Any) -> A
     """
     if axis == -1:
         return run(x, out)
-    x = as_array("axis", "x", x)
-    axis = operator.index(axis)
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise BadArgument(f"axis is {axis!r:.60}; a whole number is needed") from None
+    x = as_array(f"axis {axis}", "x", x)
     if not -x.ndim <= axis < x.ndim:
         raise BadArgument(f"axis is {axis}; an array of shape {x.shape} has axes {-x.ndim} to {x.ndim - 1}")
-    moved = _swap(x, axis)
-    found = run(moved, None if out is None else _swap(as_array("axis", "out", out), axis))
+    moved = None if out is None else _swap(as_array(f"axis {axis}", "out", out), axis)
+    found = run(_swap(x, axis), moved)
     return _swap(found, axis) if out is None else out
 
 
 def _swap(array: Any, axis: int) -> Any:
-    """Its own inverse."""
-    return array.swapaxes(axis, -1)
+    """Its own inverse. An array that lacks the axis is left for the operator to refuse."""
+    return array.swapaxes(axis, -1) if -array.ndim <= axis < array.ndim else array

@@ -37,16 +37,28 @@ _NEEDED = {
 _ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18
 
 
-@functools.cache
 def available() -> tuple[str, ...]:
     """The levels this process may use, lowest first."""
+    level, _ = _barrier()
+    return LEVELS[: LEVELS.index(level)] if level else LEVELS
+
+
+def missing() -> str:
+    """Why the next level above those is not among them; empty if it is the highest."""
+    level, reason = _barrier()
+    return f"not {level}: {reason}" if level else ""
+
+
+@functools.cache
+def _barrier() -> tuple[str, str]:
+    """The first level that cannot be used, and why."""
     has = _cpu_flags()
-    found = [BASELINE]
     for level in LEVELS[1:]:
-        if not _NEEDED[level] <= has or (level == "amx" and not _amx_permitted()):
-            break
-        found.append(level)
-    return tuple(found)
+        if lacking := _NEEDED[level] - has:
+            return level, f"the processor lacks {', '.join(sorted(lacking))}"
+        if level == "amx" and not _amx_permitted():
+            return level, "the system refuses the tile registers"
+    return "", ""
 
 
 def chosen() -> str:
