@@ -183,7 +183,7 @@ def _check_out(op: str, array: Array, made: Made, value: Any, device: str) -> No
         raise BadDtype(f"{op}: {name} is {value.dtype}; needed: {dtype}")
     if layout.device_of(value) != device:
         raise BadArgument(f"{op}: {name} is on {layout.device_of(value)}, the inputs on {device}")
-    if any(step == 0 and size > 1 for size, step in zip(shape, value.strides, strict=True)):
+    if value.size and any(step == 0 and size > 1 for size, step in zip(shape, value.strides, strict=True)):
         raise BadArgument(
             f"{op}: {name} of shape {shape} has strides {value.strides}: elements share their memory"
         )
