@@ -1,0 +1,29 @@
+"""What the schemas of the activations have in common, and their versions."""
+
+from __future__ import annotations
+
+from kernels.registry import Cpu, Operator
+from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.isa import SIMD
+
+ANY = "n*"
+FOLDER = "kernels.ops.activations"
+VERSIONS = (Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD))
+
+
+def elementwise(
+    name: str, inputs: str, outputs: str, flops: int, attributes: tuple[Attribute, ...] = ()
+) -> Operator:
+    """An operator on arrays of one shape, whose names are given with spaces between."""
+    takes, gives = [[Array(each, ANY) for each in names.split()] for names in (inputs, outputs)]
+    touched = len(takes) + len(gives)
+    return Operator(
+        Schema(name, takes, gives, attributes, in_place=True),
+        Work(flops=lambda d: flops * d["n"], bytes=lambda d: touched * d["n"] * d["itemsize"]),
+        FOLDER,
+        VERSIONS,
+    )
+
+
+SLOPE = (Attribute("slope", "float"),)
+ALPHA = (Attribute("alpha", "float"),)

@@ -1,0 +1,108 @@
+// One loop over vectors, one object per function (functions.h), storage in any of three dtypes.
+// Learned: these are bound by arithmetic until exp, erf and tanh take about 20 vector instructions, then by
+// memory. erf and tanh as one quotient of polynomials each cost less than through exp, and the division runs
+// beside the multiplications of its neighbours.
+#include "functions.h"
+#include "parallel.h"
+
+constexpr int64_t GRAIN = 32768;  // elements that are worth a thread
+
+template <class T, class F>
+static int map(const T *x, T *y, int64_t n, int threads, F f) {
+    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
+        int64_t i = from;
+        for (; i + W <= to; i += W) store(y + i, f(load(x + i)));
+        if (int rest = int(to - i)) store_some(y + i, rest, f(load_some(x + i, rest, 0)));
+    });
+    return OK;
+}
+
+template <class T, class F>
+static int map(const T *a, const T *b, T *y, int64_t n, int threads, F f) {
+    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
+        int64_t i = from;
+        for (; i + W <= to; i += W) store(y + i, f(load(a + i), load(b + i)));
+        if (int rest = int(to - i))
+            store_some(y + i, rest, f(load_some(a + i, rest, 0), load_some(b + i, rest, 0)));
+    });
+    return OK;
+}
+
+struct Both {
+    vf gate, up;
+};
+static inline Both swiglu_slopes(vf dy, vf gate, vf up) {
+    vf s = sigmoid(gate);
+    vf cut = clamp(gate, -150.0f, 150.0f);
+    return {dy * up * silu_slope(cut, s), dy * (gate * s)};
+}
+
+template <class T>
+static int swiglu_grad(
+    const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n, int threads) {
+    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
+        int64_t i = from;
+        for (; i + W <= to; i += W) {
+            Both d = swiglu_slopes(load(dy + i), load(gate + i), load(up + i));
+            store(dgate + i, d.gate);
+            store(dup + i, d.up);
+        }
+        if (int rest = int(to - i)) {
+            Both d = swiglu_slopes(
+                load_some(dy + i, rest, 0), load_some(gate + i, rest, 0), load_some(up + i, rest, 0));
+            store_some(dgate + i, rest, d.gate);
+            store_some(dup + i, rest, d.up);
+        }
+    });
+    return OK;
+}
+
+#define ONE(NAME, F, T, DTYPE)                                                                  \
+    KERNEL NAME##_v2_vector_##DTYPE(const T *x, T *y, int64_t n, int threads) {                 \
+        return map(x, y, n, threads, F{});                                                      \
+    }
+#define ONE_WITH(NAME, F, T, DTYPE)                                                             \
+    KERNEL NAME##_v2_vector_##DTYPE(const T *x, T *y, int64_t n, double number, int threads) {  \
+        return map(x, y, n, threads, F{float(number)});                                         \
+    }
+#define TWO(NAME, F, T, DTYPE)                                                                  \
+    KERNEL NAME##_v2_vector_##DTYPE(const T *a, const T *b, T *y, int64_t n, int threads) {     \
+        return map(a, b, y, n, threads, F{});                                                   \
+    }
+#define TWO_WITH(NAME, F, T, DTYPE)                                                             \
+    KERNEL NAME##_v2_vector_##DTYPE(                                                            \
+        const T *a, const T *b, T *y, int64_t n, double number, int threads) {                  \
+        return map(a, b, y, n, threads, F{float(number)});                                      \
+    }
+#define THREE_TO_TWO(NAME, F, T, DTYPE)                                                         \
+    KERNEL NAME##_v2_vector_##DTYPE(                                                            \
+        const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n, int threads) {    \
+        return F(dy, gate, up, dgate, dup, n, threads);                                         \
+    }
+#define DEFINE(KIND, NAME, F) KIND(NAME, F, float, f32) KIND(NAME, F, bf16, bf16) KIND(NAME, F, f16, f16)
+
+DEFINE(ONE, relu, Relu)
+DEFINE(ONE_WITH, leaky_relu, LeakyRelu)
+DEFINE(ONE, gelu, Gelu)
+DEFINE(ONE, gelu_tanh, GeluTanh)
+DEFINE(ONE, silu, Silu)
+DEFINE(ONE, sigmoid, Sigmoid)
+DEFINE(ONE, tanh, Tanh)
+DEFINE(ONE, softplus, Softplus)
+DEFINE(ONE_WITH, elu, Elu)
+DEFINE(ONE, hardswish, Hardswish)
+DEFINE(ONE, mish, Mish)
+DEFINE(TWO, swiglu, Swiglu)
+
+DEFINE(TWO, relu_grad, ReluGrad)
+DEFINE(TWO_WITH, leaky_relu_grad, LeakyReluGrad)
+DEFINE(TWO, gelu_grad, GeluGrad)
+DEFINE(TWO, gelu_tanh_grad, GeluTanhGrad)
+DEFINE(TWO, silu_grad, SiluGrad)
+DEFINE(TWO, sigmoid_grad, SigmoidGrad)
+DEFINE(TWO, tanh_grad, TanhGrad)
+DEFINE(TWO, softplus_grad, SoftplusGrad)
+DEFINE(TWO_WITH, elu_grad, EluGrad)
+DEFINE(TWO, hardswish_grad, HardswishGrad)
+DEFINE(TWO, mish_grad, MishGrad)
+DEFINE(THREE_TO_TWO, swiglu_grad, swiglu_grad)
