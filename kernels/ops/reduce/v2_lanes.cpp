@@ -1,0 +1,199 @@
+// Many running results side by side, one per lane, folded together at the end. Whichever axis is reduced, memory is
+// read in order: neighbouring rows of [n, inner] are joined into one row of up to 128 lanes, so that a contiguous
+// row (inner = 1) and a column of anything are the same loop.
+// Learned: sums in float64 cost nothing beside the way from memory (the conversion is part of the load) and are
+// right to the last bit of float32 at any length, where float32 sums need a tree to keep the error down. Pieces have
+// a fixed size, so the result does not depend on the number of threads.
+#include <cstdlib>
+
+#include "parallel.h"
+#include "simd.h"
+
+using namespace simd;
+
+constexpr int LANES = 128;     // joined rows
+constexpr int TILE = 512;      // columns worked on together: their running results stay in the nearest cache
+constexpr int PIECE = 1 << 16; // elements that one partial result stands for
+
+typedef double vd __attribute__((vector_size(W * 4)));   // half as many lanes as vf
+typedef float vhalf __attribute__((vector_size(W * 2)));
+
+// ---- the operations: what they start from, a step, the end
+
+struct Add {
+    typedef double real;
+    static constexpr float start = 0;
+    template <class V> static V step(V a, V x) { return a + x; }
+    template <class V> static V join(V a, V b) { return a + b; }
+    static double end(double a, int64_t) { return a; }
+};
+struct Mean : Add {
+    static double end(double a, int64_t n) { return a / double(n); }
+};
+struct Multiply {
+    typedef double real;
+    static constexpr float start = 1;
+    template <class V> static V step(V a, V x) { return a * x; }
+    template <class V> static V join(V a, V b) { return a * b; }
+    static double end(double a, int64_t) { return a; }
+};
+struct Norm {
+    typedef double real;
+    static constexpr float start = 0;
+    template <class V> static V step(V a, V x) { return a + x * x; }
+    template <class V> static V join(V a, V b) { return a + b; }
+    static double end(double a, int64_t) { return std::sqrt(a); }
+};
+struct Largest {
+    typedef float real;
+    static constexpr float start = -std::numeric_limits<float>::infinity();
+    template <class V> static V step(V a, V x) { return (x > a) | (x != x) ? x : a; }  // a NaN stays
+    template <class V> static V join(V a, V b) { return step(a, b); }
+    static float end(float a, int64_t) { return a; }
+};
+struct Smallest : Largest {
+    static constexpr float start = std::numeric_limits<float>::infinity();
+    template <class V> static V step(V a, V x) { return (x < a) | (x != x) ? x : a; }
+    template <class V> static V join(V a, V b) { return step(a, b); }
+};
+
+// ---- W elements as vectors of what is accumulated
+
+template <class R> struct Vectors;
+template <> struct Vectors<float> {
+    typedef vf type;
+    static constexpr int count = 1;
+};
+template <> struct Vectors<double> {
+    typedef vd type;
+    static constexpr int count = 2;
+};
+
+inline void split(vf x, vf *v) { v[0] = x; }
+inline void split(vf x, vd *v) {
+    vhalf half[2];
+    memcpy(half, &x, sizeof x);
+    v[0] = __builtin_convertvector(half[0], vd);
+    v[1] = __builtin_convertvector(half[1], vd);
+}
+template <class T, class V>
+inline void take(const T *p, V *v) {
+    split(load(p), v);
+}
+inline void take(const float *p, vd *v) {  // converted on the way from memory
+    vhalf half[2];
+    memcpy(half, p, sizeof half);
+    v[0] = __builtin_convertvector(half[0], vd);
+    v[1] = __builtin_convertvector(half[1], vd);
+}
+
+// ---- running results of `columns` columns over rows that lie `stride` apart
+
+template <class Op, int ROWS, class T>
+inline void rows_into(typename Op::real *sums, const T *x, int64_t stride, int64_t columns) {
+    typedef Vectors<typename Op::real> R;
+    typedef typename R::type V;
+    constexpr int lanes = W / R::count;
+    int64_t whole = columns / W * W;
+    for (int64_t j = 0; j < whole; j += W) {
+        V a[R::count], v[R::count];
+        memcpy(a, sums + j, sizeof a);
+        for (int i = 0; i < ROWS; i++) {
+            take(x + i * stride + j, v);
+            for (int k = 0; k < R::count; k++) a[k] = Op::step(a[k], v[k]);
+        }
+        memcpy(sums + j, a, sizeof a);
+    }
+    if (int rest = int(columns - whole))
+        for (int i = 0; i < ROWS; i++) {
+            V v[R::count];
+            split(load_some(x + i * stride + whole, rest, Op::start), v);
+            for (int k = 0; k < rest; k++)
+                sums[whole + k] = Op::step(sums[whole + k], v[k / lanes][k % lanes]);
+        }
+}
+
+template <class Op, class T>
+static void accumulate(typename Op::real *sums, const T *x, int64_t rows, int64_t stride, int64_t columns) {
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) rows_into<Op, 4>(sums, x + i * stride, stride, columns);
+    for (; i < rows; i++) rows_into<Op, 1>(sums, x + i * stride, stride, columns);
+}
+
+// The columns from..to of [rows, inner], reduced over the rows into sums[0 .. to - from); needs room for TILE.
+template <class Op, class T>
+static void reduce(typename Op::real *sums, const T *x, int64_t rows, int64_t inner, int64_t from, int64_t to) {
+    int64_t joined = 1;
+    if (from == 0 && to == inner)
+        while (joined * 2 * inner <= LANES && joined * 2 <= rows) joined *= 2;
+    int64_t columns = joined > 1 ? joined * inner : to - from;
+    for (int64_t j = 0; j < columns; j++) sums[j] = Op::start;
+    accumulate<Op>(sums, x + from, rows / joined, joined * inner, columns);
+    if (int64_t rest = rows % joined)  // fewer rows than are joined: the first lanes of one more
+        accumulate<Op>(sums, x + (rows - rest) * inner, 1, 0, rest * inner);
+    for (int64_t half = joined / 2; half; half /= 2)
+        for (int64_t j = 0; j < half * inner; j++) sums[j] = Op::join(sums[j], sums[j + half * inner]);
+}
+
+// How [n, inner] is cut: pieces of rows, where the columns are few; tiles of columns.
+struct Cut {
+    int64_t n, inner, pieces, tiles;
+    Cut(int64_t n, int64_t inner) : n(n), inner(inner) {
+        tiles = (inner + TILE - 1) / TILE;
+        pieces = tiles > 1 ? 1 : (n * inner + PIECE - 1) / PIECE;
+        if (pieces < 1) pieces = 1;
+        if (pieces > n) pieces = n > 0 ? n : 1;
+    }
+    int64_t row(int64_t piece) const { return n / pieces * piece + n % pieces * piece / pieces; }
+    int64_t column(int64_t tile) const { return inner * tile / tiles; }
+};
+
+template <class Op, class T>
+static int all(const T *x, T *y, int64_t outer, int64_t n, int64_t inner, int threads) {
+    typedef typename Op::real real;
+    Cut cut(n, inner);
+    real *partial = nullptr;
+    if (cut.pieces > 1) {
+        partial = (real *)malloc(size_t(outer) * size_t(cut.pieces * inner) * sizeof(real));
+        if (!partial) return NO_MEMORY;
+    }
+    int64_t tasks = outer * cut.tiles * cut.pieces;
+    int64_t each = outer * n * inner / (tasks + 1) + 1;
+    parallel_for(tasks, PIECE / 2 / each + 1, threads, [=](int64_t begin, int64_t end) {
+        alignas(64) real sums[TILE > LANES ? TILE : LANES];
+        for (int64_t task = begin; task < end; task++) {
+            int64_t piece = task % cut.pieces, tile = task / cut.pieces % cut.tiles;
+            int64_t o = task / cut.pieces / cut.tiles;
+            int64_t first = cut.row(piece), from = cut.column(tile), to = cut.column(tile + 1);
+            reduce<Op>(sums, x + (o * n + first) * inner, cut.row(piece + 1) - first, inner, from, to);
+            if (partial)
+                memcpy(partial + (o * cut.pieces + piece) * inner, sums, size_t(inner) * sizeof(real));
+            else
+                for (int64_t j = from; j < to; j++)
+                    y[o * inner + j] = narrow<T>(float(Op::end(sums[j - from], n)));
+        }
+    });
+    for (int64_t o = 0; partial && o < outer; o++)
+        for (int64_t j = 0; j < inner; j++) {
+            real *p = partial + o * cut.pieces * inner + j, a = p[0];
+            for (int64_t piece = 1; piece < cut.pieces; piece++) a = Op::join(a, p[piece * inner]);
+            y[o * inner + j] = narrow<T>(float(Op::end(a, n)));
+        }
+    free(partial);
+    return OK;
+}
+
+#define DEFINE(NAME, OP, T, DTYPE)                                                                             \
+    KERNEL NAME##_v2_lanes_##DTYPE(const T *x, T *y, int64_t outer, int64_t n, int64_t inner, int threads) {   \
+        return all<OP>(x, y, outer, n, inner, threads);                                                        \
+    }
+#define DEFINE_ALL(NAME, OP)      \
+    DEFINE(NAME, OP, float, f32)  \
+    DEFINE(NAME, OP, bf16, bf16)  \
+    DEFINE(NAME, OP, f16, f16)
+DEFINE_ALL(reduce_sum, Add)
+DEFINE_ALL(reduce_mean, Mean)
+DEFINE_ALL(reduce_prod, Multiply)
+DEFINE_ALL(reduce_max, Largest)
+DEFINE_ALL(reduce_min, Smallest)
+DEFINE_ALL(reduce_l2, Norm)

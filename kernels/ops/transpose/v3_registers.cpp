@@ -1,0 +1,143 @@
+// A tile of 64 bytes by 64 bytes of rows is turned within the registers. Pieces of 16 bytes of a vector are loaded
+// from rows that lie apart, so that what remains is to turn small squares inside each piece, by interleaving.
+// Learned: an element costs a quarter of a shuffle instead of a load and a store, and a write fills a whole cache
+// line. Then only the memory counts: lines that are written whole, and past the caches, need not be read first.
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernel.h"
+#include "parallel.h"
+
+// ---- vectors of bytes: load pieces from rows, interleave within pieces, store
+
+#if defined(__AVX512F__)
+typedef __m512i vec;
+static inline vec gather(const char *p, int64_t apart) {  // 16 bytes from each of four rows
+    vec v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)p));
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + apart)), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + 2 * apart)), 2);
+    return _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(p + 3 * apart)), 3);
+}
+#define LOW(BITS, a, b) _mm512_unpacklo_epi##BITS(a, b)
+#define HIGH(BITS, a, b) _mm512_unpackhi_epi##BITS(a, b)
+static inline void put(char *p, vec v) { _mm512_storeu_si512(p, v); }
+static inline void put_past(char *p, vec v) { _mm512_stream_si512((__m512i *)p, v); }
+#elif defined(__AVX2__)
+typedef __m256i vec;
+static inline vec gather(const char *p, int64_t apart) {
+    vec v = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_inserti128_si256(v, _mm_loadu_si128((const __m128i *)(p + apart)), 1);
+}
+#define LOW(BITS, a, b) _mm256_unpacklo_epi##BITS(a, b)
+#define HIGH(BITS, a, b) _mm256_unpackhi_epi##BITS(a, b)
+static inline void put(char *p, vec v) { _mm256_storeu_si256((__m256i *)p, v); }
+static inline void put_past(char *p, vec v) { _mm256_stream_si256((__m256i *)p, v); }
+#else
+typedef __m128i vec;
+static inline vec gather(const char *p, int64_t) { return _mm_loadu_si128((const __m128i *)p); }
+#define LOW(BITS, a, b) _mm_unpacklo_epi##BITS(a, b)
+#define HIGH(BITS, a, b) _mm_unpackhi_epi##BITS(a, b)
+static inline void put(char *p, vec v) { _mm_storeu_si128((__m128i *)p, v); }
+static inline void put_past(char *p, vec v) { _mm_stream_si128((__m128i *)p, v); }
+#endif
+
+constexpr int PIECES = sizeof(vec) / 16;
+
+template <int SIZE> static inline vec low(vec a, vec b) {
+    if constexpr (SIZE == 1) return LOW(8, a, b);
+    if constexpr (SIZE == 2) return LOW(16, a, b);
+    if constexpr (SIZE == 4) return LOW(32, a, b);
+    if constexpr (SIZE == 8) return LOW(64, a, b);
+}
+template <int SIZE> static inline vec high(vec a, vec b) {
+    if constexpr (SIZE == 1) return HIGH(8, a, b);
+    if constexpr (SIZE == 2) return HIGH(16, a, b);
+    if constexpr (SIZE == 4) return HIGH(32, a, b);
+    if constexpr (SIZE == 8) return HIGH(64, a, b);
+}
+
+// Turn E rows in each piece into E columns: interleave the lower half of the rows with the upper half, log2(E) times.
+template <int SIZE, int E> static inline void turn(vec (&v)[E]) {
+#pragma GCC unroll 4
+    for (int round = 1; round < E; round *= 2) {
+        vec t[E];
+#pragma GCC unroll 16
+        for (int i = 0; i < E / 2; i++) {
+            t[2 * i] = low<SIZE>(v[i], v[i + E / 2]);
+            t[2 * i + 1] = high<SIZE>(v[i], v[i + E / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < E; i++) v[i] = t[i];
+    }
+}
+
+// A tile of E * PIECES rows and E columns; E rows of a whole vector each come out.
+template <class T, bool PAST> static inline void tile(const T *x, int64_t n, T *y, int64_t m) {
+    constexpr int E = 16 / sizeof(T);
+    vec v[E];
+#pragma GCC unroll 16
+    for (int i = 0; i < E; i++) v[i] = gather((const char *)(x + i * n), E * n * int64_t(sizeof(T)));
+    turn<sizeof(T), E>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < E; i++)
+        if (PAST)
+            put_past((char *)(y + i * m), v[i]);
+        else
+            put((char *)(y + i * m), v[i]);
+}
+
+// ---- a band of rows, tile after tile
+
+constexpr int64_t BIG = 8 << 20;  // bytes: more than the caches of one core keep till it is read
+
+template <class T, bool PAST>
+static void band(const T *x, T *y, int64_t m, int64_t n, int64_t top, int64_t bottom) {
+    constexpr int64_t ROWS = sizeof(vec) / sizeof(T), COLUMNS = 16 / sizeof(T), LINE = 64 / sizeof(T);
+    int64_t whole_rows = (bottom - top) / ROWS * ROWS + top, whole_columns = n / COLUMNS * COLUMNS;
+    for (int64_t left = 0; left < whole_columns; left += LINE) {
+        int64_t right = std::min(left + LINE, whole_columns);
+        for (int64_t i = top; i < whole_rows; i += ROWS)
+            for (int64_t j = left; j < right; j += COLUMNS) tile<T, PAST>(x + i * n + j, n, y + j * m + i, m);
+    }
+    for (int64_t j = whole_columns; j < n; j++)
+        for (int64_t i = top; i < whole_rows; i++) y[j * m + i] = x[i * n + j];
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t i = whole_rows; i < bottom; i++) y[j * m + i] = x[i * n + j];
+}
+
+template <class T>
+static int all(const T *x, T *y, int64_t batch, int64_t m, int64_t n, int threads) {
+    constexpr int64_t HIGH_BAND = 64;
+    if (m <= 1 || n <= 1) {
+        if (batch * m * n) memcpy(y, x, size_t(batch) * size_t(m) * size_t(n) * sizeof(T));
+        return OK;
+    }
+    int64_t bands = (m + HIGH_BAND - 1) / HIGH_BAND;
+    bool past = batch * m * n * int64_t(sizeof(T)) >= BIG && m * sizeof(T) % sizeof(vec) == 0 &&
+                uintptr_t(y) % sizeof(vec) == 0;
+    parallel_for(batch * bands, (1 << 16) / (n * HIGH_BAND) + 1, threads, [=](int64_t begin, int64_t end) {
+        for (int64_t each = begin; each < end; each++) {
+            int64_t at = each / bands * m * n, top = each % bands * HIGH_BAND, bottom = std::min(top + HIGH_BAND, m);
+            if (past)
+                band<T, true>(x + at, y + at, m, n, top, bottom);
+            else
+                band<T, false>(x + at, y + at, m, n, top, bottom);
+        }
+        if (past) _mm_sfence();
+    });
+    return OK;
+}
+
+#define DEFINE(T, DTYPE)                                                                                            \
+    KERNEL transpose_v3_registers_##DTYPE(const T *x, T *y, int64_t batch, int64_t m, int64_t n, int threads) {     \
+        return all(x, y, batch, m, n, threads);                                                                     \
+    }
+DEFINE(uint32_t, f32)
+DEFINE(uint32_t, i32)
+DEFINE(uint16_t, bf16)
+DEFINE(uint16_t, f16)
+DEFINE(uint64_t, i64)
+DEFINE(uint8_t, i8)
+DEFINE(uint8_t, u8)
