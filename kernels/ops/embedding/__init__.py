@@ -88,8 +88,8 @@ def embedding_grad(
 ) -> Any:
     """The gradient of the table: in each row the sum of dy over the places where that row was taken.
 
-    The sum goes by the order of the indices and is kept in float32, so that the same call gives the same bits,
-    whatever the number of threads.
+    The sum goes by the order of the indices and is kept in float32, so that the same call gives the same
+    bits, whatever the number of threads.
 
     Args:
         dy: gradient of the result of `embedding`, shape (*indices.shape, d); float32, bfloat16 or float16.

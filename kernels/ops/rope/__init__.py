@@ -84,8 +84,8 @@ def rope(
     every scaling of the angles is served.
 
     Args:
-        x: (..., heads, n, d), or (..., n, heads, d) with `seq_axis=-3`; float32, bfloat16 or float16. Computed
-            in float32. Where 2 half < d, the last d - 2 half values of each head stay as they are.
+        x: (..., heads, n, d), or (..., n, heads, d) with `seq_axis=-3`; float32, bfloat16 or float16.
+            Computed in float32. Where 2 half < d, the last d - 2 half values of each head stay as they are.
         cos, sin: (length, half), float32.
         positions: int64 or int32, of a shape that broadcasts to x's without its last axis (and, with
             `seq_axis=-3`, without the heads); None for 0, 1, … along n.

@@ -43,8 +43,8 @@ def sample_top_p(
     """Draw a token per row from the smallest set of likeliest tokens that holds p of the probability.
 
     A token's weight is exp((logit - largest) / temperature). Tokens are put in order of falling logit, equal
-    ones by index. Of these the first top_k are kept (all, if that is 0); of these the shortest beginning, of one
-    or more, whose weight is p of theirs or more. The token drawn is the first at which the running sum of
+    ones by index. Of these the first top_k are kept (all, if that is 0); of these the shortest beginning, of
+    one or more, whose weight is p of theirs or more. The token drawn is the first at which the running sum of
     weights exceeds u times the sum of what is kept: the same u gives the same token.
 
     Args:
