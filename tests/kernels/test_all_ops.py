@@ -1,0 +1,352 @@
+"""Every operator, version, dtype and case: right, tidy with memory, indifferent to layouts, the same again.
+
+The rule of accuracy and what arrays lie in are in `trying.py`. What is special to an operator is in `ops/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels import compiled, threads
+from kernels.errors import BadArgument, BadDtype, NoVersion
+from kernels.registry import ORACLE, Cpu, Operator, operators
+from kernels.samples import cases
+from kernels.toolchain import cc, isa
+from tests.kernels.trying import (
+    FLOATING,
+    Placed,
+    Trial,
+    a_few,
+    failures,
+    judge,
+    outputs,
+    placed,
+    run,
+    trials,
+    versions,
+)
+
+NAMES = sorted(operators())
+EVERYWHERE = ("softmax", "gelu", "layer_norm", "matmul")  # tried on every level in each run
+pytestmark = pytest.mark.skipif(not cc.available(), reason="needs gcc and g++")
+
+
+@pytest.fixture(params=[each for each in isa.LEVELS if each != isa.available()[-1]])
+def lower_level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param not in isa.available():
+        pytest.skip(f"this processor does not run {request.param}")
+    monkeypatch.setenv(isa.VARIABLE, request.param)
+    forget()
+    yield request.param
+    forget()
+
+
+@pytest.fixture
+def thread_count() -> Iterator[Callable[[int], None]]:
+    before = threads.get_num_threads()
+    yield threads.set_num_threads
+    threads.set_num_threads(before)
+
+
+def forget() -> None:
+    """The plans of calls: they hold functions of the level they were made at."""
+    for operator in operators().values():
+        operator.plans.clear()
+
+
+def differing(operator: Operator, level: str) -> list[str]:
+    """The versions that are compiled in another way for this level than for the best."""
+    best = isa.available()[-1]
+    return [
+        each.name
+        for each in operator.versions
+        if isinstance(each, Cpu)
+        and isa.best_of(each.levels, level) not in (None, isa.best_of(each.levels, best))
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_version_is_right(name: str) -> None:
+    operator = operators()[name]
+    wrong: list[str] = []
+    served = set()
+    for trial in trials(operator):
+        for version in (ORACLE, *versions(operator)):
+            try:
+                wrong += failures(trial, version)
+                served.add(version)
+            except NoVersion:
+                continue
+    assert not wrong, report(wrong)
+    best = isa.available()[-1]
+    expected = {ORACLE, *(each.name for each in operator.versions if runs(each, best))}
+    assert served == expected, "every version needs a case that it serves"
+
+
+def runs(version: Any, level: str) -> bool:
+    return isinstance(version, Cpu) and compiled.serves(version, level)
+
+
+def report(wrong: list[str]) -> str:
+    return "\n".join([f"{len(wrong)} wrong", *wrong[:12]])
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[] if each in EVERYWHERE else pytest.mark.slow) for each in NAMES]
+)
+def test_every_version_is_right_at_lower_levels(name: str, lower_level: str) -> None:
+    operator = operators()[name]
+    wrong = []
+    for version in differing(operator, lower_level):
+        for trial in trials(operator):
+            try:
+                wrong += failures(trial, version)
+            except NoVersion:
+                continue
+    assert not wrong, report(wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_version_has_a_function_for_every_dtype(name: str) -> None:
+    operator = operators()[name]
+    level = isa.chosen()
+    library = cc.load(compiled.build(operator.module, level))
+    kinds = {trial.dtypes for trial in trials(operator)}
+    missing = [
+        operator.symbol(version, each)
+        for version in operator.versions
+        if runs(version, level)
+        for each in version.dtypes or kinds
+        if not hasattr(library, operator.symbol(version, each))
+    ]
+    assert not missing
+
+
+# ---- layouts: bit for bit what contiguous arrays give
+
+
+def spread(array: Any) -> Any:
+    """Every other element of an array twice as long."""
+    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    wide[..., ::2] = array
+    return wide[..., ::2]
+
+
+def backwards(array: Any) -> Any:
+    turned = tuple(slice(None, None, -1) for _ in array.shape)
+    return array[turned].copy()[turned]
+
+
+def by_columns(array: Any) -> Any:
+    return np.asfortranarray(array)
+
+
+def misaligned(array: Any) -> Any:
+    """Elements begin at odd addresses."""
+    return placed(array, offset=1).array
+
+
+def read_only(array: Any) -> Any:
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+LAYOUTS = [spread, backwards, by_columns, misaligned, read_only]
+
+
+def laid(trial: Trial, inputs: tuple[Any, ...], how: Callable[[Any], Any]) -> list[Any]:
+    """The inputs that are only read in another layout."""
+    return [
+        how(each) if each is not None and each.ndim and not array.update else each
+        for array, each in zip(trial.operator.schema.inputs, inputs, strict=True)
+    ]
+
+
+def assert_same(found: tuple[Any, ...], wanted: tuple[Any, ...], what: str) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        if one is not None or other is not None:
+            assert one.tobytes() == other.tobytes(), what
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_layout_of_inputs_changes_nothing(name: str) -> None:
+    for trial in a_few(name):
+        wanted = trial.call(trial.inputs())
+        for how in LAYOUTS:
+            inputs = laid(trial, trial.inputs(), how)
+            kept = [None if each is None else each.copy() for each in inputs]
+            assert_same(trial.call(inputs), wanted, f"{trial} {how.__name__}")
+            for array, each, was in zip(trial.operator.schema.inputs, inputs, kept, strict=True):
+                assert array.update or each is None or each.tobytes() == was.tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_row_for_all_may_be_a_view_of_stride_zero(name: str) -> None:
+    def repeated(array: Any) -> Any:
+        return np.broadcast_to(array[:1], array.shape)
+
+    for trial in a_few(name, count=2):
+        views = laid(trial, trial.inputs(), repeated)
+        copies = laid(trial, trial.inputs(), lambda array: repeated(array).copy())
+        assert_same(trial.call(views), trial.call(copies), str(trial))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_may_have_any_layout(name: str) -> None:
+    for trial in a_few(name):
+        wanted = trial.call(trial.inputs())
+        for how in (spread, backwards, by_columns, misaligned):
+            outs = tuple(
+                None if each is None else how(each.array) if each.array.ndim else each.array
+                for each in outputs(trial)
+            )
+            if outs:
+                assert_same(trial.call(trial.inputs(), outs), wanted, f"{trial} {how.__name__}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_output_may_overlap_an_input(name: str) -> None:
+    for trial in a_few(name, count=2):
+        wanted = trial.call(trial.inputs())
+        for i, j, shift in overlaps(trial):
+            inputs, outs = list(trial.inputs()), [each and each.array for each in outputs(trial)]
+            whole = Placed((inputs[i].nbytes + outs[j].nbytes + 64,), np.dtype(np.uint8), 0).array
+            step = shift * max(inputs[i].itemsize, outs[j].itemsize)
+            source = whole[: inputs[i].nbytes].view(inputs[i].dtype).reshape(inputs[i].shape)
+            source[...] = inputs[i]
+            inputs[i] = source
+            outs[j] = whole[step : step + outs[j].nbytes].view(outs[j].dtype).reshape(outs[j].shape)
+            found = trial.call(inputs, tuple(outs))
+            assert_same(found, wanted, f"{trial}: output {j} on input {i}, {step} bytes further")
+
+
+def overlaps(trial: Trial) -> list[tuple[int, int, int]]:
+    """Input, output and by how many elements it is shifted."""
+    schema, inputs, outs = trial.operator.schema, trial.inputs(), outputs(trial)
+    return [
+        (i, j, shift)
+        for i, (array, each) in enumerate(zip(schema.inputs, inputs, strict=True))
+        for j, out in enumerate(outs)
+        if each is not None and out is not None and not array.update
+        for shift in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_nothing(name: str) -> None:
+    """Without rows, where an operator takes any number of them."""
+    operator = operators()[name]
+    stars = [
+        each.axes[0] if each.axes and each.axes[0].endswith("*") else "" for each in operator.schema.inputs
+    ]
+    for trial in a_few(name, count=1):
+        inputs = trial.inputs()
+        lead = [
+            star for star, each in zip(stars, inputs, strict=True) if star and each is not None and each.ndim
+        ]
+        if not lead:
+            continue
+        empty = tuple(
+            each if each is None or star != lead[0] else each[:0].copy()
+            for star, each in zip(stars, inputs, strict=True)
+        )
+        try:
+            found = trial.call(empty)
+        except BadArgument:  # a size that another input still names
+            continue
+        for array, each in zip(operator.schema.outputs, found, strict=False):
+            assert each is None or array.axes[:1] != (lead[0],) or each.size == 0
+
+
+# ---- the same again
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ten_runs_and_any_number_of_threads(name: str, thread_count: Callable[[int], None]) -> None:
+    operator = operators()[name]
+    largest = max(
+        a_few(name, 100, 10**6), key=lambda each: sum(x.size for x in each.inputs() if x is not None)
+    )
+    for version in versions(operator):
+        for count in (1, 2):
+            thread_count(count)
+            try:
+                wanted = run(largest, version)
+            except NoVersion:
+                break
+            judge(largest, wanted)
+            for _ in range(9 if count == 2 else 4):
+                assert_same(run(largest, version), wanted, f"{largest} {version}, {count} threads")
+
+
+# ---- faults, told before anything is touched
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_output_that_does_not_fit_is_refused_in_words(name: str) -> None:
+    operator = operators()[name]
+    for trial in a_few(name, count=1):
+        for j, good in enumerate(outputs(trial)):
+            if good is None:
+                continue
+            outs = [each and each.array for each in outputs(trial)]
+
+            def refused(kind: type[Exception], bad: Any, words: list[str]) -> None:
+                with pytest.raises(kind) as told:
+                    trial.call(trial.inputs(), (*outs[:j], bad, *outs[j + 1 :]))  # noqa: B023
+                assert all(word in str(told.value) for word in (operator.name, *words)), told.value
+
+            shape, dtype, array = good.array.shape, good.array.dtype, operator.schema.outputs[j].name
+            refused(BadArgument, np.zeros((*shape, 1), dtype), [array, str((*shape, 1)), str(shape)])
+            refused(BadDtype, np.zeros(shape, np.complex64), [array, "complex64", str(dtype)])
+            refused(BadArgument, read_only(good.array), [array, "read-only"])
+            refused(BadDtype, "text", [array, "'text'", "NumPy"])
+            assert good.intact()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_input_that_does_not_fit_is_refused_in_words(name: str) -> None:
+    operator = operators()[name]
+    for trial in a_few(name, count=1):
+        for i, array in enumerate(operator.schema.inputs):
+            inputs = list(trial.inputs())
+            if inputs[i] is None:
+                continue
+            inputs[i] = inputs[i].astype(np.complex64)
+            with pytest.raises(BadDtype, match=f"{operator.name}: {array.name} is complex64; allowed: "):
+                trial.call(inputs)
+            if not array.optional:
+                inputs[i] = None
+                with pytest.raises(BadDtype, match=f"{operator.name}: {array.name} is None"):
+                    trial.call(inputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_version_is_refused_with_the_names_of_all(name: str) -> None:
+    trial = next(trials(operators()[name]))
+    with pytest.raises(NoVersion, match="there are: oracle, v1_naive"):
+        trial.call(trial.inputs(), version="v0")
+
+
+# ---- what a folder must hold
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_is_complete(name: str) -> None:
+    operator = operators()[name]
+    cpu = versions(operator)
+    assert cpu[:1] == ["v1_naive"], "versions begin with the plainest"
+    assert len({each.name for each in operator.versions}) == len(operator.versions)
+    assert cases(operator), "no CASES"
+    assert compiled.fits(operator.schema), "enter.c has no room for its operands"
+    assert operator.oracle.__module__ == f"{operator.module}.oracle"
+    labels = [case.label for case in cases(operator)]
+    assert len(set(labels)) == len(labels), "two cases have the same label"
+    assert {kind for trial in trials(operator) for _, kind in trial.kinds} >= {
+        kind for kinds in operator.schema.dtypes.values() for kind in kinds if kind in FLOATING
+    }, "a dtype has no case"
