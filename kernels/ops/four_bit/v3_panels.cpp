@@ -1,0 +1,89 @@
+// The product for many rows of x: a few rows of weights are decoded to the cache, then multiplied with all of x.
+// Learned: it is computed transposed. Decoded weights are used as they lie, one broadcast each, and what has to be
+// rearranged is x, which is smaller and needs it once; the sums of a tile stay in registers over all of k.
+#include "nibbles.h"
+#include "parallel.h"
+
+constexpr int TALL = W == 16 ? 12 : 6;  // rows of weights in a tile
+constexpr int WIDE = 2 * W;             // rows of x in a tile
+
+// x as panels of WIDE rows, k by k; rows that are not there are zeros.
+template <class T>
+static void rearrange(const T *x, int64_t rows, int64_t k, int64_t panel, float *y) {
+    for (int64_t m = 0; m < WIDE; m++) {
+        int64_t row = panel * WIDE + m;
+        for (int64_t i = 0; i < k; i++) y[i * WIDE + m] = row < rows ? widen(x[row * k + i]) : 0.0f;
+    }
+}
+
+static void tile(const float *weights, const float *x, int64_t k, float *sums) {
+    vf left[TALL] = {}, right[TALL] = {};
+    for (int64_t i = 0; i < k; i++) {
+        vf x0 = load(x + i * WIDE), x1 = load(x + i * WIDE + W);
+#pragma GCC unroll 12
+        for (int j = 0; j < TALL; j++) {
+            vf w = splat(weights[j * k + i]);
+            left[j] += w * x0;
+            right[j] += w * x1;
+        }
+    }
+#pragma GCC unroll 12
+    for (int j = 0; j < TALL; j++) {
+        store(sums + j * WIDE, left[j]);
+        store(sums + j * WIDE + W, right[j]);
+    }
+}
+
+struct Product {
+    const uint8_t *packed;
+    const float *values;
+    Scales scales;
+    int64_t rows, k, n, blocksize;
+};
+
+template <class T>
+static void panel_of_weights(const Product &of, int64_t panel, const float *x, const T *bias, T *y, float *weights) {
+    int64_t first = panel * TALL, count = of.n - first < TALL ? of.n - first : TALL;
+    Table values(of.values);
+    decode(of.packed, of.values, values, of.scales, of.blocksize, first * of.k, (first + count) * of.k, weights);
+    memset(weights + count * of.k, 0, size_t(TALL - count) * of.k * sizeof(float));
+    for (int64_t m = 0; m < of.rows; m += WIDE) {
+        alignas(64) float sums[TALL * WIDE];
+        tile(weights, x + m * of.k, of.k, sums);
+        int64_t there = of.rows - m < WIDE ? of.rows - m : WIDE;
+        for (int64_t i = 0; i < there; i++)
+            for (int64_t j = 0; j < count; j++)
+                y[(m + i) * of.n + first + j] =
+                    narrow<T>(sums[j * WIDE + i] + (bias ? widen(bias[first + j]) : 0.0f));
+    }
+}
+
+template <class T>
+static int multiply(const Product &of, const T *x, const T *bias, T *y, int threads) {
+    int64_t panels = (of.rows + WIDE - 1) / WIDE, tall = (of.n + TALL - 1) / TALL;
+    int parts = threads < 1 ? 1 : threads;
+    Scratch<float> wide = scratch<float>(panels * WIDE * of.k), weights = scratch<float>(parts * TALL * of.k);
+    if (!wide || !weights) return NO_MEMORY;
+    parallel_for(panels, 1, threads, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; p++) rearrange(x, of.rows, of.k, p, wide.get() + p * WIDE * of.k);
+    });
+    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end) {
+        float *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * of.k;
+        for (int64_t p = begin; p < end; p++) panel_of_weights(of, p, wide.get(), bias, y, mine);
+    });
+    return OK;
+}
+
+#define DEFINE(T, NAME)                                                                                              \
+    KERNEL gemm_4bit_v3_panels_##NAME(const T *x, const uint8_t *packed, const float *values, const float *absmax,   \
+                                      const uint8_t *absmax8, const float *nested, const float *nested_map,          \
+                                      const T *bias, T *y, int64_t rows, int64_t k, int64_t bytes, int64_t blocks,   \
+                                      int64_t groups, int64_t n, int64_t blocksize, int64_t group, double offset,    \
+                                      int threads) {                                                                 \
+        (void)bytes, (void)blocks, (void)groups;                                                                     \
+        Scales scales{absmax, absmax8, nested, nested_map, group, float(offset)};                                    \
+        return multiply(Product{packed, values, scales, rows, k, n, blocksize}, x, bias, y, threads);                \
+    }
+DEFINE(float, f32)
+DEFINE(bf16, bf16)
+DEFINE(f16, f16)

@@ -1,0 +1,105 @@
+// The product for many rows of bfloat16 x in the processor's matrix unit: weights are decoded to bfloat16.
+// Learned: computed transposed as in v3, decoded weights are the unit's left operand just as they lie, so that nothing
+// but x is rearranged; sixteen products of a block's scale are rounded once, and a weight is one 16-bit look-up.
+#include "nibbles.h"
+#include "parallel.h"
+
+constexpr int SIDE = 16;             // rows of a tile of 64 bytes each
+constexpr int DEEP = 32;             // of k, in a tile
+constexpr int TALL = 2 * SIDE, WIDE = 2 * SIDE;
+constexpr int TILE = SIDE * DEEP;    // elements of an operand's tile
+
+struct alignas(64) Configuration {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// Sixteen rows of x as tiles over k: pairs of neighbours in k, one pair of each row after the other.
+static void rearrange(const bf16 *x, int64_t rows, int64_t k, int64_t deep, int64_t panel, bf16 *y) {
+    for (int64_t m = 0; m < SIDE; m++) {
+        int64_t row = panel * SIDE + m;
+        for (int64_t i = 0; i < deep * DEEP; i++)
+            y[i / 2 * (2 * SIDE) + m * 2 + (i & 1)] = row < rows && i < k ? x[row * k + i] : bf16{0};
+    }
+}
+
+// 32 rows of weights by 32 of x: sums is [x][weights].
+static void tile(const bf16 *weights, const bf16 *x0, const bf16 *x1, int64_t deep, float *sums) {
+    const int64_t stride = deep * DEEP * 2;
+    const bf16 *lower = weights + SIDE * deep * DEEP;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t d = 0; d < deep; d++) {
+        _tile_loadd(4, weights + d * DEEP, stride);
+        _tile_loadd(5, lower + d * DEEP, stride);
+        _tile_loadd(6, x0 + d * TILE, 64);
+        _tile_loadd(7, x1 + d * TILE, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sums, WIDE * 4);
+    _tile_stored(1, sums + SIDE, WIDE * 4);
+    _tile_stored(2, sums + SIDE * WIDE, WIDE * 4);
+    _tile_stored(3, sums + SIDE * WIDE + SIDE, WIDE * 4);
+}
+
+struct Product {
+    const uint8_t *packed;
+    const float *values;
+    Scales scales;
+    int64_t rows, k, n, blocksize, deep;
+};
+
+static void panel_of_weights(const Product &of, int64_t panel, const bf16 *x, const bf16 *bias, bf16 *y,
+                             bf16 *weights) {
+    const int64_t line = of.deep * DEEP, first = panel * TALL;
+    const int64_t count = of.n - first < TALL ? of.n - first : TALL;
+    Table values(of.values);
+    for (int64_t j = 0; j < TALL; j++) {
+        int64_t done = j < count ? of.k : 0, from = (first + j) * of.k;
+        decode(of.packed, of.values, values, of.scales, of.blocksize, from, from + done, weights + j * line);
+        memset(weights + j * line + done, 0, size_t(line - done) * 2);
+    }
+    for (int64_t m = 0; m < of.rows; m += WIDE) {
+        alignas(64) float sums[TALL * WIDE];
+        tile(weights, x + m * line, x + (m + SIDE) * line, of.deep, sums);
+        int64_t there = of.rows - m < WIDE ? of.rows - m : WIDE;
+        for (int64_t i = 0; i < there; i++)
+            for (int64_t j = 0; j < count; j++)
+                y[(m + i) * of.n + first + j] =
+                    narrow<bf16>(sums[j * WIDE + i] + (bias ? widen(bias[first + j]) : 0.0f));
+    }
+}
+
+static int multiply(const Product &of, const bf16 *x, const bf16 *bias, bf16 *y, int threads) {
+    const int64_t line = of.deep * DEEP;
+    int64_t panels = (of.rows + WIDE - 1) / WIDE * 2, tall = (of.n + TALL - 1) / TALL;
+    int parts = threads < 1 ? 1 : threads;
+    Scratch<bf16> tiles = scratch<bf16>(panels * SIDE * line), weights = scratch<bf16>(parts * TALL * line);
+    if (!tiles || !weights) return NO_MEMORY;
+    parallel_for(panels, 1, threads, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; p++) rearrange(x, of.rows, of.k, of.deep, p, tiles.get() + p * SIDE * line);
+    });
+    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end) {
+        static const Configuration configuration;
+        _tile_loadconfig(&configuration);
+        bf16 *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * line;
+        for (int64_t p = begin; p < end; p++) panel_of_weights(of, p, tiles.get(), bias, y, mine);
+        _tile_release();
+    });
+    return OK;
+}
+
+KERNEL gemm_4bit_v4_amx_bf16(const bf16 *x, const uint8_t *packed, const float *values, const float *absmax,
+                             const uint8_t *absmax8, const float *nested, const float *nested_map, const bf16 *bias,
+                             bf16 *y, int64_t rows, int64_t k, int64_t bytes, int64_t blocks, int64_t groups,
+                             int64_t n, int64_t blocksize, int64_t group, double offset, int threads) {
+    (void)bytes, (void)blocks, (void)groups;
+    Scales scales{absmax, absmax8, nested, nested_map, group, float(offset)};
+    return multiply(Product{packed, values, scales, rows, k, n, blocksize, (k + DEEP - 1) / DEEP}, x, bias, y, threads);
+}

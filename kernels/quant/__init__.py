@@ -1,0 +1,1 @@
+"""Quantised formats: the tables of codes (`codes`) and how states are kept in files (`state`)."""
