@@ -94,8 +94,8 @@ def bincount(x: Any, *, bins: int = 256, out: Any = None, version: str | None = 
         int64 of shape (bins,).
 
     Raises:
-        BadArgument, BadDtype: a value outside the range (`out` is then undefined), no bins, or a shape or dtype
-            that does not fit.
+        BadArgument, BadDtype: a value outside the range (`out` is then undefined), no bins, or a shape or
+            dtype that does not fit.
 
     Source: NumPy's `bincount` with `minlength`.
     """

@@ -59,7 +59,7 @@ def _reduce(op: Operator, x: Any, axis: int | None, keepdims: bool, out: Any, ve
         at = operators.index(axis)
         if not -len(shape) <= at < len(shape):
             raise BadArgument(
-                f"{op.name}: axis is {axis}; an array of shape {shape} has axes {-len(shape)} to {len(shape) - 1}"
+                f"{op.name}: axis is {axis}; shape {shape} has axes {-len(shape)} to {len(shape) - 1}"
             )
         at %= len(shape)
         outer, n, inner = math.prod(shape[:at]), shape[at], math.prod(shape[at + 1 :])
@@ -149,9 +149,9 @@ def reduce_min(
 def reduce_l2(
     x: Any, *, axis: int | None = None, keepdims: bool = False, out: Any = None, version: str | None = None
 ) -> Any:
-    """The square root of the sum of squares along an axis, or of everything. Arguments and faults: `reduce_sum`.
+    """The square root of the sum of squares along an axis, or of everything.
 
-    The squares are added in float64, so none of them overflows or is lost.
+    Arguments and faults: `reduce_sum`. The squares are added in float64: none overflows or is lost.
 
     Source: NumPy's `linalg.norm` of vectors.
     """

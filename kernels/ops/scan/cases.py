@@ -82,7 +82,7 @@ CASES = (
         Case(
             name,
             "NaN in a long row",
-            {"x": lambda rng: np.where(np.arange(100) == 37, NAN, 1.0).reshape(1, 100)},
+            {"x": exactly(np.where(np.arange(100) == 37, NAN, 1).reshape(1, 100))},
             {"exclusive": False},
             dtypes=FLOATS,
         )
