@@ -76,6 +76,8 @@ FUNCTIONS = {
     "softmax_grad": "softmax",
     "log_softmax": "softmax",
     "log_softmax_grad": "softmax",
+    "sort": "sort",
+    "argsort": "sort",
     "top_k": "top_k",
     "argmax": "top_k",
     "transpose": "transpose",
