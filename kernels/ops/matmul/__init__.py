@@ -154,8 +154,8 @@ def matmul(
 
     Args:
         a: […, m, k], or […, k, m] with `transpose_a`; float32, bfloat16 or float16.
-        b: […, k, n] with the leading axes of a, or [k, n] for all of them ([n, k] with `transpose_b`); a's dtype.
-        transpose_a, transpose_b: the last two axes change places. A view that is transposed already is copied.
+        b: […, k, n] with the leading axes of a, or [k, n] for all of them (n, k with `transpose_b`); a's dtype.
+        transpose_a, transpose_b: the last two axes change places. A transposed view costs a copy.
         bias: [n], added to every row; a's dtype.
         alpha: a factor of the product.
         dtype: of the result: a's (unless `out` has another), or float32.
@@ -188,7 +188,7 @@ def grouped_matmul(
     Args:
         x: [tokens, k]; float32, bfloat16 or float16.
         w: [experts, k, n], or [experts, n, k] with `transpose_w`; x's dtype.
-        ends: [experts] int64; the tokens of expert e are those from ends[e-1] (0 for the first) up to ends[e].
+        ends: [experts] int64; expert e has the tokens from ends[e-1] (0 for the first) up to ends[e].
         out: where the result goes.
 
     Returns:
