@@ -78,14 +78,19 @@ KERNEL ceiling_amx(int64_t rounds, int64_t bfloat16, int threads) {
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int part = 0; part < threads; part++) {
         full_tiles();
-        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
-        _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
-        for (int64_t round = 0; round < rounds; round++)
+        for (int64_t round = 0; round < rounds; round++) {  // 0 to 3 are sums, 4 to 7 factors
             if (bfloat16) {
-                _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7);
+                _tile_dpbf16ps(0, 4, 6);
+                _tile_dpbf16ps(1, 4, 7);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
             } else {
-                _tile_dpbssd(0, 4, 6), _tile_dpbssd(1, 4, 7), _tile_dpbssd(2, 5, 6), _tile_dpbssd(3, 5, 7);
+                _tile_dpbssd(0, 4, 6);
+                _tile_dpbssd(1, 4, 7);
+                _tile_dpbssd(2, 5, 6);
+                _tile_dpbssd(3, 5, 7);
             }
+        }
         _tile_release();
     }
     return OK;

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from itertools import pairwise
 
 SAMPLE_SECONDS = 0.004  # at least, per call of a round
 ROUNDS = (12, 200)  # at least, at most
+FEW = 3  # rounds of a contender that takes very long
 NARROW = 0.01  # half width of a ratio's interval at which a contender is done
 TRIM = 0.1
 # Student's t for a two-sided 95 % interval, by degrees of freedom; linear in 1/df between them.
-_T = ((5, 2.571), (7, 2.365), (10, 2.228), (15, 2.131), (30, 2.042), (60, 2.0), (10**9, 1.96))
+_T = {2: 4.303, 3: 3.182, 5: 2.571, 7: 2.365, 10: 2.228, 15: 2.131, 30: 2.042, 60: 2.0, 10**9: 1.96}
 
 Run = Callable[[], object]
 
@@ -51,21 +53,23 @@ def race(contenders: Mapping[str, Run], budget: float, seed: int = 0) -> dict[st
 
     Args:
         contenders: what to call, by name; each writes to buffers that exist before.
-        budget: seconds in all, roughly.
+        budget: seconds in all, roughly. Who alone would take more in the rounds needed runs in a few of them.
         seed: of the order within the rounds.
     """
     names = list(contenders)
+    ours = names[0]
     repeats = {name: _repeats(run) for name, run in contenders.items()}
     rng = random.Random(seed)  # noqa: S311 - an order, not a secret
-    rounds: dict[str, list[float]] = {name: [] for name in names}
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}  # theirs and ours of a round
     until = time.perf_counter() + budget
-    while len(rounds[names[0]]) < ROUNDS[1]:
-        for name in rng.sample(names, len(names)):
-            rounds[name].append(_sample(contenders[name], repeats[name]))
-        done = len(rounds[names[0]])
-        if done >= ROUNDS[0] and (time.perf_counter() > until or _all_narrow(rounds, names)):
+    while len(pairs[ours]) < ROUNDS[1]:
+        running = [name for name in names if not _spent(pairs[name], repeats[name], budget)]
+        found = {name: _sample(contenders[name], repeats[name]) for name in rng.sample(running, len(running))}
+        for name, seconds in found.items():
+            pairs[name].append((seconds, found[ours]))
+        if len(pairs[ours]) >= ROUNDS[0] and (time.perf_counter() > until or _all_narrow(pairs)):
             break
-    return {name: Timing(_median(rounds[name]), ratio(rounds[name], rounds[names[0]])) for name in names}
+    return {name: Timing(statistics.median(a for a, _ in each), _of(each)) for name, each in pairs.items()}
 
 
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
@@ -81,9 +85,17 @@ def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
     return Ratio(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def _all_narrow(rounds: Mapping[str, Sequence[float]], names: Sequence[str]) -> bool:
-    found = [ratio(rounds[name], rounds[names[0]]) for name in names[1:]]
-    return all(each.high / each.low < (1 + NARROW) ** 2 for each in found)
+def _spent(rounds: Sequence[tuple[float, float]], repeats: int, budget: float) -> bool:
+    """Whether a contender has had its share of the budget; it gets `FEW` rounds whatever they cost."""
+    return len(rounds) >= FEW and sum(seconds for seconds, _ in rounds) * repeats > budget
+
+
+def _of(rounds: Sequence[tuple[float, float]]) -> Ratio:
+    return ratio([theirs for theirs, _ in rounds], [ours for _, ours in rounds])
+
+
+def _all_narrow(pairs: Mapping[str, Sequence[tuple[float, float]]]) -> bool:
+    return all(found.high / found.low < (1 + NARROW) ** 2 for found in map(_of, pairs.values()))
 
 
 def _repeats(run: Run) -> int:
@@ -101,15 +113,9 @@ def _sample(run: Run, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-
 def _t(freedom: int) -> float:
-    for (below, low), (above, high) in pairwise(_T):
+    for (below, low), (above, high) in pairwise(_T.items()):
         if freedom <= above:
             share = (1 / max(freedom, below) - 1 / above) / (1 / below - 1 / above)
             return high + (low - high) * share
-    return _T[-1][1]
+    return _T[10**9]

@@ -23,7 +23,6 @@ from kernels.registry import ORACLE, Cpu, Operator, operators
 from kernels.samples import Case, bench_cases
 from kernels.schema import Binding
 
-NUMPY_LIMIT = 2.0  # seconds: a NumPy call slower than that is timed once
 # How far a peer's answer may be from ours before it is taken for wrong, as a share of the largest value.
 AGREES = {"f32": 1e-3, "bf16": 3e-2, "f16": 1e-2}
 

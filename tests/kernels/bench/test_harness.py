@@ -43,8 +43,17 @@ def test_a_race_calls_everyone_and_tells_the_slow_from_the_quick():
         time.sleep(seconds)
 
     found = harness.race(
-        {"ours": lambda: take("ours", 0.004), "theirs": lambda: take("theirs", 0.016)}, budget=0.1
+        {"ours": lambda: take("ours", 0.004), "theirs": lambda: take("theirs", 0.016)}, budget=0.5
     )
     assert found["ours"].ratio.value == 1
     assert found["theirs"].ratio.low > 1.5
     assert min(calls.values()) >= harness.ROUNDS[0]
+
+
+def test_who_takes_very_long_runs_in_a_few_rounds_only():
+    calls = []
+    found = harness.race(
+        {"ours": lambda: time.sleep(0.004), "slow": lambda: calls.append(time.sleep(0.1))}, budget=0.1
+    )
+    assert len(calls) == harness.FEW + 1  # and the one that found out how long it takes
+    assert found["slow"].ratio.value > 5
