@@ -88,7 +88,8 @@ inline vi lanes() {
 // ---- products
 
 // R rows and C vectors of c (+)= a b: c[i][j] += sum over t < k of a[i * row + t * step] * b[t * ldb + j]. Every
-// element is summed in the order of t whatever R and C are, so splitting rows otherwise gives the same bits.
+// element is summed in the order of t whatever R and C are, so splitting rows otherwise gives the same bits; and apart
+// from what c had, which rounds less than adding one product after the other to it.
 template <int R, int C>
 __attribute__((noinline)) void block(float *c, int64_t ldc, const float *a, int64_t row, int64_t step, const float *b,
                                      int64_t ldb, int64_t k, bool add) {
@@ -96,7 +97,7 @@ __attribute__((noinline)) void block(float *c, int64_t ldc, const float *a, int6
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++)
 #pragma GCC unroll 16
-        for (int j = 0; j < C; j++) sums[i][j] = add ? load(c + i * ldc + j * W) : vf{};
+        for (int j = 0; j < C; j++) sums[i][j] = vf{};
     for (int64_t t = 0; t < k; t++, a += step, b += ldb) {
         vf line[C];
 #pragma GCC unroll 16
@@ -111,7 +112,10 @@ __attribute__((noinline)) void block(float *c, int64_t ldc, const float *a, int6
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++)
 #pragma GCC unroll 16
-        for (int j = 0; j < C; j++) store(c + i * ldc + j * W, sums[i][j]);
+        for (int j = 0; j < C; j++) {
+            float *to = c + i * ldc + j * W;
+            store(to, add ? load(to) + sums[i][j] : sums[i][j]);
+        }
 }
 
 template <int C>

@@ -19,6 +19,7 @@ struct Tiles {
     Tiles() {
         TileConfig config;
         for (int i = 0; i < 8; i++) config.bytes[i] = 64, config.rows[i] = 16;
+        asm volatile("" ::"r"(&config) : "memory");  // the intrinsics do not say how much memory they read
         _tile_loadconfig(&config);
     }
     ~Tiles() { _tile_release(); }
@@ -32,7 +33,7 @@ inline void multiply_tiles(float *c, int64_t ldc, const bf16 *a, int64_t lda, co
                            int64_t beside, int64_t steps, bool add) {
     int64_t row = ldc * int64_t(sizeof(float));
     float *lower = c + 16 * ldc;
-    asm volatile("" ::: "memory");  // the intrinsics do not say that they read memory
+    asm volatile("" ::: "memory");  // as above
     if (add) {
         _tile_loadd(0, c, row);
         _tile_loadd(1, c + 16, row);

@@ -106,7 +106,7 @@ template <int C, class T>
 inline void gather(float *sums, const float *p, const T *v, int64_t step, int64_t n, int64_t columns) {
     vf held[C];
 #pragma GCC unroll 4
-    for (int c = 0; c < C; c++) held[c] = load(sums + c * W);
+    for (int c = 0; c < C; c++) held[c] = vf{};
     for (int64_t j = 0; j < n; j++, v += step) {
         vf x = splat(p[j]);
 #pragma GCC unroll 4
@@ -114,7 +114,7 @@ inline void gather(float *sums, const float *p, const T *v, int64_t step, int64_
             held[c] += x * (columns >= C * W ? load(v + c * W) : load_part(v + c * W, columns - c * W));
     }
 #pragma GCC unroll 4
-    for (int c = 0; c < C; c++) store(sums + c * W, held[c]);
+    for (int c = 0; c < C; c++) store(sums + c * W, load(sums + c * W) + held[c]);
 }
 
 // The keys of a block, at most BLOCK of them, for one row, which sees `seen` of them.
