@@ -154,7 +154,7 @@ def matmul(
 
     Args:
         a: […, m, k], or […, k, m] with `transpose_a`; float32, bfloat16 or float16.
-        b: […, k, n] with the leading axes of a, or [k, n] for all of them (n, k with `transpose_b`); a's dtype.
+        b: […, k, n] with the leading axes of a, or [k, n] for all of them; the dtype of a.
         transpose_a, transpose_b: the last two axes change places. A transposed view costs a copy.
         bias: [n], added to every row; a's dtype.
         alpha: a factor of the product.
