@@ -91,6 +91,11 @@ class Case:
             if wanted and all(bound.get(name) == kind for name, kind in self.types.items()):
                 yield bound
 
+    def unseen(self, schema: Schema, kinds: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """The type variables that no input given shows, as `call` is told of them."""
+        seen = {array.dtype for array in schema.inputs if array.name in self.arrays}
+        return tuple((name, kind) for name, kind in kinds.items() if name not in seen)
+
     def attributes_of(self, operator: Operator) -> tuple[Any, ...]:
         """The attributes in the schema's order."""
         return tuple(self.attributes[each.name] for each in operator.schema.attributes)
