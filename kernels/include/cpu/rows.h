@@ -34,23 +34,29 @@ inline void each_vector(int64_t n, Body body) {
 }
 
 // step(accumulator, j, lanes) for every vector of a row of n. Four accumulators take turns, so that a step need
-// not wait for the one before it; accumulator.join(other) puts them together, always in the same order.
+// not wait for the one before it; accumulator.join(other) puts them together, always in the same order. 256
+// vectors are taken together before they join the rest, so that a long sum does not lose what is small beside it.
 template <class A, class Step>
 inline A fold(int64_t n, const A &start, Step step) {
-    A a = start, b = start, c = start, d = start;
-    int64_t j = 0;
-    for (; j + 4 * W <= n; j += 4 * W) {
-        step(a, j, Whole{});
-        step(b, j + W, Whole{});
-        step(c, j + 2 * W, Whole{});
-        step(d, j + 3 * W, Whole{});
+    A total = start;
+    for (int64_t j = 0; j < n;) {
+        A a = start, b = start, c = start, d = start;
+        const int64_t end = n - j < 256 * W ? n : j + 256 * W;
+        for (; j + 4 * W <= end; j += 4 * W) {
+            step(a, j, Whole{});
+            step(b, j + W, Whole{});
+            step(c, j + 2 * W, Whole{});
+            step(d, j + 3 * W, Whole{});
+        }
+        for (; j + W <= end; j += W) step(a, j, Whole{});
+        if (j < end) step(b, j, int(end - j));
+        j = end;
+        a.join(b);
+        c.join(d);
+        a.join(c);
+        total.join(a);
     }
-    for (; j + W <= n; j += W) step(a, j, Whole{});
-    if (j < n) step(b, j, int(n - j));
-    a.join(b);
-    c.join(d);
-    a.join(c);
-    return a;
+    return total;
 }
 
 struct Sum {

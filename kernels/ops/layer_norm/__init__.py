@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import group_per_row, norm_gradient, norm_gradient_naive, thread_per
 from kernels.toolchain.isa import SIMD
 
 ROWS = "rows* n"
 EPS = Attribute("eps", "float")
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
+CUDA = [
+    Cuda("v1_naive", "v1_naive.cu", thread_per("rows"), registers=48, dtypes=("f32",)),
+    Cuda("v2_group", "v2_group.cu", group_per_row(held=4), registers=64),
+]
+CUDA_GRAD = [
+    Cuda("v1_naive", "v1_naive.cu", norm_gradient_naive, registers=48, dtypes=("f32",)),
+    Cuda("v2_group", "v2_group.cu", norm_gradient(2, held=4), registers=64),
+]
 
 LAYER_NORM = Operator(
     Schema(
@@ -27,7 +36,7 @@ LAYER_NORM = Operator(
     ),
     Work(flops=lambda d: 8 * d["rows"] * d["n"], bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, *CUDA],
 )
 LAYER_NORM_GRAD = Operator(
     Schema(
@@ -39,7 +48,7 @@ LAYER_NORM_GRAD = Operator(
     ),
     Work(flops=lambda d: 18 * d["rows"] * d["n"], bytes=lambda d: 3 * d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, *CUDA_GRAD],
 )
 OPERATORS = (LAYER_NORM, LAYER_NORM_GRAD)
 
@@ -69,8 +78,8 @@ def layer_norm(
         version: a version by name.
 
     Returns:
-        Shape and dtype of x; with `statistics` a tuple with two more, of shape (...) in float32. A row with a NaN
-        or an infinity in it is NaN throughout.
+        Shape and dtype of x; with `statistics` a tuple with two more, of shape (...) in float32. A row with a
+        NaN or an infinity in it is NaN throughout.
 
     Raises:
         BadArgument, BadDtype: a shape or dtype does not fit.
@@ -95,8 +104,8 @@ def layer_norm_grad(
 ) -> Any:
     """The gradients of layer_norm's x, weight and bias.
 
-    Mean and variance are computed again from x, which has to be read anyway: a mean kept in float32 would be off by
-    half a unit in its last place, much for a row with a mean of 1e4 and a spread of 1.
+    Mean and variance are computed again from x, which has to be read anyway: a mean kept in float32 would be off
+    by half a unit in its last place, much for a row with a mean of 1e4 and a spread of 1.
 
     Args:
         dy: the gradient of what layer_norm gave, (..., n); float32, bfloat16 or float16.

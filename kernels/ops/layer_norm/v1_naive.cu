@@ -4,11 +4,11 @@
 
 template <class T>
 DEVICE void statistics(const T *x, i64 n, float eps, float &mean, float &rstd) {
-    float sum = 0, squares = 0;
+    double sum = 0, squares = 0;  // one after the other, float32 would lose too much
     for (i64 j = 0; j < n; j++) sum += widen(x[j]);
-    mean = sum / n;
+    mean = static_cast<float>(sum / n);
     for (i64 j = 0; j < n; j++) squares += (widen(x[j]) - mean) * (widen(x[j]) - mean);
-    rstd = 1 / sqrtf(squares / n + eps);
+    rstd = static_cast<float>(1 / sqrt(squares / n + eps));
 }
 
 template <class T>
@@ -37,13 +37,13 @@ template <class T>
 DEVICE void columns(const T *dy, const T *x, T *dweight, T *dbias, i64 rows, i64 n, const float *kept) {
     const i64 j = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (j >= n) return;
-    float product = 0, sum = 0;
+    double product = 0, sum = 0;
     for (i64 row = 0; row < rows; row++) {
         const float g = widen(dy[row * n + j]);
         sum += g, product += g * (widen(x[row * n + j]) - kept[2 * row]) * kept[2 * row + 1];
     }
-    if (dweight) dweight[j] = narrow<T>(product);
-    if (dbias) dbias[j] = narrow<T>(sum);
+    if (dweight) dweight[j] = narrow<T>(static_cast<float>(product));
+    if (dbias) dbias[j] = narrow<T>(static_cast<float>(sum));
 }
 
 template <class T>
@@ -52,14 +52,14 @@ DEVICE void backward(const T *dy, const T *x, const T *weight, T *dx, i64 rows, 
     if (row >= rows) return;
     dy += row * n, x += row * n, dx += row * n;
     const float centre = kept[2 * row], scale = kept[2 * row + 1];
-    float sum = 0, product = 0;
+    double sum = 0, product = 0;
     for (i64 j = 0; j < n; j++) {
         const float g = widen(dy[j]) * (weight ? widen(weight[j]) : 1);
         sum += g, product += g * (widen(x[j]) - centre) * scale;
     }
     for (i64 j = 0; j < n; j++) {
         const float g = widen(dy[j]) * (weight ? widen(weight[j]) : 1), normal = (widen(x[j]) - centre) * scale;
-        dx[j] = narrow<T>(scale * (g - sum / n - normal * (product / n)));
+        dx[j] = narrow<T>(scale * (g - static_cast<float>(sum / n) - normal * static_cast<float>(product / n)));
     }
 }
 

@@ -80,7 +80,7 @@ static int forward_all(const T *x, const T *weight, const T *bias, T *y, float *
                        int64_t n, double eps, int threads) {
     return each_row(rows, n, threads, [=](int64_t i) {
         const Statistics row = forward(x + i * n, weight, bias, y + i * n, n, eps);
-        if (mean) mean[i] = row.mean + row.rest;
+        if (mean) mean[i] = row.rest == row.rest ? row.mean + row.rest : row.mean;  // which may be infinite
         if (rstd) rstd[i] = row.rstd;
     });
 }

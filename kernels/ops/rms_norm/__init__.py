@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import group_per_row, norm_gradient, norm_gradient_naive, thread_per
 from kernels.toolchain.isa import SIMD
 
 ROWS = "rows* n"
 EPS = Attribute("eps", "float")
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
+CUDA = [
+    Cuda("v1_naive", "v1_naive.cu", thread_per("rows"), registers=48, dtypes=("f32",)),
+    Cuda("v2_group", "v2_group.cu", group_per_row(held=4), registers=64),
+]
+CUDA_GRAD = [
+    Cuda("v1_naive", "v1_naive.cu", norm_gradient_naive, registers=48, dtypes=("f32",)),
+    Cuda("v2_group", "v2_group.cu", norm_gradient(1, held=4), registers=64),
+]
 
 RMS_NORM = Operator(
     Schema(
@@ -23,7 +32,7 @@ RMS_NORM = Operator(
     ),
     Work(flops=lambda d: 4 * d["rows"] * d["n"], bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, *CUDA],
 )
 RMS_NORM_GRAD = Operator(
     Schema(
@@ -35,7 +44,7 @@ RMS_NORM_GRAD = Operator(
     ),
     Work(flops=lambda d: 12 * d["rows"] * d["n"], bytes=lambda d: 3 * d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, *CUDA_GRAD],
 )
 OPERATORS = (RMS_NORM, RMS_NORM_GRAD)
 
@@ -60,8 +69,8 @@ def rms_norm(
         version: a version by name.
 
     Returns:
-        Shape and dtype of x; with `statistics` a tuple with one more, of shape (...) in float32. A row with a NaN
-        in it is NaN throughout; beside an infinity, which becomes NaN, what is finite becomes 0.
+        Shape and dtype of x; with `statistics` a tuple with one more, of shape (...) in float32. A row with a
+        NaN in it is NaN throughout; beside an infinity, which becomes NaN, what is finite becomes 0.
 
     Raises:
         BadArgument, BadDtype: a shape or dtype does not fit.
@@ -83,7 +92,7 @@ def rms_norm_grad(
     out: Any = None,
     version: str | None = None,
 ) -> Any:
-    """The gradients of rms_norm's x and weight. The mean square is computed again from x, which is read anyway.
+    """The gradients of rms_norm's x and weight. The mean square is computed again from x.
 
     Args:
         dy: the gradient of what rms_norm gave, (..., n); float32, bfloat16 or float16.

@@ -3,9 +3,9 @@
 #include "kernel.cuh"
 
 DEVICE float inverse_root(const float *x, i64 n, float eps) {
-    float squares = 0;
+    double squares = 0;  // one after the other, float32 would lose too much
     for (i64 j = 0; j < n; j++) squares += x[j] * x[j];
-    return 1 / sqrtf(squares / n + eps);
+    return static_cast<float>(1 / sqrt(squares / n + eps));
 }
 
 KERNEL(256) rms_norm_v1_naive_f32(const float *x, const float *weight, float *y, float *rstd, i64 rows, i64 n,
@@ -32,10 +32,10 @@ GRADIENT(_statistics) {
 GRADIENT(_columns) {
     const i64 j = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (j >= n || !dweight) return;
-    float product = 0;
+    double product = 0;
     for (i64 row = 0; row < rows; row++)
         product += dy[row * n + j] * (x[row * n + j] * static_cast<const float *>(scratch)[row]);
-    dweight[j] = product;
+    dweight[j] = static_cast<float>(product);
 }
 
 GRADIENT() {
@@ -43,8 +43,8 @@ GRADIENT() {
     if (row >= rows) return;
     dy += row * n, x += row * n, dx += row * n;
     const float scale = static_cast<const float *>(scratch)[row];
-    float product = 0;
+    double product = 0;
     for (i64 j = 0; j < n; j++) product += dy[j] * (weight ? weight[j] : 1) * (x[j] * scale);
     for (i64 j = 0; j < n; j++)
-        dx[j] = scale * (dy[j] * (weight ? weight[j] : 1) - x[j] * scale * (product / n));
+        dx[j] = scale * (dy[j] * (weight ? weight[j] : 1) - x[j] * scale * static_cast<float>(product / n));
 }

@@ -7,15 +7,26 @@ from typing import Any
 from kernels.arrays import as_array
 from kernels.axes import along_last
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Schema, Work
+from kernels.toolchain.grids import group_per_row, thread_per
 from kernels.toolchain.isa import SIMD
 
 ROWS = "rows* n"
-SIMPLE = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
+CUDA = [
+    Cuda("v1_naive", "v1_naive.cu", thread_per("rows"), registers=48, dtypes=("f32",)),
+    Cuda("v2_group", "v2_group.cu", group_per_row(held=4), registers=64),
+]
+SIMPLE = [
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
+    *CUDA,
+]
 OVERLAPPED = [*SIMPLE, Cpu("v3_overlapped", "v3_overlapped.cpp", levels=SIMD)]
 FORWARD = Work(flops=lambda d: 5 * d["rows"] * d["n"], bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"])
-BACKWARD = Work(flops=lambda d: 4 * d["rows"] * d["n"], bytes=lambda d: 3 * d["rows"] * d["n"] * d["itemsize"])
+BACKWARD = Work(
+    flops=lambda d: 4 * d["rows"] * d["n"], bytes=lambda d: 3 * d["rows"] * d["n"] * d["itemsize"]
+)
 
 SOFTMAX, LOG_SOFTMAX = (
     Operator(
@@ -91,9 +102,7 @@ def softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, version: s
     Raises:
         BadArgument, BadDtype: the axis, a shape or a dtype does not fit.
     """
-    return along_last(
-        lambda a, o: call(SOFTMAX_GRAD, (a, _turned(y, axis)), (), o, version), dy, axis, out
-    )
+    return along_last(lambda a, o: call(SOFTMAX_GRAD, (a, _turned(y, axis)), (), o, version), dy, axis, out)
 
 
 def log_softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, version: str | None = None) -> Any:

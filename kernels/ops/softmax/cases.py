@@ -41,7 +41,7 @@ def late_infinity(n: int) -> Sample:
 
 
 FORWARD = (
-    *(("%dx%d" % shape, normal(*shape), None) for shape in SHAPES),
+    *((f"{m}x{n}", normal(m, n), None) for m, n in SHAPES),
     *((f"1x{n}", normal(1, n), None) for n in LONG),
     ("huge values", normal(4, 50, scale=1e4), ("f32", "bf16")),
     ("huge values, long", normal(1, 5000, scale=1e4), ("f32", "bf16")),
@@ -60,11 +60,8 @@ CASES = (
         for label, sample, dtypes in FORWARD
     ),
     *(
-        Case("softmax_grad", "x".join(map(str, shape)), {"dy": normal(*shape), "y": uniform(0, 0.1, *shape)})
-        for shape in BACKWARD
-    ),
-    *(
-        Case("log_softmax_grad", "x".join(map(str, shape)), {"dy": normal(*shape), "y": uniform(-9, -1, *shape)})
+        Case(op, "x".join(map(str, shape)), {"dy": normal(*shape), "y": uniform(low, high, *shape)})
+        for op, low, high in (("softmax_grad", 0, 0.1), ("log_softmax_grad", -9, -1))
         for shape in BACKWARD
     ),
 )

@@ -14,9 +14,10 @@ static float largest(const float *x, int64_t n) {
 KERNEL softmax_v1_naive_f32(const float *x, float *y, int64_t rows, int64_t n, int threads) {
     (void)threads;
     for (int64_t i = 0; i < rows; i++, x += n, y += n) {
-        float top = largest(x, n), sum = 0;
+        float top = largest(x, n);
+        double sum = 0;
         for (int64_t j = 0; j < n; j++) sum += y[j] = expf(x[j] - top);
-        for (int64_t j = 0; j < n; j++) y[j] /= sum;
+        for (int64_t j = 0; j < n; j++) y[j] /= (float)sum;
     }
     return OK;
 }
@@ -24,9 +25,10 @@ KERNEL softmax_v1_naive_f32(const float *x, float *y, int64_t rows, int64_t n, i
 KERNEL log_softmax_v1_naive_f32(const float *x, float *y, int64_t rows, int64_t n, int threads) {
     (void)threads;
     for (int64_t i = 0; i < rows; i++, x += n, y += n) {
-        float top = largest(x, n), sum = 0;
+        float top = largest(x, n);
+        double sum = 0;
         for (int64_t j = 0; j < n; j++) sum += expf(x[j] - top);
-        for (int64_t j = 0; j < n; j++) y[j] = (x[j] - top) - logf(sum);
+        for (int64_t j = 0; j < n; j++) y[j] = (x[j] - top) - (float)log(sum);
     }
     return OK;
 }

@@ -12,10 +12,9 @@ static const float INF = std::numeric_limits<float>::infinity();
 template <class T>
 static void softmax(const T *x, T *y, int64_t n) {
     const float top = largest(x, n);
-    Sum total;
-    each_vector(n, [&](int64_t j, auto lanes) {
+    const Sum total = fold(n, Sum{}, [=](Sum &a, int64_t j, auto lanes) {
         vf e = exp(get(x + j, lanes, -INF) - top);
-        total.value += e;
+        a.value += e;
         if constexpr (sizeof(T) == 4) put(y + j, lanes, e);
     });
     const float scale = 1 / sum(total.value);
@@ -30,8 +29,8 @@ static void softmax(const T *x, T *y, int64_t n) {
 template <class T>
 static void log_softmax(const T *x, T *y, int64_t n) {
     const float top = largest(x, n);
-    Sum total;
-    each_vector(n, [&](int64_t j, auto lanes) { total.value += exp(get(x + j, lanes, -INF) - top); });
+    const Sum total =
+        fold(n, Sum{}, [=](Sum &a, int64_t j, auto lanes) { a.value += exp(get(x + j, lanes, -INF) - top); });
     const float shift = logf(sum(total.value));
     each_vector(n, [&](int64_t j, auto lanes) { put(y + j, lanes, (get(x + j, lanes, 0) - top) - shift); });
 }

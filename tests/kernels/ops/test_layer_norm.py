@@ -57,7 +57,7 @@ def test_a_mean_of_ten_thousand_costs_no_digits(version: str, n: int) -> None:
     truth = oracle.layer_norm(x.astype(np.float64), None, None, 1e-5)
     np.testing.assert_allclose(y, truth[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(mean, truth[1].astype(np.float32))
-    np.testing.assert_allclose(rstd, truth[2], rtol=2e-7)
+    np.testing.assert_allclose(rstd, truth[2], rtol=1e-6)
     dx = kernels.layer_norm_grad(y, x, parameters=False, version=version)
     assert np.abs(dx).max() < 1e-4  # a row's own shape is what the norm cannot see
 

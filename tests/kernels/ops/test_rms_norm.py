@@ -30,9 +30,7 @@ def test_at_full_size_the_gradients_are_those_of_the_formulas() -> None:
     root = np.sqrt((wide**2).mean(-1, keepdims=True) + 1e-6)
     g = dy.astype(np.float64) * weight
     dx, dweight = kernels.rms_norm_grad(dy, x, weight)
-    np.testing.assert_allclose(
-        dx, g / root - wide * (g * wide).mean(-1, keepdims=True) / root**3, atol=4e-6
-    )
+    np.testing.assert_allclose(dx, g / root - wide * (g * wide).mean(-1, keepdims=True) / root**3, atol=4e-6)
     np.testing.assert_allclose(dweight, (dy * wide / root).sum(0), atol=5e-5)
 
 
