@@ -59,7 +59,7 @@ def _row(
     ladder: bool,
 ) -> dict[str, Any]:
     inputs, attributes = case.draw(operator, kinds), case.attributes_of(operator)
-    types = tuple(case.types.items())
+    types = case.unseen(operator.schema, kinds)
     made = call(operator, inputs, attributes, types=types, want=case.want)
     outs = made if isinstance(made, tuple) or made is None else (made,)
 
