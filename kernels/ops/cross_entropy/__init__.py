@@ -55,7 +55,8 @@ def cross_entropy(
         The loss of each row, (...) in float32. A row with a NaN or +inf in it has the loss NaN.
 
     Raises:
-        BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index`; nothing is written.
+        BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index` (then nothing
+            is written).
         BadDtype: a dtype does not fit.
 
     Source: the maximum and the sum in one reading are Milakov and Gimelshein 2018.
@@ -73,7 +74,7 @@ def cross_entropy_grad(
     out: Any = None,
     version: str | None = None,
 ) -> Any:
-    """The gradient of cross_entropy's logits: (softmax(logits) - one_hot(target)) * dloss; on request the loss too.
+    """The gradient of cross_entropy's logits, (softmax(logits) - one_hot(target)) * dloss, and the loss too.
 
     The loss costs nothing more, so a training step needs no other call; with `out` the logits themselves it
     needs no other memory either.
@@ -91,7 +92,8 @@ def cross_entropy_grad(
         Shape and dtype of logits; with `loss` a tuple of it and the loss, (...) in float32.
 
     Raises:
-        BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index`; nothing is written.
+        BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index` (then nothing
+            is written).
         BadDtype: a dtype does not fit.
 
     Source: gradient in place of the logits as in Hsu et al. 2024 (Liger).

@@ -104,8 +104,8 @@ def layer_norm_grad(
 ) -> Any:
     """The gradients of layer_norm's x, weight and bias.
 
-    Mean and variance are computed again from x, which has to be read anyway: a mean kept in float32 would be off
-    by half a unit in its last place, much for a row with a mean of 1e4 and a spread of 1.
+    Mean and variance are computed again from x, which has to be read anyway: a mean kept in float32 would be
+    off by half a unit in its last place, much for a row with a mean of 1e4 and a spread of 1.
 
     Args:
         dy: the gradient of what layer_norm gave, (..., n); float32, bfloat16 or float16.

@@ -17,12 +17,12 @@ CUDA = [
     Cuda("v1_naive", "v1_naive.cu", thread_per("rows"), registers=48, dtypes=("f32",)),
     Cuda("v2_group", "v2_group.cu", group_per_row(held=4), registers=64),
 ]
-SIMPLE = [
+SIMPLE: list[Cpu | Cuda] = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
     Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
     *CUDA,
 ]
-OVERLAPPED = [*SIMPLE, Cpu("v3_overlapped", "v3_overlapped.cpp", levels=SIMD)]
+OVERLAPPED: list[Cpu | Cuda] = [*SIMPLE, Cpu("v3_overlapped", "v3_overlapped.cpp", levels=SIMD)]
 FORWARD = Work(flops=lambda d: 5 * d["rows"] * d["n"], bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"])
 BACKWARD = Work(
     flops=lambda d: 4 * d["rows"] * d["n"], bytes=lambda d: 3 * d["rows"] * d["n"] * d["itemsize"]
