@@ -135,32 +135,32 @@ DEVICE void streamed_backward(const T *dy, const T *x, const T *weight, T *dx, i
     }
 }
 
-#define COMMA ,
-#define FORWARD(SUFFIX, T, NAME, VALUES)                                                                           \
+#define, ,
+#define FORWARD(SUFFIX, T, NAME, ...)                                                                           \
     KERNEL(1024) layer_norm_v2_group_##NAME##SUFFIX(const T *x, const T *weight, const T *bias, T *y, float *mean, \
                                                     float *rstd, i64 rows, i64 n, double eps) {                    \
-        forward<VALUES>(x, weight, bias, y, mean, rstd, rows, n, static_cast<float>(eps));                         \
+        forward<__VA_ARGS__>(x, weight, bias, y, mean, rstd, rows, n, static_cast<float>(eps));                         \
     }
 #define BACKWARD(SUFFIX, T, NAME)                                                                                  \
     KERNEL(1024) layer_norm_grad_v2_group_##NAME##SUFFIX(const T *dy, const T *x, const T *weight, T *dx,          \
                                                          T *dweight, T *dbias, i64 rows, i64 n, double eps,        \
                                                          void *scratch)
-#define STREAMED(SUFFIX, T, NAME, VALUES)                                                                          \
-    FORWARD(SUFFIX, T, NAME, VALUES)                                                                               \
+#define STREAMED(SUFFIX, T, NAME, ...)                                                                          \
+    FORWARD(SUFFIX, T, NAME, __VA_ARGS__)                                                                               \
     BACKWARD(SUFFIX##_statistics, T, NAME) {                                                                       \
-        keep<VALUES>(x, rows, n, static_cast<float>(eps), static_cast<Statistics *>(scratch));                     \
+        keep<__VA_ARGS__>(x, rows, n, static_cast<float>(eps), static_cast<Statistics *>(scratch));                     \
     }                                                                                                              \
     BACKWARD(SUFFIX, T, NAME) {                                                                                    \
-        streamed_backward<VALUES>(dy, x, weight, dx, rows, n, static_cast<const Statistics *>(scratch));           \
+        streamed_backward<__VA_ARGS__>(dy, x, weight, dx, rows, n, static_cast<const Statistics *>(scratch));           \
     }
 #define DEFINE(T, NAME)                                                                                            \
-    FORWARD(, T, NAME, Held<T COMMA V<T> COMMA HELD>)                                                              \
+    FORWARD(, T, NAME, Held<T, V<T>, HELD>)                                                              \
     BACKWARD(, T, NAME) {                                                                                          \
         backward<Held<T, V<T>, HELD_OF_TWO>>(dy, x, weight, dx, rows, n, static_cast<float>(eps), scratch);        \
     }                                                                                                              \
     BACKWARD(_columns, T, NAME) { add_columns<2, T>(scratch, {dweight, dbias}, n); }                               \
-    STREAMED(_long, T, NAME, Streamed<T COMMA V<T>>)                                                               \
-    STREAMED(_odd, T, NAME, Streamed<T COMMA 1>)                                                                   \
+    STREAMED(_long, T, NAME, Streamed<T, V<T>>)                                                               \
+    STREAMED(_odd, T, NAME, Streamed<T, 1>)                                                                   \
     BACKWARD(_all_columns, T, NAME) {                                                                              \
         column_gradients(dy, x, dweight, dbias, rows, n, static_cast<const Statistics *>(scratch));                \
     }

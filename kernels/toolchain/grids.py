@@ -1,0 +1,135 @@
+"""How CUDA kernels are laid over rows and elements: plans that several operators share.
+
+Every kernel strides over its work by the size of the grid, so a grid may be cut off at what the card takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kernels.dtypes import BY_NAME
+from kernels.registry import Launch, Step
+
+Dims = Mapping[str, int | float]
+Plan = Callable[[Dims, str], Launch]
+Triple = tuple[int, int, int]
+
+LARGEST_GRID = 2**31 - 1
+VECTOR = 16  # bytes that a thread reads at once
+WARP = 32
+THREADS = 256  # of a block, where nothing speaks for another number
+LARGEST_BLOCK = 1024
+SHARED = 96 << 10  # bytes for a block that every card from sm_80 on has, static ones left aside
+KEPT = 12  # bytes that the gradient of a normalisation keeps of a row
+NORM_BLOCKS = (
+    528  # of that gradient: four to each processor of the largest cards, each with its sums of columns
+)
+SCRATCH_HEAD = 256  # columns.cuh
+
+
+def ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def itemsize(dtypes: str) -> int:
+    """Of the first type variable: `bf16_i64` has 2."""
+    return BY_NAME[dtypes.partition("_")[0]].itemsize
+
+
+def blocks(work: int, per_block: int) -> Triple:
+    """A grid of as many blocks as the work fills, at least one."""
+    return max(1, min(ceil_div(work, per_block), LARGEST_GRID)), 1, 1
+
+
+def thread_per(*names: str) -> Plan:
+    """One thread to each of the product of these dimensions: the plain versions."""
+
+    def plan(dims: Dims, dtypes: str) -> Launch:
+        return Launch((Step("", blocks(product(dims, names), THREADS), (THREADS, 1, 1)),))
+
+    return plan
+
+
+def vectors_of(*names: str) -> Plan:
+    """A thread to every 16 bytes of the product of these dimensions, the last ones partly filled."""
+
+    def plan(dims: Dims, dtypes: str) -> Launch:
+        work = product(dims, names) + VECTOR // itemsize(dtypes)
+        return Launch((Step("", blocks(work, THREADS * VECTOR // itemsize(dtypes)), (THREADS, 1, 1)),))
+
+    return plan
+
+
+def group_per_row(held: int, rows: str = "rows", n: str = "n") -> Plan:
+    """A group of threads to a row; see `row_step`."""
+
+    def plan(dims: Dims, dtypes: str) -> Launch:
+        return Launch((row_step(int(dims[rows]), int(dims[n]), itemsize(dtypes), held),))
+
+    return plan
+
+
+def row_step(rows: int, n: int, size: int, held: int, suffix: str = "") -> Step:
+    """A group of threads to a row of n elements of `size` bytes.
+
+    The kernel without more suffix holds a row in registers, `held` times 16 bytes to a thread (0: there is none). Rows that the
+    largest block does not hold go to the one with `_long`, those that 16 bytes do not divide to `_odd`.
+    """
+    threads = row_threads(n, size, held)
+    if threads is None:
+        threads = min(LARGEST_BLOCK, _power_of_two(ceil_div(n * size, 4 * VECTOR)))
+        suffix += "_odd" if n * size % VECTOR else "_long"
+    together = groups(threads)
+    return Step(suffix, blocks(rows, together), (threads, together, 1))
+
+
+def row_threads(n: int, size: int, held: int) -> int | None:
+    """How many threads hold a row in registers; None where none do, or where 16 bytes do not divide it."""
+    if not held or n * size % VECTOR:
+        return None
+    threads = _power_of_two(ceil_div(n * size, held * VECTOR))
+    return threads if threads <= LARGEST_BLOCK else None
+
+
+def groups(threads: int) -> int:
+    """How many groups of so many threads stand in a block: several only where each is a warp."""
+    return 4 if threads == WARP else 1
+
+
+def norm_gradient_naive(dims: Dims, dtypes: str) -> Launch:
+    """What each row is scaled by, the columns, the rows: a thread to each."""
+    rows, columns = (blocks(int(dims[name]), THREADS) for name in ("rows", "n"))
+    block = (THREADS, 1, 1)
+    steps = Step("_statistics", rows, block), Step("_columns", columns, block), Step("", rows, block)
+    return Launch(steps, scratch=max(1, int(dims["rows"])) * KEPT)
+
+
+def norm_gradient(count: int, held: int) -> Plan:
+    """The gradient of a normalisation of `rows` rows of `n`, with `count` sums per column beside it (columns.cuh)."""
+
+    def plan(dims: Dims, dtypes: str) -> Launch:
+        rows, n, size = int(dims["rows"]), int(dims["n"]), itemsize(dtypes)
+        columns = blocks(n, WARP), (WARP, WARP, 1)
+        threads = row_threads(n, size, held)
+        if threads is None or groups(threads) * count * 4 * n > SHARED:
+            step = row_step(rows, n, size, 0)
+            first = Step(step.suffix + "_statistics", step.grid, step.block)
+            return Launch((first, Step("_all_columns", *columns), step), scratch=max(1, rows) * KEPT)
+        together = groups(threads)
+        grid = max(1, min(ceil_div(rows, together), NORM_BLOCKS))
+        first = Step("", (grid, 1, 1), (threads, together, 1), together * count * 4 * n)
+        return Launch((first, Step("_columns", *columns)), scratch=SCRATCH_HEAD + grid * count * n * 4)
+
+    return plan
+
+
+def product(dims: Dims, names: tuple[str, ...]) -> int:
+    result = 1
+    for name in names:
+        result *= int(dims[name])
+    return result
+
+
+def _power_of_two(threads: int) -> int:
+    """At least so many, at least a warp."""
+    return max(WARP, 1 << max(0, threads - 1).bit_length())
