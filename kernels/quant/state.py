@@ -265,21 +265,19 @@ def unpack_moments(entry: Arrays, blocksize: int = 256) -> Moments:
     arrays = entry.get(OPTIMISER_KEY, entry)
     if "state1" not in arrays:
         raise BadArgument(f"state1 is missing; there are: {', '.join(sorted(map(str, arrays)))}")
-    found: list[Any] = []
+    state = Moments(None, None, None, step=int(entry.get("step", 0)))
     for number in "12" if "state2" in arrays else "1":
         codes = np.ascontiguousarray(arrays[f"state{number}"])
         # Two averages in one array (AdEMAMix) have scales of their own each.
-        halves = np.asarray(arrays.get(f"absmax{number}")).shape[0] if _is_pair(arrays, number) else 1
+        given = np.asarray(arrays.get(f"absmax{number}", ()))
+        halves = given.shape[0] if given.ndim == 2 else 1
         blocks = -(-(codes.size // halves) // blocksize) * halves
         if codes.dtype != np.uint8:
             raise BadArgument(
                 f"state{number} is {codes.dtype}; needed: uint8 (a tensor this small keeps float32)"
             )
         absmax = _get(arrays, f"absmax{number}", "f32", blocks)
-        found += [codes, absmax.reshape(halves, -1) if halves > 1 else absmax]
-        found.append(_get(arrays, f"qmap{number}", "f32", 256))
-    return Moments(*found, *[None] * (6 - len(found)), step=int(entry.get("step", 0)))
-
-
-def _is_pair(arrays: Arrays, number: str) -> bool:
-    return np.ndim(arrays.get(f"absmax{number}")) == 2
+        setattr(state, f"codes{number}", codes)
+        setattr(state, f"absmax{number}", absmax.reshape(halves, -1) if halves > 1 else absmax)
+        setattr(state, f"values{number}", _get(arrays, f"qmap{number}", "f32", 256))
+    return state

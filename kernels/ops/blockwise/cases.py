@@ -24,7 +24,11 @@ def _dequantize(n: int, blocksize: int, kind: str) -> Case:
         "values": SIGNED,
     }
     return Case(
-        "dequantize_blockwise", f"{n} by {blocksize}", arrays, {"blocksize": blocksize}, types={"T": kind}
+        "dequantize_blockwise",
+        f"{n} by {blocksize} to {kind}",
+        arrays,
+        {"blocksize": blocksize},
+        types={"T": kind},
     )
 
 

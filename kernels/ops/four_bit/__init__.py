@@ -57,7 +57,7 @@ def _sizes(op: str, dims: Dims, n: int) -> dict[str, int]:
 
 
 def _weight_bytes(d: Any, n: int) -> float:
-    return n / 2 + 4 * n / d["blocksize"]
+    return n / 2 + 4 * n / float(d["blocksize"])
 
 
 QUANTIZE = Operator(

@@ -46,7 +46,7 @@ def weight(
 
 def _dequantize(rows: int, columns: int, blocksize: int, kind: str, **how: Any) -> Case:
     arrays, about = weight(rows * columns, blocksize, **how)
-    label = f"{rows}x{columns} by {blocksize}{', nested' if how.get('nested') else ''}"
+    label = f"{rows}x{columns} by {blocksize}{', nested' if how.get('nested') else ''} to {kind}"
     about |= {"rows": rows, "columns": columns}
     return Case("dequantize_4bit", label, arrays, about, types={"T": kind})
 
@@ -76,6 +76,17 @@ SPECIALS = np.array(
     [1.0] * 64 + [NAN, 1, -2] + [0] * 61 + [INF, -INF, 3, 0] + [5] * 60 + [-0.0, 0.0] * 32 + [7] * 5
 )
 
+# rows, columns, block size and what else is special about a weight.
+SHAPES: list[tuple[int, int, int, dict[str, Any]]] = [
+    (0, 7, 64, {}),
+    (1, 1, 64, {}),
+    (8, 96, 64, {"values": FP4}),
+    (5, 33, 32, {}),
+    (3, 1001, 64, {"nested": True}),
+    (130, 129, 32, {"nested": True}),
+    (1, 4097, 4096, {}),
+]
+
 CASES = (
     *(
         case
@@ -100,15 +111,7 @@ CASES = (
     *(
         _dequantize(rows, columns, blocksize, kind, **how)
         for kind in ("f32", "bf16", "f16")
-        for rows, columns, blocksize, how in [
-            (0, 7, 64, {}),
-            (1, 1, 64, {}),
-            (8, 96, 64, {"values": FP4}),
-            (5, 33, 32, {}),
-            (3, 1001, 64, {"nested": True}),
-            (130, 129, 32, {"nested": True}),
-            (1, 4097, 4096, {}),
-        ]
+        for rows, columns, blocksize, how in SHAPES
     ),
     _gemm(1, 5, 64),
     _gemm(1, 33, 96, bias=True),

@@ -1,4 +1,4 @@
-"""4-bit quantisation in NumPy. Codes are decided in float32; the rest is in the dtype given."""
+"""4-bit quantisation in NumPy, in the dtype given; codes and 16-bit storage are computed in float32."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def dequantize_4bit(*given: Any) -> Any:
 def gemm_4bit(x: Any, *given: Any) -> Any:
     *arrays, bias, n, blocksize, group, offset = given
     k = x.shape[-1]
-    weights = _decoded(*arrays, n * k, (blocksize, group, offset)).astype(x.dtype)  # type: ignore[call-arg]
+    weights = _decoded(*arrays, n * k, (blocksize, group, offset))  # type: ignore[call-arg]
     with np.errstate(invalid="ignore"):
-        y = np.dot(x, weights.reshape(n, k).T)
-        return y if bias is None else y + bias
+        y = x.astype(weights.dtype) @ weights.reshape(n, k).T
+        return y if bias is None else y + bias.astype(y.dtype)

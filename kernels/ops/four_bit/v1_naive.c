@@ -58,14 +58,14 @@ KERNEL gemm_4bit_v1_naive_f32(const float *x, const uint8_t *packed, const float
     (void)bytes, (void)blocks, (void)groups, (void)threads;
     for (int64_t row = 0; row < rows; row++)
         for (int64_t column = 0; column < n; column++) {
-            float sum = 0;
+            double sum = 0;
             for (int64_t j = 0; j < k; j++) {
                 int64_t i = column * k + j;
                 int code = i & 1 ? packed[i / 2] & 15 : packed[i / 2] >> 4;
                 float scale = scale_of(i / blocksize, absmax, absmax8, nested, nested_map, group, offset);
-                sum += x[row * k + j] * (values[code] * scale);
+                sum += (double)x[row * k + j] * (values[code] * scale);
             }
-            y[row * n + column] = sum + (bias ? bias[column] : 0);
+            y[row * n + column] = (float)(sum + (bias ? bias[column] : 0));
         }
     return OK;
 }

@@ -1,4 +1,4 @@
-"""LLM.int8() in NumPy. Codes are decided in float32, as the rule says; the rest is in the dtype given."""
+"""LLM.int8() in NumPy, in the dtype given; codes and 16-bit storage are computed in float32."""
 
 from __future__ import annotations
 
@@ -22,17 +22,24 @@ def int8_quantize_rows(x: Any, threshold: float) -> Any:
 
 def int8_linear(x: Any, weight: Any, weight_absmax: Any, bias: Any, threshold: float) -> Any:
     codes, absmax, outliers = int8_quantize_rows(x, threshold)
+    x = _wide(x)
     # Whole numbers below 2^53: the product through float64 is exact.
     sums = codes.astype(np.float64) @ weight.T.astype(np.float64)
-    kind = x.dtype
-    scales = absmax.astype(kind)[..., None] * (weight_absmax.astype(kind) / kind.type(16129))
-    rest = weight[:, outliers].astype(kind) * (weight_absmax.astype(kind) / kind.type(127))[:, None]
+    scales = absmax.astype(x.dtype)[..., None] * (weight_absmax.astype(x.dtype) / x.dtype.type(16129))
     with np.errstate(invalid="ignore", over="ignore"):
-        y = sums.astype(np.float32 if kind.itemsize < 4 else kind).astype(kind) * scales
-        y = y + np.dot(x[..., outliers], rest.T)
-        return y if bias is None else y + bias
+        y = sums.astype(x.dtype) * scales
+        y = y + x[..., outliers] @ _decoded(weight[:, outliers], weight_absmax, x.dtype).T
+        return y if bias is None else y + _wide(bias)
 
 
 def int8_linear_grad(grad: Any, weight: Any, absmax: Any) -> Any:
-    kind = grad.dtype
-    return np.dot(grad, weight.astype(kind) * (absmax.astype(kind) / kind.type(127))[:, None])
+    grad = _wide(grad)
+    return grad @ _decoded(weight, absmax, grad.dtype)
+
+
+def _decoded(weight: Any, absmax: Any, kind: Any) -> Any:
+    return weight.astype(kind) * (absmax.astype(kind) / kind.type(127))[:, None]
+
+
+def _wide(array: Any) -> Any:
+    return array.astype(np.float32) if array.dtype.itemsize == 2 else array

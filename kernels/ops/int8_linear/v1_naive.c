@@ -70,9 +70,9 @@ KERNEL int8_linear_grad_v1_naive_f32(const float *grad, const int8_t *weight, co
     (void)threads;
     for (int64_t m = 0; m < rows; m++)
         for (int64_t i = 0; i < k; i++) {
-            float sum = 0;
-            for (int64_t j = 0; j < n; j++) sum += grad[m * n + j] * (absmax[j] / 127) * (float)weight[j * k + i];
-            dx[m * k + i] = sum;
+            double sum = 0;
+            for (int64_t j = 0; j < n; j++) sum += (double)grad[m * n + j] * (absmax[j] / 127) * weight[j * k + i];
+            dx[m * k + i] = (float)sum;
         }
     return OK;
 }
