@@ -26,13 +26,13 @@ struct LeakyReluGrad {
 struct Gelu {
     vf operator()(vf x) const {
         vf half = x * 0.5f;
-        return half * erf(x * 0.70710678118654752f) + half;
+        return half * normal_within(x) + half;
     }
 };
 struct GeluGrad {
     vf operator()(vf dy, vf x) const {
         x = clamp(x, -16.0f, 16.0f);
-        vf below = erf(x * 0.70710678118654752f) * 0.5f + 0.5f;
+        vf below = normal_within(x) * 0.5f + 0.5f;
         return dy * (x * exp(x * x * -0.5f) * 0.39894228040143268f + below);
     }
 };

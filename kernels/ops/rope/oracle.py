@@ -22,8 +22,9 @@ def rope(x: Any, cos: Any, sin: Any, positions: Any, offset: int, style: str) ->
         first, second = slice(0, 2 * half, 2), slice(1, 2 * half, 2)
     a, b = x[..., first], x[..., second]
     y = x.copy()
-    y[..., first] = a * c - b * s
-    y[..., second] = b * c + a * s
+    with np.errstate(invalid="ignore"):
+        y[..., first] = a * c - b * s
+        y[..., second] = b * c + a * s
     return y
 
 
