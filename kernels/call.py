@@ -51,7 +51,7 @@ def call(
         key = _key(inputs, outs, attributes, version, types, want)
         plan = operator.plans.get(key)
     except (AttributeError, TypeError):  # no array, or nothing to be hashed: it is told below, in words
-        pass
+        key = None
     if plan is None:
         request = Request(operator, inputs, attributes, None if out is None else outs, version, types, want)
         inputs, outs, plan = _first(request, key)
