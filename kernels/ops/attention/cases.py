@@ -91,7 +91,7 @@ SMALL = (
     _case("113x203 GQA 2", (1, 2, 1, 113, 203), 40),
     _case("113x203 causal", (1, 1, 1, 113, 203), 32, causal=True),
     _case("sq > sk causal", (2, 2, 1, 60, 33), 32, causal=True),
-    _case("GQA 7, e 111", (1, 7, 1, 17, 33), 80, e=111),
+    _case("GQA 7, e 111", (1, 7, 1, 31, 65), 80, e=111),
     _case("GQA 8 causal", (1, 8, 1, 31, 31), 16, causal=True),
     _case(
         "masks and padding",
@@ -107,7 +107,7 @@ CASES = (
     _case("1x239", (1, 2, 2, 1, 239), 64),
     _case("127x513 causal", (1, 1, 1, 127, 513), 96, causal=True),
     _case("16x16", (1, 1, 1, 16, 16), 64),
-    _case("17x31 d 111", (1, 1, 1, 17, 31), 111),
+    _case("49x97 d 111", (1, 1, 1, 49, 97), 111),
     _case("33x65 d 256", (1, 1, 1, 33, 65), 256),
     Case(
         "attention",

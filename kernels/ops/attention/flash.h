@@ -82,6 +82,13 @@ inline float largest(const float *s, int64_t seen) {
     return top_of(top);
 }
 
+// s = s * scale - reference, less what the product with the scale lost of the largest: its weight is then 1, which
+// bfloat16 holds, however large the logits are.
+inline void shift(float *s, int64_t cols, float scale, float reference, float raw) {
+    float lost = std::fma(raw, scale, -reference);
+    for (int64_t j = 0; j < cols; j += W) store(s + j, load(s + j) * scale - reference - lost);
+}
+
 // Logits to weights p = 2^(s * scale - top), 0 behind `seen` up to `cols`; adds them up per lane.
 template <int DEGREE, class P>
 inline vf weigh(const float *s, P *p, int64_t cols, int64_t seen, float scale, float top) {
@@ -124,8 +131,7 @@ struct State {
             seen = cols;
             scale = 1;
         }
-        float found = largest(s, seen);
-        found = found == NONE ? NONE : found * scale;
+        float raw = largest(s, seen), found = raw == NONE ? NONE : raw * scale;
         float before = top[i], now = found > before || found != found ? found : before;
         float reference = now == NONE ? 0 : now;
         vf sum = load(total + i * W);
@@ -134,6 +140,10 @@ struct State {
             sum *= factor;
             for (int64_t t = 0; t < ld; t += W) store(sums + i * ld + t, load(sums + i * ld + t) * factor);
             top[i] = now;
+        }
+        if (DEGREE < 6 && found == reference && std::abs(reference) > 256) {
+            shift(s, cols, scale, reference, raw);
+            scale = 1, reference = 0;
         }
         store(total + i * W, sum + weigh<DEGREE>(s, p, cols, seen, scale, reference));
     }

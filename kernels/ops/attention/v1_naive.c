@@ -20,9 +20,9 @@ static int64_t limit(const sizes *z, int64_t i) {
 }
 
 static float dot(const float *x, const float *y, int64_t n) {
-    float sum = 0;
-    for (int64_t t = 0; t < n; t++) sum += x[t] * y[t];
-    return sum;
+    double sum = 0;
+    for (int64_t t = 0; t < n; t++) sum += (double)x[t] * y[t];
+    return (float)sum;
 }
 
 // The logits of one query, -inf where a key is hidden.

@@ -1,6 +1,6 @@
 // Decoding as the formula says: all logits of a query, their softmax, the weighted sum of the values.
 // Learned: a dot product of one key at a time waits for its own additions, not for memory; and only one processor
-// reads the cache.
+// reads the cache. Sums are in double, since a float loses digits over thousands of keys.
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,39 +28,41 @@ static int bad(const cache *c, const int32_t *lengths, int64_t b) {
     return 0;
 }
 
-static void one(const cache *c, int64_t ib, int64_t ik, int64_t seen, const float *q, float scale, float *s, float *out,
-                float *lse) {
-    float top = -INFINITY, sum = 0;
+static void one(const cache *c, int64_t ib, int64_t ik, int64_t seen, const float *q, float scale, float *s, double *acc,
+                float *out, float *lse) {
+    float top = -INFINITY;
+    double sum = 0;
     for (int64_t j = 0; j < seen; j++) {
         const float *k = c->k + place(c, ib, ik, j) * c->d;
-        s[j] = 0;
-        for (int64_t t = 0; t < c->d; t++) s[j] += q[t] * k[t];
-        s[j] *= scale;
+        double product = 0;
+        for (int64_t t = 0; t < c->d; t++) product += (double)q[t] * k[t];
+        s[j] = (float)product * scale;
         top = s[j] > top ? s[j] : top;
     }
     if (top == -INFINITY) top = 0;
     for (int64_t j = 0; j < seen; j++) sum += s[j] = expf(s[j] - top);
-    for (int64_t t = 0; t < c->e; t++) out[t] = 0;
+    for (int64_t t = 0; t < c->e; t++) acc[t] = 0;
     for (int64_t j = 0; j < seen; j++) {
         const float *v = c->v + place(c, ib, ik, j) * c->e;
-        for (int64_t t = 0; t < c->e; t++) out[t] += s[j] * v[t];
+        for (int64_t t = 0; t < c->e; t++) acc[t] += (double)s[j] * v[t];
     }
-    for (int64_t t = 0; t < c->e; t++) out[t] = sum == 0 ? 0 : out[t] / sum;
-    if (lse) *lse = sum == 0 ? -INFINITY : top + logf(sum);
+    for (int64_t t = 0; t < c->e; t++) out[t] = sum == 0 ? 0 : (float)(acc[t] / sum);
+    if (lse) *lse = sum == 0 ? -INFINITY : (float)(top + log(sum));
 }
 
 static int all(const cache *c, const float *q, const int32_t *lengths, float *out, float *lse, int64_t b, int64_t hq,
                int64_t n, double scale) {
     int64_t most = (c->table ? c->most : 1) * c->size;
     if (bad(c, lengths, b)) return BAD_INDEX;
-    float *s = malloc((most + 1) * sizeof *s);
-    if (!s) return NO_MEMORY;
+    double *acc = malloc((c->e + most + 1) * sizeof *acc);
+    if (!acc) return NO_MEMORY;
     for (int64_t row = 0; row < b * hq * n; row++) {
         int64_t ib = row / (hq * n), ik = row / n % hq / (hq / c->hk);
         int64_t seen = (lengths ? lengths[ib] : most) - n + 1 + row % n;
-        one(c, ib, ik, seen < 0 ? 0 : seen, q + row * c->d, (float)scale, s, out + row * c->e, lse ? lse + row : 0);
+        one(c, ib, ik, seen < 0 ? 0 : seen, q + row * c->d, (float)scale, (float *)(acc + c->e), acc,
+            out + row * c->e, lse ? lse + row : 0);
     }
-    free(s);
+    free(acc);
     return OK;
 }
 
