@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
         with server() as url:
             environment = {**os.environ, "DATABASE_URL": url}
             return subprocess.run(
-                [sys.executable, "-m", "pytest", *arguments], env=environment, check=False
+                [sys.executable, "-m", "pytest", "--migrations", *arguments], env=environment, check=False
             ).returncode
     except PostgresMissing as missing:
         print(missing, file=sys.stderr)

@@ -35,9 +35,11 @@ def test_a_machine_with_a_fault_is_looked_at_to_the_end(tmp_path) -> None:
     assert f" of {len(doctor.CHECKS)} checks found a fault." in done.stdout
 
 
-def test_a_database_of_an_older_version_is_a_fault(db) -> None:
-    for node in MigrationLoader(connection).graph.leaf_nodes("bench"):
-        MigrationRecorder(connection).record_unapplied(*node)
+def test_a_database_of_an_older_version_is_a_fault(db, settings) -> None:
+    settings.MIGRATION_MODULES = {}  # those that the tests do without
+    graph, recorder = MigrationLoader(connection).graph, MigrationRecorder(connection)
+    for node in set(graph.nodes) - set(graph.leaf_nodes("bench")):
+        recorder.record_applied(*node)
     with pytest.raises(doctor.Fault, match=r"migrations are not applied\. Apply them with: make up"):
         doctor.database()
 
