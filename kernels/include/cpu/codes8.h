@@ -106,17 +106,28 @@ inline vi gather(const int32_t *table, vi index) {
 #endif
 }
 
+// The compiler converts between vectors of bytes and of words in several steps; the processor has one.
 inline vi load_codes(const uint8_t *p) {
+#if defined(__AVX512F__)
+    return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(__AVX2__)
+    return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#else
     typedef uint8_t vb __attribute__((vector_size(W)));
     vb codes;
     memcpy(&codes, p, sizeof codes);
     return __builtin_convertvector(codes, vi);
+#endif
 }
 
 inline void store_codes(uint8_t *p, vi x) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)x));
+#else
     typedef uint8_t vb __attribute__((vector_size(W)));
     vb codes = __builtin_convertvector(x, vb);
     memcpy(p, &codes, sizeof codes);
+#endif
 }
 
 inline vf decode(const Map &map, vi codes) { return bits<vf>(gather((const int32_t *)map.values, codes)); }

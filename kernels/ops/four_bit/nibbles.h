@@ -66,17 +66,28 @@ typedef uint8_t vqb __attribute__((vector_size(W / 2)));
 
 // The next W codes, in order, of W / 2 bytes; garbage above their low four bits.
 inline vi unpack(const uint8_t *p) {
+#if defined(__AVX512F__)
+    vq pairs = (vq)_mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)p));
+#elif defined(__AVX2__)
+    vq pairs = (vq)_mm256_cvtepu8_epi64(_mm_loadu_si32(p));
+#else
     vqb bytes;
     memcpy(&bytes, p, sizeof bytes);
     vq pairs = __builtin_convertvector(bytes, vq);
+#endif
     return (vi)((pairs >> 4) | (pairs << 32));
 }
 
 // W codes to W / 2 bytes.
 inline void pack(uint8_t *p, vi codes) {
     vq pairs = (vq)codes;
-    vqb bytes = __builtin_convertvector((pairs << 4) | (pairs >> 32), vqb);
+    pairs = (pairs << 4) | (pairs >> 32);
+#if defined(__AVX512F__)
+    _mm_storel_epi64((__m128i *)p, _mm512_cvtepi64_epi8((__m512i)pairs));
+#else
+    vqb bytes = __builtin_convertvector(pairs, vqb);
     memcpy(p, &bytes, sizeof bytes);
+#endif
 }
 
 inline int code_at(const uint8_t *packed, int64_t i) {
@@ -111,8 +122,9 @@ inline int64_t decode_run(const uint8_t *p, int64_t count, const Table &values, 
 template <class T>
 inline void decode(const uint8_t *packed, const float *plain, const Table &values, const Scales &scales,
                    int64_t blocksize, int64_t from, int64_t to, T *y) {
+    const int shift = __builtin_ctzll(uint64_t(blocksize));  // a division takes longer than a block
     for (int64_t i = from; i < to;) {
-        int64_t block = i / blocksize, end = (block + 1) * blocksize;
+        int64_t block = i >> shift, end = (block + 1) << shift;
         if (end > to) end = to;
         float scale = scales[block];
         if (i & 1) {

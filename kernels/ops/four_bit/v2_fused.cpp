@@ -28,8 +28,9 @@ template <int M>
 static void row_times(const Product &of, const Table &values, int64_t row, const float *x, vf (&total)[M]) {
     vf sums[M][4] = {};
     const int64_t first = row * of.k, behind = first + of.k;
+    const int shift = __builtin_ctzll(uint64_t(of.blocksize));  // a division takes longer than a block
     for (int64_t i = first; i < behind;) {
-        int64_t block = i / of.blocksize, end = (block + 1) * of.blocksize;
+        int64_t block = i >> shift, end = (block + 1) << shift;
         if (end > behind) end = behind;
         Table scaled(values, of.scales[block]);
         const float *part = x + (i - first);
