@@ -37,6 +37,8 @@ def test_a_machine_with_a_fault_is_looked_at_to_the_end(tmp_path) -> None:
 
 def test_a_database_of_an_older_version_is_a_fault(db, settings) -> None:
     settings.MIGRATION_MODULES = {}  # those that the tests do without
+    columns = "id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT"
+    connection.cursor().execute(f"CREATE TABLE django_migrations ({columns})")
     graph, recorder = MigrationLoader(connection).graph, MigrationRecorder(connection)
     for node in set(graph.nodes) - set(graph.leaf_nodes("bench")):
         recorder.record_applied(*node)
