@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import thread_per, vectors_of
 from kernels.toolchain.isa import SIMD
 
 ANY = "n*"
 FOLDER = "kernels.ops.activations"
-VERSIONS = (Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD))
+VERSIONS = (
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
+    Cuda("v1_naive", "v1_naive.cu", thread_per("n"), registers=32, dtypes=("f32",)),
+    Cuda("v2_vector", "v2_vector.cu", vectors_of("n"), registers=64),
+)
 
 
 def elementwise(

@@ -4,15 +4,16 @@
 // beside the multiplications of its neighbours.
 #include "functions.h"
 #include "parallel.h"
+#include "sweep.h"
 
 constexpr int64_t GRAIN = 32768;  // elements that are worth a thread
 
 template <class T, class F>
 static int map(const T *x, T *y, int64_t n, int threads, F f) {
     parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        int64_t i = from;
-        for (; i + W <= to; i += W) store(y + i, f(load(x + i)));
-        if (int rest = int(to - i)) store_some(y + i, rest, f(load_some(x + i, rest, 0)));
+        sweep(
+            y, from, to, [=](int64_t i) { store(y + i, f(load(x + i))); },
+            [=](int64_t i, int count) { store_some(y + i, count, f(load_some(x + i, count, 0))); });
     });
     return OK;
 }
@@ -20,10 +21,11 @@ static int map(const T *x, T *y, int64_t n, int threads, F f) {
 template <class T, class F>
 static int map(const T *a, const T *b, T *y, int64_t n, int threads, F f) {
     parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        int64_t i = from;
-        for (; i + W <= to; i += W) store(y + i, f(load(a + i), load(b + i)));
-        if (int rest = int(to - i))
-            store_some(y + i, rest, f(load_some(a + i, rest, 0), load_some(b + i, rest, 0)));
+        sweep(
+            y, from, to, [=](int64_t i) { store(y + i, f(load(a + i), load(b + i))); },
+            [=](int64_t i, int count) {
+                store_some(y + i, count, f(load_some(a + i, count, 0), load_some(b + i, count, 0)));
+            });
     });
     return OK;
 }
@@ -40,20 +42,18 @@ static inline Both swiglu_slopes(vf dy, vf gate, vf up) {
 template <class T>
 static int swiglu_grad(
     const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n, int threads) {
-    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        int64_t i = from;
-        for (; i + W <= to; i += W) {
-            Both d = swiglu_slopes(load(dy + i), load(gate + i), load(up + i));
-            store(dgate + i, d.gate);
-            store(dup + i, d.up);
-        }
-        if (int rest = int(to - i)) {
-            Both d = swiglu_slopes(
-                load_some(dy + i, rest, 0), load_some(gate + i, rest, 0), load_some(up + i, rest, 0));
-            store_some(dgate + i, rest, d.gate);
-            store_some(dup + i, rest, d.up);
-        }
-    });
+    auto whole = [=](int64_t i) {
+        Both d = swiglu_slopes(load(dy + i), load(gate + i), load(up + i));
+        store(dgate + i, d.gate);
+        store(dup + i, d.up);
+    };
+    auto some = [=](int64_t i, int count) {
+        Both d = swiglu_slopes(
+            load_some(dy + i, count, 0), load_some(gate + i, count, 0), load_some(up + i, count, 0));
+        store_some(dgate + i, count, d.gate);
+        store_some(dup + i, count, d.up);
+    };
+    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) { sweep(dgate, from, to, whole, some); });
     return OK;
 }
 

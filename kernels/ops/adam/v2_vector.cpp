@@ -3,6 +3,7 @@
 // stay; these run beside the memory, which is the limit.
 #include "math.h"
 #include "parallel.h"
+#include "sweep.h"
 
 using namespace simd;
 
@@ -31,25 +32,23 @@ struct Step {
 template <class T>
 static int all(
     float *param, float *m, float *v, const T *grad, T *low, int64_t n, int threads, const Step &step) {
-    parallel_for(n, 16384, threads, [=](int64_t from, int64_t to) {
-        int64_t i = from;
-        for (; i + W <= to; i += W) {
-            vf p = load(param + i), mi = load(m + i), vi = load(v + i);
-            step.advance(p, mi, vi, load(grad + i));
-            store(param + i, p);
-            store(m + i, mi);
-            store(v + i, vi);
-            if (low) store(low + i, p);
-        }
-        if (int rest = int(to - i)) {
-            vf p = load_some(param + i, rest, 0), mi = load_some(m + i, rest, 0), vi = load_some(v + i, rest, 0);
-            step.advance(p, mi, vi, load_some(grad + i, rest, 0));
-            store_some(param + i, rest, p);
-            store_some(m + i, rest, mi);
-            store_some(v + i, rest, vi);
-            if (low) store_some(low + i, rest, p);
-        }
-    });
+    auto whole = [=](int64_t i) {
+        vf p = load(param + i), mi = load(m + i), vi = load(v + i);
+        step.advance(p, mi, vi, load(grad + i));
+        store(param + i, p);
+        store(m + i, mi);
+        store(v + i, vi);
+        if (low) store(low + i, p);
+    };
+    auto some = [=](int64_t i, int count) {
+        vf p = load_some(param + i, count, 0), mi = load_some(m + i, count, 0), vi = load_some(v + i, count, 0);
+        step.advance(p, mi, vi, load_some(grad + i, count, 0));
+        store_some(param + i, count, p);
+        store_some(m + i, count, mi);
+        store_some(v + i, count, vi);
+        if (low) store_some(low + i, count, p);
+    };
+    parallel_for(n, 16384, threads, [=](int64_t from, int64_t to) { sweep(param, from, to, whole, some); });
     return OK;
 }
 

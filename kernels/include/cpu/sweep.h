@@ -1,0 +1,19 @@
+// A loop over the elements [from, to) of arrays in whole vectors, with shorter ones at both ends.
+//
+// The first one ends where the array that is written becomes aligned: a vector that straddles two cache lines
+// costs two accesses, and NumPy's large arrays begin 16 bytes into a line (relu: 10 % of its time).
+#pragma once
+#include "simd.h"
+
+template <class T, class Whole, class Some>
+inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some some) {
+    constexpr int64_t W = simd::W;
+    int64_t i = from;
+    int64_t before = -int64_t((uintptr_t)(written + from) / sizeof(T)) & (W - 1);
+    if (before && before < to - from) {
+        some(i, int(before));
+        i += before;
+    }
+    for (; i + W <= to; i += W) whole(i);
+    if (i < to) some(i, int(to - i));
+}
