@@ -24,7 +24,10 @@ KEPT = 12  # bytes that the gradient of a normalisation keeps of a row
 NORM_BLOCKS = (
     528  # of that gradient: four to each processor of the largest cards, each with its sums of columns
 )
-SCRATCH_HEAD = 256  # columns.cuh
+SCRATCH_HEAD = 256  # kernel.cuh
+COUNTED_SHARED = 8192  # bins that a block counts in shared memory
+FULL = 1056  # blocks that keep the largest cards busy: eight to a processor
+PART = 16 << 10  # bytes of a row below which cutting it up further is not worth it
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -72,8 +75,9 @@ def group_per_row(held: int, rows: str = "rows", n: str = "n") -> Plan:
 def row_step(rows: int, n: int, size: int, held: int, suffix: str = "") -> Step:
     """A group of threads to a row of n elements of `size` bytes.
 
-    The kernel without more suffix holds a row in registers, `held` times 16 bytes to a thread (0: there is none). Rows that the
-    largest block does not hold go to the one with `_long`, those that 16 bytes do not divide to `_odd`.
+    The kernel without more suffix holds a row in registers, `held` times 16 bytes to a thread (0: there is
+    none). Rows that the largest block does not hold go to the one with `_long`, those that 16 bytes do not
+    divide to `_odd`.
     """
     threads = row_threads(n, size, held)
     if threads is None:
@@ -105,7 +109,7 @@ def norm_gradient_naive(dims: Dims, dtypes: str) -> Launch:
 
 
 def norm_gradient(count: int, held: int) -> Plan:
-    """The gradient of a normalisation of `rows` rows of `n`, with `count` sums per column beside it (columns.cuh)."""
+    """The gradient of a normalisation of `rows` rows of `n`, `count` sums per column beside it (columns.cuh)."""
 
     def plan(dims: Dims, dtypes: str) -> Launch:
         rows, n, size = int(dims["rows"]), int(dims["n"]), itemsize(dtypes)
@@ -121,6 +125,72 @@ def norm_gradient(count: int, held: int) -> Plan:
         return Launch((first, Step("_columns", *columns)), scratch=SCRATCH_HEAD + grid * count * n * 4)
 
     return plan
+
+
+def block_per_row(dims: Dims, dtypes: str) -> Launch:
+    """A block of the usual size to a row."""
+    return Launch((Step("", blocks(int(dims["rows"]), 1), (THREADS, 1, 1)),))
+
+
+def tiles(dims: Dims, dtypes: str) -> Launch:
+    """A block to 32 by 32 elements of the last two axes (m, n) of `batch` matrices."""
+    count = int(dims["batch"]) * ceil_div(int(dims["m"]), WARP) * ceil_div(int(dims["n"]), WARP)
+    return Launch((Step("", blocks(count, 1), (WARP, 8, 1)),))
+
+
+def counting(dims: Dims, dtypes: str) -> Launch:
+    """Set `bins` counts to 0, then count n elements: in shared memory where that holds them."""
+    bins, block = int(dims["bins"]), (THREADS, 1, 1)
+    grid = min(blocks(int(dims["n"]), 16 * THREADS)[0], FULL)
+    counted = (
+        Step("", (grid, 1, 1), block, 4 * bins)
+        if bins <= COUNTED_SHARED
+        else Step("_wide", (grid, 1, 1), block)
+    )
+    return Launch((Step("_zero", blocks(bins, THREADS), block), counted))
+
+
+def lookup(dims: Dims, dtypes: str) -> Launch:
+    """A group of threads to each of n rows of d."""
+    d, size = int(dims["d"]), itemsize(dtypes)
+    threads = min(THREADS, _power_of_two(ceil_div(d * size, VECTOR)))
+    suffix = "_odd" if d * size % VECTOR else ""
+    return Launch((Step(suffix, blocks(int(dims["n"]), groups(threads)), (threads, groups(threads), 1)),))
+
+
+def lookup_gradient(dims: Dims, dtypes: str) -> Launch:
+    """Set `rows` of d to 0, then a block to each of n rows to be added."""
+    d, size = int(dims["d"]), itemsize(dtypes)
+    zero = Step("_zero", blocks(int(dims["rows"]) * d, THREADS * VECTOR // size), (THREADS, 1, 1))
+    suffix = "_odd" if d * size % VECTOR else ""
+    return Launch((zero, Step(suffix, blocks(int(dims["n"]), 1), (THREADS, 1, 1))))
+
+
+def pairs(dims: Dims, dtypes: str) -> Launch:
+    """A thread to each pair of values that turn together, and to each value that does not turn."""
+    each = int(dims["d"]) - int(dims["half"])
+    return Launch(
+        (Step("", blocks(product(dims, ("batch", "n", "heads")) * each, THREADS), (THREADS, 1, 1)),)
+    )
+
+
+def reduction(dims: Dims, dtypes: str) -> Launch:
+    """The middle axis of (outer, n, inner) reduced; in several parts where the results do not fill the card."""
+    outer, n, inner, size = int(dims["outer"]), int(dims["n"]), int(dims["inner"]), itemsize(dtypes)
+    if inner == 1:
+        suffix = "_odd" if n * size % VECTOR else "_rows"
+        threads = WARP if n * size <= WARP * VECTOR * 4 else THREADS
+        grid, block = blocks(outer, groups(threads))[0], (threads, groups(threads), 1)
+        per_part = PART // size
+    else:
+        suffix, block = "_columns", (WARP, 8, 1)
+        grid, per_part = blocks(outer * ceil_div(inner, WARP), 1)[0], PART // (WARP * size)
+    parts = max(1, min(ceil_div(n, per_part), ceil_div(FULL, grid)))
+    steps = (Step(suffix, (grid, parts, 1), block),)
+    if parts == 1:
+        return Launch(steps, scratch=SCRATCH_HEAD)
+    together = Step("_combine", blocks(outer * inner, 4), (WARP, 4, 1))
+    return Launch((*steps, together), scratch=SCRATCH_HEAD + parts * outer * inner * 8)
 
 
 def product(dims: Dims, names: tuple[str, ...]) -> int:

@@ -1,9 +1,14 @@
 """CUDA kernels onto the card: a version's cubin loaded, its arguments packed, its steps started in order.
 
-Arguments are eight bytes each: the addresses of the arrays in the order of the schema (0 for one that is absent),
-the dimensions and whole-number attributes as int64, real attributes as float64, the address of the scratch
-memory last where the plan asks for some. Kernels read 16 bytes at a time, so an array that does not begin on such
-a border (a view from its second element on) is copied to one, and what is written is copied back. All steps go to CuPy's current stream; nothing waits for them.
+Arguments are eight bytes each: the addresses of the arrays in the order of the schema (0 for one that is
+absent), the dimensions and whole-number attributes as int64, real attributes as float64, the address of the
+scratch memory last where the plan asks for some. All steps go to CuPy's current stream; nothing waits for
+them.
+
+Kernels read 16 bytes at a time, so an array that does not begin on such a border (a view from its second
+element on) is copied to one, and what is written to it is copied back.
+
+bfloat16 arrays are CuPy's with the dtype of ml_dtypes, as NumPy's are.
 
 What a card is asked to do goes through `Driver`: CuPy's here; the tests put one in its place that writes down
 what it is told, and one that computes it on the processor.
@@ -154,8 +159,8 @@ class Launcher:
         for array in operands:
             if array is not None and array.device.id != device:
                 raise BadArgument(
-                    f"{self.operator.name}: an array is on device {array.device.id}, but the current one is {device}: "
-                    f"`with cupy.cuda.Device({array.device.id}):` makes it the current one"
+                    f"{self.operator.name}: an array is on device {array.device.id}, but the current one is "
+                    f"{device}: `with cupy.cuda.Device({array.device.id}):` makes it the current one"
                 )
         operands, back = self._on_borders(card, operands)
         pointers = tuple(np.uint64(0 if each is None else arrays.pointer(each)) for each in operands)
@@ -187,8 +192,8 @@ class Launcher:
         arch = arch_for(self.version.archs, capability)
         if arch is None:
             raise NoVersion(
-                f"{self.operator.name}: {self.version.name} is compiled for {', '.join(self.version.archs)}; this card "
-                f"has compute capability {capability[0]}.{capability[1]}"
+                f"{self.operator.name}: {self.version.name} is compiled for {', '.join(self.version.archs)}; "
+                f"this card has compute capability {capability[0]}.{capability[1]}"
             )
         source = self.operator.folder / self.version.file
         return [

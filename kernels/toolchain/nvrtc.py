@@ -1,11 +1,12 @@
 """CUDA C++ to cubins with NVRTC, from its wheel, through ctypes: no CUDA toolkit, no driver, no card needed.
 
-A cubin is named by a digest of its source, the headers it may include, the options and the architecture, and by
-NVRTC's version; the compiler's log is kept beside it. It is looked for in the package's folder `built` first, then
-in the cache of `cc.py`. Where NVRTC is not installed, a cubin of the same digest made by any version of it serves.
+A cubin is named by a digest of its source, the headers it may include, the options and the architecture,
+and by NVRTC's version; the compiler's log is kept beside it. It is looked for in the package's folder
+`built` first, then in the cache of `cc.py`. Where NVRTC is not installed, a cubin of the same digest made by
+any version of it serves.
 
-A cubin runs on its own major architecture only (sm_80 on 8.0 to 8.9; one with an `a` on exactly that one), but,
-other than PTX, on drivers older than the compiler.
+A cubin runs on its own major architecture only (sm_80 on 8.0 to 8.9; one with an `a` on exactly that one),
+but, other than PTX, on drivers older than the compiler.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kernels.errors import BuildFailed
 from kernels.toolchain import cc
 
 INCLUDE = cc.PACKAGE / "include" / "cuda"
-# No -ffast-math's like here either. NDEBUG: an assert that stays alive keeps wgmma from running asynchronously.
+# Nothing like -ffast-math here either. NDEBUG: a live assert keeps wgmma from running asynchronously.
 OPTIONS = ("-std=c++17", "-DNDEBUG", "--ptxas-options=-v", "-lineinfo", f"-I{INCLUDE}")
 # Warnings that mean a kernel many times slower: wgmma instructions made to wait for each other.
 FATAL = ("C7508", "C7510")

@@ -1,5 +1,5 @@
-"""What stands in for a CUDA card: arrays that pass for CuPy's, a driver that writes down what it is told, and one
-that computes it on the processor (emulator/), so that everything up to the card is run without one.
+"""What stands in for a CUDA card, so that everything up to it is run without one: arrays that pass for
+CuPy's, a driver that writes down what it is told, and one that computes it on the processor (emulator/).
 """
 
 from __future__ import annotations

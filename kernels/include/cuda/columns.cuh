@@ -12,8 +12,6 @@
 #pragma once
 #include <reduce.cuh>
 
-constexpr int SCRATCH_HEAD = 256;
-
 template <int COUNT, int N>
 struct Columns {
     float *sums;

@@ -16,6 +16,9 @@ typedef unsigned char u8;
 // KERNEL(threads): at most that many to a block.
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 
+// Bytes at the beginning of scratch memory for what one step tells the next.
+constexpr int SCRATCH_HEAD = 256;
+
 #define INF __int_as_float(0x7f800000)
 
 struct bf16 {

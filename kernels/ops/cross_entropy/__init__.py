@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import group_per_row, thread_per
 from kernels.toolchain.isa import SIMD
 
 LOGITS, TARGETS = Array("logits", "rows* n"), Array("targets", "rows*", "I")
@@ -16,12 +17,13 @@ VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32_i64", "f32_i32")),
     Cpu("v2_one_reading", "v2_one_reading.cpp", levels=SIMD),
 ]
+NAIVE = Cuda("v1_naive", "v1_naive.cu", thread_per("rows"), registers=64, dtypes=("f32_i64", "f32_i32"))
 
 CROSS_ENTROPY = Operator(
     Schema("cross_entropy", [LOGITS, TARGETS], [Array("loss", "rows*", "f32")], [IGNORE], DTYPES),
     Work(flops=lambda d: 4 * d["rows"] * d["n"], bytes=lambda d: d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, NAIVE, Cuda("v2_group", "v2_group.cu", group_per_row(held=0), registers=64)],
 )
 CROSS_ENTROPY_GRAD = Operator(
     Schema(
@@ -34,7 +36,7 @@ CROSS_ENTROPY_GRAD = Operator(
     ),
     Work(flops=lambda d: 8 * d["rows"] * d["n"], bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, NAIVE, Cuda("v2_group", "v2_group.cu", group_per_row(held=4), registers=64)],
 )
 OPERATORS = (CROSS_ENTROPY, CROSS_ENTROPY_GRAD)
 

@@ -7,8 +7,9 @@ from typing import Any
 from kernels.call import call
 from kernels.dtypes import FLOATS
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import lookup, lookup_gradient, thread_per
 from kernels.toolchain.isa import SIMD
 
 DTYPES = {"T": FLOATS, "I": ("i64", "i32")}
@@ -24,7 +25,12 @@ EMBEDDING = Operator(
     ),
     Work(flops=lambda d: 0, bytes=lambda d: 2 * d["n"] * d["d"] * d["itemsize"] + 8 * d["n"]),
     __name__,
-    [*VERSIONS, Cpu("v2_copy", "v2_copy.cpp")],
+    [
+        *VERSIONS,
+        Cpu("v2_copy", "v2_copy.cpp"),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("n", "d"), registers=48, dtypes=("f32_i64", "f32_i32")),
+        Cuda("v2_rows", "v2_rows.cu", lookup, registers=64),
+    ],
 )
 
 
@@ -52,7 +58,12 @@ EMBEDDING_GRAD = Operator(
         bytes=lambda d: (d["n"] + d["rows"]) * d["d"] * d["itemsize"] + 8 * d["n"],
     ),
     __name__,
-    [*VERSIONS, Cpu("v2_sorted", "v2_sorted.cpp", levels=SIMD)],
+    [
+        *VERSIONS,
+        Cpu("v2_sorted", "v2_sorted.cpp", levels=SIMD),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("rows", "d"), registers=48, dtypes=("f32_i64", "f32_i32")),
+        Cuda("v2_rows", "v2_rows.cu", lookup_gradient, registers=64),
+    ],
 )
 OPERATORS = (EMBEDDING, EMBEDDING_GRAD)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import counting
 from kernels.toolchain.isa import SIMD
 
 
@@ -29,7 +30,11 @@ HISTOGRAM = Operator(
     ),
     Work(flops=lambda d: 2 * d["n"], bytes=lambda d: d["n"] * d["itemsize"] + 8 * d["bins"]),
     __name__,
-    [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_private", "v2_private.cpp", levels=SIMD)],
+    [
+        Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+        Cpu("v2_private", "v2_private.cpp", levels=SIMD),
+        Cuda("v1_atomics", "v1_atomics.cu", counting, registers=64),
+    ],
 )
 BINCOUNT = Operator(
     Schema(
@@ -42,7 +47,11 @@ BINCOUNT = Operator(
     ),
     Work(flops=lambda d: 0, bytes=lambda d: d["n"] * d["itemsize"] + 8 * d["bins"]),
     __name__,
-    [Cpu("v1_naive", "v1_naive.c", dtypes=("u8",)), Cpu("v2_private", "v2_private.cpp", levels=SIMD)],
+    [
+        Cpu("v1_naive", "v1_naive.c", dtypes=("u8",)),
+        Cpu("v2_private", "v2_private.cpp", levels=SIMD),
+        Cuda("v1_atomics", "v1_atomics.cu", counting, registers=64),
+    ],
 )
 OPERATORS = (HISTOGRAM, BINCOUNT)
 

@@ -135,7 +135,6 @@ DEVICE void streamed_backward(const T *dy, const T *x, const T *weight, T *dx, i
     }
 }
 
-#define, ,
 #define FORWARD(SUFFIX, T, NAME, ...)                                                                           \
     KERNEL(1024) layer_norm_v2_group_##NAME##SUFFIX(const T *x, const T *weight, const T *bias, T *y, float *mean, \
                                                     float *rstd, i64 rows, i64 n, double eps) {                    \

@@ -10,11 +10,17 @@ from typing import Any
 from kernels.arrays import as_array
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Dims, Schema, Work
+from kernels.toolchain.grids import reduction, thread_per
 from kernels.toolchain.isa import SIMD
 
-VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_lanes", "v2_lanes.cpp", levels=SIMD)]
+VERSIONS = [
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_lanes", "v2_lanes.cpp", levels=SIMD),
+    Cuda("v1_naive", "v1_naive.cu", thread_per("outer", "inner"), registers=48, dtypes=("f32",)),
+    Cuda("v2_split", "v2_split.cu", reduction, registers=64),
+]
 
 
 def _not_empty(dims: Dims) -> Mapping[str, int]:

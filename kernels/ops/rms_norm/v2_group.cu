@@ -105,7 +105,6 @@ DEVICE void streamed_backward(const T *dy, const T *x, const T *weight, T *dx, i
     }
 }
 
-#define, ,
 #define FORWARD(SUFFIX, T, NAME, ...)                                                                        \
     KERNEL(1024) rms_norm_v2_group_##NAME##SUFFIX(const T *x, const T *weight, T *y, float *rstd, i64 rows,     \
                                                   i64 n, double eps) {                                          \

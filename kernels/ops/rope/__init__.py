@@ -10,14 +10,16 @@ from kernels.arrays import as_array, is_cupy
 from kernels.call import call
 from kernels.dtypes import FLOATS
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import pairs
 from kernels.toolchain.isa import SIMD
 
 TOKENS, TABLE = "batch* n heads d", "length half"
 VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32_i64", "f32_i32")),
     Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
+    Cuda("v1_pairs", "v1_pairs.cu", pairs, registers=64),
 ]
 
 

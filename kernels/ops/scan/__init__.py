@@ -6,12 +6,17 @@ from typing import Any
 
 from kernels.axes import along_last
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import block_per_row
 from kernels.toolchain.isa import SIMD
 
 ROWS = "rows* n"
-VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_steps", "v2_steps.cpp", levels=SIMD)]
+VERSIONS = [
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_steps", "v2_steps.cpp", levels=SIMD),
+    Cuda("v1_rows", "v1_rows.cu", block_per_row, registers=64),
+]
 NUMBERS = {"T": ("f32", "bf16", "f16", "i64")}
 FLOATS = {"T": ("f32", "bf16", "f16")}
 

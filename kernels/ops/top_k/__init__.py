@@ -6,8 +6,9 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import block_per_row
 from kernels.toolchain.isa import SIMD
 
 X = Array("x", "rows* n")
@@ -16,6 +17,7 @@ VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
     # Places are kept in 32 bits.
     Cpu("v2_tiles", "v2_tiles.cpp", levels=SIMD, fits=lambda d: d["n"] < 2**31),
+    Cuda("v1_selection", "v1_selection.cu", block_per_row, registers=64),
 ]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Schema, Work
+from kernels.toolchain.grids import thread_per, tiles
 from kernels.toolchain.isa import SIMD
 
 DTYPES = ("f32", "bf16", "f16", "i64", "i32", "i8", "u8")
@@ -19,6 +20,8 @@ TRANSPOSE = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_blocks", "v2_blocks.cpp"),
         Cpu("v3_registers", "v3_registers.cpp", levels=SIMD),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), registers=40, dtypes=("f32",)),
+        Cuda("v2_tiles", "v2_tiles.cu", tiles, registers=64),
     ],
 )
 OPERATORS = (TRANSPOSE,)

@@ -313,3 +313,8 @@ template <class T>
 inline T max(T a, T b) {
     return a < b ? b : a;
 }
+// Rounded each for itself, never joined into one multiply-add.
+inline double __dmul_rn(double a, double b) { return a * b; }
+inline double __dadd_rn(double a, double b) { return a + b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
