@@ -24,6 +24,7 @@ inline float from_f16(unsigned short bits) {
 inline unsigned to_bf16x2(float low, float high) { return to_bf16(low) | static_cast<unsigned>(to_bf16(high)) << 16; }
 inline unsigned to_f16x2(float low, float high) { return to_f16(low) | static_cast<unsigned>(to_f16(high)) << 16; }
 inline float fast_exp(float x) { return exp2f(x * 1.4426950408889634f); }
+inline float fast_exp2(float x) { return exp2f(x); }
 
 inline uint4 load16(const void *p) {
     if (reinterpret_cast<uint64_t>(p) % 16) emulator::fail("16 bytes read between borders");
