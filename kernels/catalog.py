@@ -33,6 +33,8 @@ FUNCTIONS = {
     "attention_decode_paged": "attention_decode",
     "quantize_blockwise": "blockwise",
     "dequantize_blockwise": "blockwise",
+    "conv2d": "conv2d",
+    "conv2d_grad": "conv2d",
     "cross_entropy": "cross_entropy",
     "cross_entropy_grad": "cross_entropy",
     "embedding": "embedding",
