@@ -32,8 +32,8 @@ def _pooled(d: Dims) -> tuple[int, int]:
         kernel, stride, pad = d[f"kernel_{name}"], d[f"stride_{name}"], d[f"pad_{name}"]
         if kernel < 1 or stride < 1 or not 0 <= pad < kernel or size + 2 * pad < kernel:
             raise BadArgument(
-                f"pooling: along {name} of size {size}: kernel {kernel}, stride {stride}, padding {pad}; needed: "
-                "kernel and stride of 1 or more, padding from 0 to kernel - 1, and room for one window"
+                f"pooling: along {name} of size {size}: kernel {kernel}, stride {stride}, padding {pad}; "
+                "needed: kernel and stride of 1 or more, padding from 0 to kernel - 1, room for one window"
             )
         sizes.append((size + 2 * pad - kernel) // stride + 1)
     return sizes[0], sizes[1]
@@ -146,13 +146,13 @@ def max_pool2d(
         kernel: height and width of a window, or one number for both.
         stride: from window to window; the kernel if None.
         padding: rows and columns added on each side, less than the kernel; they are never the largest.
-        indices: also say where in its plane, counted row by row, each largest element is (the first of equals).
+        indices: also say where in its plane, counted row by row, each largest element is (the first if equal).
         out: where the result goes; with indices a tuple of two.
         version: a version by name.
 
     Returns:
-        Shape of x with the last two axes (size + 2 padding - kernel) // stride + 1, dtype of x; with indices also
-        an int64 array of that shape.
+        Shape of x with the last two axes (size + 2 padding - kernel) // stride + 1, dtype of x; with indices
+        also an int64 array of that shape.
 
     Raises:
         BadArgument, BadDtype: kernel, stride and padding leave no window, or a shape or dtype does not fit.
