@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kernels.catalog import FUNCTIONS
 from kernels.schema import Dims, Schema, Work
@@ -30,8 +30,18 @@ PACKAGE = Path(__file__).parent
 Fits = Callable[[Mapping[str, int]], bool]
 
 
+class Version:
+    """A version of an operator; `Cpu` and `Cuda` say the rest."""
+
+    name: str
+    file: str
+    dtypes: tuple[str, ...] | None
+    fits: Fits | None
+    device: str
+
+
 @dataclass(frozen=True)
-class Cpu:
+class Cpu(Version):
     """A version in C or C++.
 
     Attributes:
@@ -75,7 +85,7 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Cuda:
+class Cuda(Version):
     """A version in CUDA C++.
 
     Attributes:
@@ -97,11 +107,11 @@ class Cuda:
 class Operator:
     """A schema, the work it takes, and its versions from the plainest to the best."""
 
-    def __init__(self, schema: Schema, work: Work, module: str, versions: Sequence[Cpu | Cuda]) -> None:
+    def __init__(self, schema: Schema, work: Work, module: str, versions: Sequence[Version]) -> None:
         self.schema = schema
         self.work = work
         self.module = module  # of the operator's folder: kernels.ops.<folder>
-        self.versions = tuple(versions)
+        self.versions = cast("tuple[Cpu | Cuda, ...]", tuple(versions))
         self.plans: dict[Any, Plan] = {}  # by the layout of a call
 
     @property
