@@ -15,7 +15,7 @@ from kernels.catalog import FUNCTIONS
 from kernels.dtypes import BY_NAME
 from kernels.registry import PACKAGE, Operator, folders, operators
 from kernels.schema import Binding
-from kernels.toolchain import cc
+from kernels.toolchain import cc, isa
 from tests.kernels.trying import Trial, a_few, truth
 
 SOURCES = sorted(
@@ -120,12 +120,10 @@ def test_products_in_32_bits_are_found(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize("level", ["baseline", "amx"])
 @pytest.mark.parametrize("module", folders(), ids=lambda module: module.__name__.rpartition(".")[2])
 def test_the_compiler_has_nothing_to_warn_of(module: object, level: str) -> None:
-    strict = [
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-Wno-maybe-uninitialized",
-    ]  # gcc 12's own headers set that one off
+    # The headers of gcc 12 set off the last one, and those of AVX-512 the one after.
+    strict = ["-Wall", "-Wextra", "-Werror", "-Wno-maybe-uninitialized"]
+    if level != isa.BASELINE:
+        strict += ["-Wno-uninitialized"]
     for unit in compiled.units(module.__name__, level):  # type: ignore[attr-defined]
         compiler, standard = cc.COMPILERS[unit.source.suffix]
         command = [compiler, standard, *cc.COMMON, *unit.flags, *strict, "-iquote", str(cc.INCLUDE)]
