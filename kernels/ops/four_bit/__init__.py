@@ -19,7 +19,7 @@ BLOCKSIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 NESTED_BLOCKSIZE = 256
 # From how many rows of x on a version is the faster one, measured at 4096 x 4096: below, decoding is what
 # counts.
-FROM_ROWS = {"v3_panels": 8, "v4_amx": 5}
+FROM_ROWS = {"v3_panels": 13, "v4_amx": 5}
 
 _WEIGHT = [
     Array("packed", "bytes 1", "u8"),

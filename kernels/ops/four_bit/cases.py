@@ -121,7 +121,7 @@ CASES = (
     _gemm(4, 7, 256, values=FP4, bias=True),
     _gemm(7, 9, 33, 32),
     _gemm(3, 13, 160, 4096, nested=True),
-    _gemm(9, 25, 64, bias=True),
+    _gemm(13, 25, 64, bias=True),
     _gemm(33, 37, 95, 32, nested=True),
     _gemm(65, 17, 128, values=FP4),
 )

@@ -14,10 +14,11 @@ struct Scales {
     const float *nested, *map;
     int64_t group;
     float offset;
+    int shift = group > 0 && !(group & (group - 1)) ? __builtin_ctzll(uint64_t(group)) : -1;
 
     float operator[](int64_t block) const {
         if (absmax) return absmax[block];
-        float product = map[codes[block]] * nested[block / group];
+        float product = map[codes[block]] * nested[shift >= 0 ? block >> shift : block / group];
         asm("" : "+x"(product));  // rounded here: every level is to give the same bits, with or without fused adds
         return product + offset;
     }

@@ -27,31 +27,34 @@ struct Product {
 template <int M>
 static void row_times(const Product &of, const Table &values, int64_t row, const float *x, vf (&total)[M]) {
     vf sums[M][4] = {};
-    const int64_t first = row * of.k, behind = first + of.k;
     const int shift = __builtin_ctzll(uint64_t(of.blocksize));  // a division takes longer than a block
-    for (int64_t i = first; i < behind;) {
-        int64_t block = i >> shift, end = (block + 1) << shift;
-        if (end > behind) end = behind;
+    const int64_t first = row * of.k;
+    int64_t block = first >> shift, room = ((block + 1) << shift) - first;
+    const uint8_t *codes = of.packed + uint64_t(first) / 2;
+    for (int64_t left = of.k; left > 0; room = of.blocksize, block++) {
+        int64_t run = left < room ? left : room, pairs = run / (4 * W);
+        left -= run;
         Table scaled(values, of.scales[block]);
-        const float *part = x + (i - first);
-        for (; i + 4 * W <= end; i += 4 * W, part += 4 * W) {
-            vi here = codes8::load_codes(of.packed + i / 2), there = codes8::load_codes(of.packed + i / 2 + W);
+        for (; pairs; pairs--, codes += 2 * W, x += 4 * W) {
+            vi here = codes8::load_codes(codes), there = codes8::load_codes(codes + W);
             vf w0 = scaled[here >> 4], w1 = scaled[here], w2 = scaled[there >> 4], w3 = scaled[there];
             for (int m = 0; m < M; m++) {
-                const float *p = part + m * of.k;
+                const float *p = x + m * of.k;
                 sums[m][0] += w0 * load(p);
                 sums[m][1] += w1 * load(p + W);
                 sums[m][2] += w2 * load(p + 2 * W);
                 sums[m][3] += w3 * load(p + 3 * W);
             }
         }
-        for (; i < end; i += 2 * W, part += 2 * W) {
-            vi here = codes8::load_codes(of.packed + i / 2);
+        if (run % (4 * W)) {  // 2 W are left
+            vi here = codes8::load_codes(codes);
             vf w0 = scaled[here >> 4], w1 = scaled[here];
             for (int m = 0; m < M; m++) {
-                sums[m][0] += w0 * load(part + m * of.k);
-                sums[m][1] += w1 * load(part + m * of.k + W);
+                sums[m][0] += w0 * load(x + m * of.k);
+                sums[m][1] += w1 * load(x + m * of.k + W);
             }
+            codes += W;
+            x += 2 * W;
         }
     }
     for (int m = 0; m < M; m++) total[m] = (sums[m][0] + sums[m][1]) + (sums[m][2] + sums[m][3]);

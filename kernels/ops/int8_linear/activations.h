@@ -54,6 +54,28 @@ inline float absmax_below(const T *x, int64_t k, float threshold) {
     return bits<float>(largest);
 }
 
+// The compiler converts between vectors of bytes and of words in several steps; the processor has one.
+inline vf codes_as_floats(const int8_t *p) {
+#if defined(__AVX512F__)
+    return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+#elif defined(__AVX2__)
+    return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+#else
+    codes_of_w codes;
+    memcpy(&codes, p, W);
+    return __builtin_convertvector(__builtin_convertvector(codes, vi), vf);
+#endif
+}
+
+inline void store_codes(int8_t *p, vi x) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)x));
+#else
+    codes_of_w codes = __builtin_convertvector(x, codes_of_w);
+    memcpy(p, &codes, W);
+#endif
+}
+
 inline vi code_of(vf x, float scale) {
     vf y = x * scale;
     y = y > 127.0f ? splat(127) : y;
@@ -66,13 +88,11 @@ template <class T>
 inline void encode_row(const T *x, int64_t k, float absmax, const uint8_t *outliers, int8_t *codes) {
     float scale = absmax > 0 ? 127 / absmax : 0;
     int64_t i = 0;
-    for (; i + W <= k; i += W) {
-        codes_of_w part = __builtin_convertvector(code_of(load(x + i), scale), codes_of_w);
-        memcpy(codes + i, &part, W);
-    }
+    for (; i + W <= k; i += W) store_codes(codes + i, code_of(load(x + i), scale));
     if (i < k) {
-        codes_of_w part = __builtin_convertvector(code_of(load_some(x + i, int(k - i), 0), scale), codes_of_w);
-        memcpy(codes + i, &part, size_t(k - i));
+        int8_t rest[W];
+        store_codes(rest, code_of(load_some(x + i, int(k - i), 0), scale));
+        memcpy(codes + i, rest, size_t(k - i));
     }
     if (outliers)
         for (i = 0; i < k; i++) codes[i] &= outliers[i] ? 0 : -1;

@@ -77,53 +77,55 @@ static int quantize(const T *x, int8_t *codes, float *absmax, uint8_t *outliers,
     return OK;
 }
 
-// R rows of the gradient times the weight's columns from i on, 2 W of them.
-template <int R>
-static void columns_of(const float *scaled, const int8_t *weight, int64_t n, int64_t k, float *sums) {
-    vf left[R] = {}, right[R] = {};
+constexpr int STRIP = 64;  // columns of the weight that are copied to lie together: a line of the cache each
+constexpr int TALL = W == 16 ? 8 : 4;
+
+// TALL rows of the gradient times 2 W columns of a strip.
+static void columns_of(const float *scaled, const int8_t *strip, int64_t n, float *sums) {
+    vf left[TALL] = {}, right[TALL] = {};
     for (int64_t j = 0; j < n; j++) {
-        codes_of_w w0, w1;
-        memcpy(&w0, weight + j * k, W);
-        memcpy(&w1, weight + j * k + W, W);
-        vf a = __builtin_convertvector(__builtin_convertvector(w0, vi), vf);
-        vf b = __builtin_convertvector(__builtin_convertvector(w1, vi), vf);
-        for (int r = 0; r < R; r++) {
+        vf a = codes_as_floats(strip + j * STRIP), b = codes_as_floats(strip + j * STRIP + W);
+        for (int r = 0; r < TALL; r++) {
             left[r] += splat(scaled[r * n + j]) * a;
             right[r] += splat(scaled[r * n + j]) * b;
         }
     }
-    for (int r = 0; r < R; r++) {
-        store(sums + r * 2 * W, left[r]);
-        store(sums + r * 2 * W + W, right[r]);
+    for (int r = 0; r < TALL; r++) {
+        store(sums + r * STRIP, left[r]);
+        store(sums + r * STRIP + W, right[r]);
     }
 }
 
-constexpr int TALL = W == 16 ? 8 : 4;
+template <class T>
+static void gradient_of_strip(const float *scaled, const int8_t *strip, T *dx, int64_t rows, int64_t n, int64_t k,
+                              int64_t from) {
+    const int64_t count = k - from < STRIP ? k - from : STRIP;
+    for (int64_t m = 0; m < rows; m += TALL) {
+        alignas(64) float sums[TALL * STRIP];
+        for (int64_t i = 0; i < STRIP; i += 2 * W) columns_of(scaled + m * n, strip + i, n, sums + i);
+        for (int64_t r = 0; r < TALL && m + r < rows; r++)
+            for (int64_t i = 0; i < count; i++) dx[(m + r) * k + from + i] = narrow<T>(sums[r * STRIP + i]);
+    }
+}
 
 template <class T>
 static int gradient(const T *grad, const int8_t *weight, const float *absmax, T *dx, int64_t rows, int64_t n, int64_t k,
                     int threads) {
-    int64_t tall = rounded(rows, TALL), strips = (k + 2 * W - 1) / (2 * W);
+    const int64_t tall = rounded(rows, TALL), strips = (k + STRIP - 1) / STRIP, parts = threads < 1 ? 1 : threads;
     Scratch<float> scaled = scratch<float>(tall * n);
-    Scratch<int8_t> last = scratch<int8_t>(n * 2 * W);  // the last columns, filled up
-    if (!scaled || !last) return NO_MEMORY;
+    Scratch<int8_t> copies = scratch<int8_t>(parts * n * STRIP);
+    if (!scaled || !copies) return NO_MEMORY;
     for (int64_t m = 0; m < tall; m++)
         for (int64_t j = 0; j < n; j++) scaled[m * n + j] = m < rows ? widen(grad[m * n + j]) * (absmax[j] / 127) : 0;
-    int64_t behind = k - (strips - 1) * 2 * W;
-    for (int64_t j = 0; j < n; j++)
-        for (int64_t i = 0; i < 2 * W; i++)
-            last[j * 2 * W + i] = i < behind ? weight[j * k + (strips - 1) * 2 * W + i] : 0;
     parallel_for(strips, 1, threads, [&](int64_t begin, int64_t end) {
+        int8_t *strip = copies.get() + (parts > 1 ? omp_get_thread_num() : 0) * n * STRIP;
         for (int64_t s = begin; s < end; s++) {
-            bool whole = (s + 1) * 2 * W <= k;
-            int64_t from = s * 2 * W, count = whole ? 2 * W : behind;
-            for (int64_t m = 0; m < tall; m += TALL) {
-                float sums[TALL * 2 * W];
-                columns_of<TALL>(scaled.get() + m * n, whole ? weight + from : last.get(), n, whole ? k : 2 * W, sums);
-                for (int64_t r = 0; r < TALL && m + r < rows; r++)
-                    for (int64_t i = 0; i < count; i++)
-                        dx[(m + r) * k + from + i] = narrow<T>(sums[r * 2 * W + i]);
+            const int64_t from = s * STRIP, count = k - from < STRIP ? k - from : STRIP;
+            for (int64_t j = 0; j < n; j++) {
+                memcpy(strip + j * STRIP, weight + j * k + from, size_t(count));
+                memset(strip + j * STRIP + count, 0, size_t(STRIP - count));
             }
+            gradient_of_strip(scaled.get(), strip, dx, rows, n, k, from);
         }
     });
     return OK;
