@@ -36,7 +36,7 @@ test: prepare-dev  ## Lint, then the tests: races on PostgreSQL, all on SQLite (
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
 
 races: prepare-dev
-	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
+	@$(PY) -m tests.on_postgres $(RACES) $(SIDE_BY_SIDE) --numprocesses 2 -m "not alone$(QUICK)"
 
 test-postgres: prepare-dev  ## The hub's whole test suite on PostgreSQL
 	@$(PY) -m tests.on_postgres tests/hub $(SIDE_BY_SIDE)

@@ -9,7 +9,7 @@ import pytest
 from tests.small_tasks import small_tasks
 from tests.whole import whole_hub
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]  # tests/browser walks it in every run
 
 
 def test_the_demo_walks_from_claim_to_reward_and_every_verdict_is_the_expected_one(tmp_path: Path) -> None:

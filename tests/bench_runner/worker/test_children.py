@@ -124,6 +124,7 @@ def test_whatever_ends_the_judging_process_ends_its_guests_and_their_groups(
     assert worker.poll() is None
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_called_deaf_starts_anew_though_its_judging_process_hangs(
     redis: Redis, hub: HubDouble, worker: subprocess.Popen[bytes]
 ) -> None:
