@@ -7,7 +7,8 @@ from typing import Any
 from kernels.arrays import as_array
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.ops.attention import plans
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
@@ -59,6 +60,8 @@ ATTENTION = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_flash", "v2_flash.cpp", levels=SIMD),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=("bf16",)),
+        Cuda("v1_naive", "v1_naive.cu", plans.naive, registers=64),
+        Cuda("v2_flash", "v2_flash.cu", plans.flash, registers=255, dtypes=("bf16", "f16"), fits=plans.in_tiles),
     ],
 )
 ATTENTION_GRAD = Operator(
@@ -82,6 +85,7 @@ ATTENTION_GRAD = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_recompute", "v2_recompute.cpp", levels=SIMD),
+        Cuda("v1_naive", "v1_naive.cu", plans.naive_grad, registers=64),
     ],
 )
 OPERATORS = (ATTENTION, ATTENTION_GRAD)

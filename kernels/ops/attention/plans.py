@@ -1,0 +1,55 @@
+"""How the CUDA versions of attention are laid over a card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernels.registry import Launch, Step
+from kernels.toolchain.grids import THREADS, blocks, ceil_div
+
+Dims = Mapping[str, int | float]
+WARPS, WARP = 4, 32
+# Of heads of up to so many numbers: multiples of 16 rows to a warp, keys to a tile.
+TILES = {64: (2, 64), 128: (2, 32), 256: (1, 32)}
+
+
+def naive(dims: Dims, dtypes: str) -> Launch:
+    """A thread to a number of the result."""
+    return Launch((_threads("", _rows(dims) * max(1, int(dims["e"]))),))
+
+
+def naive_grad(dims: Dims, dtypes: str) -> Launch:
+    """… of the gradient of the queries, then of those of keys and values."""
+    keys = int(dims["b"] * dims["hk"] * dims["sk"] * (dims["d"] + dims["e"]))
+    return Launch((_threads("", _rows(dims) * int(dims["d"])), _threads("_keys", keys)))
+
+
+def in_tiles(dims: Mapping[str, int]) -> bool:
+    """Whether a head fits the widest tile."""
+    return max(dims["d"], dims["e"]) <= max(TILES)
+
+
+def flash(dims: Dims, dtypes: str) -> Launch:
+    """A block to some rows of one head of keys; queries and two tiles of keys and values in shared memory."""
+    width = _width(dims)
+    sixteens, keys = TILES[width]
+    rows = 16 * sixteens * WARPS
+    count = ceil_div(_rows_per_head(dims), rows) * int(dims["b"] * dims["hk"])
+    shared = 2 * width * (rows + 4 * keys)
+    return Launch((Step(f"_{width}", blocks(count, 1), (WARPS * WARP, 1, 1), shared),))
+
+
+def _width(dims: Dims) -> int:
+    return next(width for width in TILES if width >= max(dims["d"], dims["e"]))
+
+
+def _rows(dims: Dims) -> int:
+    return int(dims["b"] * dims["hq"] * dims["sq"])
+
+
+def _rows_per_head(dims: Dims) -> int:
+    return int(dims["hq"] // dims["hk"] * dims["sq"]) if dims["hk"] else 0
+
+
+def _threads(suffix: str, work: int) -> Step:
+    return Step(suffix, blocks(work, THREADS), (THREADS, 1, 1))
