@@ -10,13 +10,15 @@ from kernels.arrays import as_array
 from kernels.call import call
 from kernels.dtypes import name_of
 from kernels.errors import BadArgument, BadDtype
-from kernels.registry import Cpu, Operator
+from kernels.ops.matmul import plans
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import thread_per
 from kernels.toolchain.isa import SIMD
 
-SAME = ("f32_f32", "bf16_bf16", "f16_f16")
-FLOATS = (*SAME, "bf16_f32", "f16_f32")
 BF16 = ("bf16_bf16", "bf16_f32")
+HALVES = ("bf16_bf16", "f16_f16", "bf16_f32", "f16_f32")
+FLOATS = ("f32_f32", *HALVES)
 K_MAX = 131_071  # products of int8 reach 2^14: more of them could overflow int32
 
 
@@ -73,6 +75,9 @@ MATMUL = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32_f32",)),
         Cpu("v2_blocked", "v2_blocked.cpp", levels=(*SIMD, "vnni"), dtypes=FLOATS),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=BF16),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), dtypes=FLOATS),
+        Cuda("v2_tiles", "v2_tiles.cu", plans.tiles, registers=176, dtypes=("f32_f32",)),
+        Cuda("v2_mma", "v2_mma.cu", plans.ring, dtypes=HALVES),
     ],
 )
 GROUPED = Operator(
@@ -96,6 +101,9 @@ GROUPED = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_blocked", "v2_blocked.cpp", levels=(*SIMD, "vnni")),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=("bf16",)),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("tokens", "n")),
+        Cuda("v2_tiles", "v2_tiles.cu", plans.tiles_of_groups, registers=176, dtypes=("f32",)),
+        Cuda("v2_mma", "v2_mma.cu", plans.ring_of_groups, dtypes=("bf16", "f16")),
     ],
 )
 INT8 = Operator(
@@ -123,6 +131,8 @@ INT8 = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_blocked", "v2_blocked.cpp", levels=(*SIMD, "vnni")),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",)),
+        Cuda("v1_naive", "v1_naive.cu", thread_per("rows", "n")),
+        Cuda("v2_mma", "v2_mma.cu", plans.ring_int8),
     ],
 )
 OPERATORS = (MATMUL, GROUPED, INT8)

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-_QUIET = {"over": "ignore", "invalid": "ignore", "under": "ignore"}
-
 
 def matmul(
     a: Any, b: Any, bias: Any = None, transpose_a: bool = False, transpose_b: bool = False, alpha: float = 1.0
 ) -> Any:
     a, b = _turned(_wide(a), transpose_a), _turned(_wide(b), transpose_b)
-    with np.errstate(**_QUIET):  # type: ignore[call-overload]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         y = np.matmul(a, b) * a.dtype.type(alpha)
         return y if bias is None else y + _wide(bias)
 
@@ -22,7 +20,7 @@ def grouped_matmul(x: Any, w: Any, ends: Any, transpose_w: bool = False) -> Any:
     x, w = _wide(x), _turned(_wide(w), transpose_w)
     y = np.zeros((x.shape[0], w.shape[2]), x.dtype)
     start = 0
-    with np.errstate(**_QUIET):  # type: ignore[call-overload]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for expert, end in enumerate(int(each) for each in ends):
             y[start:end] = x[start:end] @ w[expert]
             start = end

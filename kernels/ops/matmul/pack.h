@@ -38,7 +38,13 @@ struct Pairs {  // two int16 from int8
     typedef int8_t Item;
     static constexpr int PER_WORD = 2;
     static vi deep(const int8_t *p) { return bits<vi>(__builtin_convertvector(raw<i8x2>(p), i16x2)); }
-    static vi row(const int8_t *p) { return __builtin_convertvector(raw<i8x1>(p), vi); }
+    static vi row(const int8_t *p) {
+#if defined(__AVX512F__)
+        return (vi)_mm512_cvtepi8_epi32(raw<__m128i>(p));
+#else
+        return __builtin_convertvector(raw<i8x1>(p), vi);
+#endif
+    }
     static vi flat(const int8_t *p, int64_t ld) { return (row(p) & 0xffff) | row(p + ld) << 16; }
 };
 
@@ -93,6 +99,10 @@ struct Lines {
     bool deep;
 };
 
+// Blocks jump from line to line, which the processor's own prefetching does not follow: so each asks for what its
+// successor in depth, or in the next panel, will read.
+constexpr int AHEAD = 256, NEXT = 2 * W;  // bytes, elements
+
 // A whole block: W lines by W words from p on; `count` rows of W words to `to`, `stride` words apart. A row holds one
 // word of every line if by_depth, else the words of one line.
 template <class K>
@@ -101,10 +111,16 @@ inline void whole_block(const typename K::Item *p, int64_t ld, bool deep, bool b
     vi r[W];
     if (deep) {
 #pragma GCC unroll 16
-        for (int i = 0; i < W; i++) r[i] = K::deep(p + i * ld);
+        for (int i = 0; i < W; i++) {
+            __builtin_prefetch(p + i * ld + AHEAD / sizeof *p);
+            r[i] = K::deep(p + i * ld);
+        }
     } else {
 #pragma GCC unroll 16
-        for (int i = 0; i < W; i++) r[i] = K::flat(p + i * K::PER_WORD * ld, ld);
+        for (int i = 0; i < W; i++) {
+            for (int q = 0; q < K::PER_WORD; q++) __builtin_prefetch(p + (i * K::PER_WORD + q) * ld + NEXT);
+            r[i] = K::flat(p + i * K::PER_WORD * ld, ld);
+        }
     }
     if (deep == by_depth) transpose(r);
     if (count == W) {

@@ -27,6 +27,7 @@ struct Tiles {
     static int64_t b_panel(int64_t words) { return words * NR; }
 
     static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add) {
+        asm volatile("" ::: "memory");  // the loads do not say that they read: what was packed must be there
         if (add) {
             _tile_loadd(0, c, 128);
             _tile_loadd(1, c + 16, 128);
