@@ -225,7 +225,13 @@ def avg_pool2d_grad(
     out: Any = None,
     version: str | None = None,
 ) -> Any:
-    """The gradient of `avg_pool2d` by x, whose height and width are h and w. Arguments and faults: as there.
+    """The gradient of `avg_pool2d` by x.
+
+    Args:
+        dy: the gradient by its result, (..., oh, ow); float32, bfloat16 or float16.
+        h, w: height and width of x.
+        kernel, stride, padding, count_include_pad, version: as in `avg_pool2d`.
+        out: where the result goes.
 
     Returns:
         Leading axes of dy, then (h, w); dtype of dy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kernels.axes import along_last
@@ -21,7 +22,7 @@ NUMBERS = {"T": ("f32", "bf16", "f16", "i64")}
 FLOATS = {"T": ("f32", "bf16", "f16")}
 
 
-def _operator(name: str, dtypes: dict[str, tuple[str, ...]]) -> Operator:
+def _operator(name: str, dtypes: Mapping[str, tuple[str, ...]]) -> Operator:
     return Operator(
         Schema(
             name,

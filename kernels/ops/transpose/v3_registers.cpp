@@ -111,7 +111,7 @@ template <class T>
 static int all(const T *x, T *y, int64_t batch, int64_t m, int64_t n, int threads) {
     constexpr int64_t HIGH_BAND = 64;
     if (m <= 1 || n <= 1) {
-        if (batch * m * n) memcpy(y, x, size_t(batch) * size_t(m) * size_t(n) * sizeof(T));
+        if (batch * m * n != 0) memcpy(y, x, size_t(batch) * size_t(m) * size_t(n) * sizeof(T));
         return OK;
     }
     int64_t bands = (m + HIGH_BAND - 1) / HIGH_BAND;
