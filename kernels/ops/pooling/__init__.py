@@ -146,7 +146,7 @@ def max_pool2d(
         kernel: height and width of a window, or one number for both.
         stride: from window to window; the kernel if None.
         padding: rows and columns added on each side, less than the kernel; they are never the largest.
-        indices: also say where in its plane, counted row by row, each largest element is (the first if equal).
+        indices: also say where in its plane, counted row by row, each largest is (the first if equal).
         out: where the result goes; with indices a tuple of two.
         version: a version by name.
 
