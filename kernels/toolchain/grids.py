@@ -21,9 +21,8 @@ THREADS = 256  # of a block, where nothing speaks for another number
 LARGEST_BLOCK = 1024
 SHARED = 96 << 10  # bytes for a block that every card from sm_80 on has, static ones left aside
 KEPT = 12  # bytes that the gradient of a normalisation keeps of a row
-NORM_BLOCKS = (
-    528  # of that gradient: four to each processor of the largest cards, each with its sums of columns
-)
+NORM_BLOCK = 512  # threads of a block of it: two rows and what is between them take more than 64 registers
+NORM_BLOCKS = 528  # of it: four to each processor of the largest cards, each with its sums of columns
 SCRATCH_HEAD = 256  # kernel.cuh
 COUNTED_SHARED = 8192  # bins that a block counts in shared memory
 FULL = 1056  # blocks that keep the largest cards busy: eight to a processor
@@ -72,27 +71,27 @@ def group_per_row(held: int, rows: str = "rows", n: str = "n") -> Plan:
     return plan
 
 
-def row_step(rows: int, n: int, size: int, held: int, suffix: str = "") -> Step:
+def row_step(rows: int, n: int, size: int, held: int, largest: int = LARGEST_BLOCK) -> Step:
     """A group of threads to a row of n elements of `size` bytes.
 
     The kernel without more suffix holds a row in registers, `held` times 16 bytes to a thread (0: there is
     none). Rows that the largest block does not hold go to the one with `_long`, those that 16 bytes do not
     divide to `_odd`.
     """
-    threads = row_threads(n, size, held)
+    threads, suffix = row_threads(n, size, held, largest), ""
     if threads is None:
-        threads = min(LARGEST_BLOCK, _power_of_two(ceil_div(n * size, 4 * VECTOR)))
-        suffix += "_odd" if n * size % VECTOR else "_long"
+        threads = min(largest, _power_of_two(ceil_div(n * size, 4 * VECTOR)))
+        suffix = "_odd" if n * size % VECTOR else "_long"
     together = groups(threads)
     return Step(suffix, blocks(rows, together), (threads, together, 1))
 
 
-def row_threads(n: int, size: int, held: int) -> int | None:
+def row_threads(n: int, size: int, held: int, largest: int) -> int | None:
     """How many threads hold a row in registers; None where none do, or where 16 bytes do not divide it."""
     if not held or n * size % VECTOR:
         return None
     threads = _power_of_two(ceil_div(n * size, held * VECTOR))
-    return threads if threads <= LARGEST_BLOCK else None
+    return threads if threads <= largest else None
 
 
 def groups(threads: int) -> int:
@@ -109,14 +108,14 @@ def norm_gradient_naive(dims: Dims, dtypes: str) -> Launch:
 
 
 def norm_gradient(count: int, held: int) -> Plan:
-    """The gradient of a normalisation of `rows` rows of `n`, `count` sums per column beside it (columns.cuh)."""
+    """The gradient of a normalisation of `rows` rows of `n`; `count` sums per column beside it."""
 
     def plan(dims: Dims, dtypes: str) -> Launch:
         rows, n, size = int(dims["rows"]), int(dims["n"]), itemsize(dtypes)
         columns = blocks(n, WARP), (WARP, WARP, 1)
-        threads = row_threads(n, size, held)
+        threads = row_threads(n, size, held, NORM_BLOCK)
         if threads is None or groups(threads) * count * 4 * n > SHARED:
-            step = row_step(rows, n, size, 0)
+            step = row_step(rows, n, size, 0, NORM_BLOCK)
             first = Step(step.suffix + "_statistics", step.grid, step.block)
             return Launch((first, Step("_all_columns", *columns), step), scratch=max(1, rows) * KEPT)
         together = groups(threads)
@@ -175,7 +174,7 @@ def pairs(dims: Dims, dtypes: str) -> Launch:
 
 
 def reduction(dims: Dims, dtypes: str) -> Launch:
-    """The middle axis of (outer, n, inner) reduced; in several parts where the results do not fill the card."""
+    """The middle axis of (outer, n, inner), in several parts where the results do not fill the card."""
     outer, n, inner, size = int(dims["outer"]), int(dims["n"]), int(dims["inner"]), itemsize(dtypes)
     if inner == 1:
         suffix = "_odd" if n * size % VECTOR else "_rows"

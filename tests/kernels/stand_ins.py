@@ -87,6 +87,7 @@ class Recorder:
     """Writes down what the card is told; makes phantoms."""
 
     of: tuple[int, int] = (9, 0)
+    widest: int | None = None  # grids are cut off there
     launched: list[Launched] = field(default_factory=list)
     made: list[Any] = field(default_factory=list)
 
@@ -132,7 +133,7 @@ class Emulated(Recorder):
         real = [float(each) for each in what.arguments if isinstance(each, np.floating)]
         message = library.emulate(
             ctypes.cast(getattr(library, what.symbol), ctypes.c_void_p),
-            (ctypes.c_uint * 3)(*what.grid),
+            (ctypes.c_uint * 3)(min(what.grid[0], self.widest or what.grid[0]), *what.grid[1:]),
             (ctypes.c_uint * 3)(*what.block),
             ctypes.c_size_t(what.shared),
             (ctypes.c_longlong * 32)(*(each - (each >> 63 << 64) for each in whole)),
@@ -156,6 +157,14 @@ def in_place(driver: Recorder, *operators: Operator) -> Iterator[Recorder]:
         launch.set_driver(None)
         for operator in operators:
             operator.plans.clear()
+
+
+def record(trial: Trial, version: str) -> tuple[Recorder, list[Any]]:
+    """What a card is told in a trial, and the arrays in the order of the schema."""
+    with in_place(Recorder(), trial.operator) as driver:
+        inputs = [None if each is None else Phantom(each.shape, each.dtype) for each in trial.inputs()]
+        found = trial.call(inputs, None, version)
+    return driver, [*inputs, *found[: len(trial.operator.schema.outputs)]]
 
 
 @functools.cache
@@ -205,7 +214,7 @@ def parameters(source: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def emulate(trial: Trial, version: str, offset: int | None, descending: bool = False) -> tuple[Any, ...]:
+def emulate(trial: Trial, version: str, offset: int | None = 0, **how: Any) -> tuple[Any, ...]:
     """A trial on the emulator, its arrays between canaries."""
     inputs = [None if each is None else placed(each, offset) for each in trial.inputs()]
     outs = outputs(trial)
@@ -215,7 +224,7 @@ def emulate(trial: Trial, version: str, offset: int | None, descending: bool = F
             if each is not None:
                 each.memory[each.begin : each.end] = 0xFF
     before = [None if each is None else each.memory.copy() for each in inputs]
-    with in_place(Emulated(descending=descending), trial.operator):
+    with in_place(Emulated(**how), trial.operator):
         given = tuple(None if each is None else each.array.view(Array) for each in outs) if outs else None
         found = trial.call([None if e is None else e.array.view(Array) for e in inputs], given, version)
     for each in [*inputs, *outs]:
@@ -226,10 +235,10 @@ def emulate(trial: Trial, version: str, offset: int | None, descending: bool = F
     return tuple(None if each is None else np.asarray(each).view(np.ndarray) for each in found)
 
 
-def faults(trial: Trial, version: str, offset: int | None = 0) -> list[str]:
+def faults(trial: Trial, version: str, offset: int | None = 0, **how: Any) -> list[str]:
     """What is wrong with a CUDA version on a trial, in words."""
     try:
-        judge(trial, emulate(trial, version, offset))
+        judge(trial, emulate(trial, version, offset, **how))
     except AssertionError as wrong:
         return [f"{trial} {version}: {wrong}"]
     return []

@@ -5,9 +5,9 @@
 
 template <class T>
 DEVICE void step(float *param, float *m, float *v, const T *grad, const double *rates, T *low, i64 n, bool decoupled) {
-    const float lr = static_cast<float>(rates[0] / rates[5]), rest1 = static_cast<float>(1 - rates[1]);
+    const float lr = static_cast<float>(rates[0]) / static_cast<float>(rates[5]), rest1 = static_cast<float>(1 - rates[1]);
     const float beta2 = static_cast<float>(rates[2]), rest2 = static_cast<float>(1 - rates[2]);
-    const float eps = static_cast<float>(rates[3]), root = static_cast<float>(1 / sqrt(rates[6]));
+    const float eps = static_cast<float>(rates[3]), root = 1 / sqrtf(static_cast<float>(rates[6]));
     const float kept = decoupled ? static_cast<float>(1 - rates[0] * rates[4]) : 1;
     const float added = decoupled ? 0 : static_cast<float>(rates[4]);
     const i64 stride = static_cast<i64>(gridDim.x) * blockDim.x;

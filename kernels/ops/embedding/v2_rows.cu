@@ -26,7 +26,7 @@ DEVICE void forward(const T *table, const I *indices, T *y, i64 rows, i64 d, i64
 // Threads look at as many indices at once as there are; `found` keeps the places of those alike, in order.
 template <int N, class T, class I>
 DEVICE void backward(const T *dy, const I *indices, T *dtable, i64 n, i64 d, i64 rows, i64 padding) {
-    __shared__ int found[1024], counts[33];
+    __shared__ int found[256], counts[8];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
     for (i64 i = blockIdx.x; i < n; i += gridDim.x) {
         const i64 row = indices[i];
@@ -74,7 +74,7 @@ DEVICE void zero(T *p, i64 n) {
         forward<N>(table, indices, y, rows, d, n);                                                               \
     }
 #define GRADIENT(T, I, NAME, SUFFIX)                                                                             \
-    KERNEL(1024) embedding_grad_v2_rows_##NAME##SUFFIX(const T *dy, const I *indices, T *dtable, i64 n, i64 d,   \
+    KERNEL(256) embedding_grad_v2_rows_##NAME##SUFFIX(const T *dy, const I *indices, T *dtable, i64 n, i64 d,   \
                                                        i64 rows, i64 padding_idx)
 #define DEFINE(T, I, NAME)                                                                                       \
     FORWARD(T, I, NAME, , V<T>)                                                                                  \

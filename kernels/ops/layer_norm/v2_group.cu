@@ -141,7 +141,7 @@ DEVICE void streamed_backward(const T *dy, const T *x, const T *weight, T *dx, i
         forward<__VA_ARGS__>(x, weight, bias, y, mean, rstd, rows, n, static_cast<float>(eps));                         \
     }
 #define BACKWARD(SUFFIX, T, NAME)                                                                                  \
-    KERNEL(1024) layer_norm_grad_v2_group_##NAME##SUFFIX(const T *dy, const T *x, const T *weight, T *dx,          \
+    KERNEL(512) layer_norm_grad_v2_group_##NAME##SUFFIX(const T *dy, const T *x, const T *weight, T *dx,          \
                                                          T *dweight, T *dbias, i64 rows, i64 n, double eps,        \
                                                          void *scratch)
 #define STREAMED(SUFFIX, T, NAME, ...)                                                                          \
