@@ -7,7 +7,6 @@ rounded, and encodes the block with its new scale. Tensors under 4,096 elements 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from kernels.arrays import as_array, is_cupy
@@ -17,12 +16,13 @@ from kernels.ops.blockwise import blocks_needed
 from kernels.quant.codes import DYNAMIC_SIGNED, DYNAMIC_UNSIGNED, beside
 from kernels.quant.state import Moments
 from kernels.registry import Cpu, Operator
-from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.schema import Array, Schema, Work
 from kernels.toolchain.isa import SIMD
 
 BLOCK = 256
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_blocks", "v2_blocks.cpp", levels=SIMD)]
-_COMMON = ("eps", "weight_decay", "gnorm_scale")
+# Numbers that change from step to step are an array, so that a call is planned once.
+RATES = ("step", "lr", "beta1", "beta2", "eps", "weight_decay", "gnorm_scale", "beta3", "alpha")
 
 
 def _state(number: str) -> list[Array]:
@@ -36,24 +36,19 @@ def _values(number: str) -> Array:
     return Array(f"values{number}", "256", "f32")
 
 
-def _derive(op: str) -> Callable[[Dims], dict[str, int]]:
-    def derive(dims: Dims) -> dict[str, int]:
-        if dims["step"] < 1:
-            raise BadArgument(f"{op}: step is {dims['step']}; it counts from 1")
-        return blocks_needed(op, {**dims, "blocksize": BLOCK}, (BLOCK,), dims["n"])
-
-    return derive
-
-
-def _operator(name: str, state: list[Array], numbers: tuple[str, ...], kept: int) -> Operator:
+def _operator(name: str, state: list[Array], kept: int) -> Operator:
     """An optimiser with these state arrays, of `kept` averages."""
     return Operator(
         Schema(
             name,
-            [Array("p", "n*", update=True), Array("g", "n*"), *state],
+            [
+                Array("p", "n*", update=True),
+                Array("g", "n*"),
+                *state,
+                Array("rates", str(len(RATES)), "f64"),
+            ],
             [],
-            [Attribute("step", "int"), *(Attribute(each, "float") for each in numbers)],
-            derive=_derive(name),
+            derive=lambda dims: blocks_needed(name, {**dims, "blocksize": BLOCK}, (BLOCK,), dims["n"]),
         ),
         Work(flops=lambda d: 12 * d["n"], bytes=lambda d: d["n"] * (3 * d["itemsize"] + 2 * kept)),
         __name__,
@@ -61,18 +56,14 @@ def _operator(name: str, state: list[Array], numbers: tuple[str, ...], kept: int
     )
 
 
-_ONE = ("lr", "beta1", "beta2", *_COMMON)
-ADAMW = _operator("adamw_8bit", [*_state("1"), _values("1"), *_state("2"), _values("2")], _ONE, 2)
+ADAMW = _operator("adamw_8bit", [*_state("1"), _values("1"), *_state("2"), _values("2")], 2)
 ADEMAMIX = _operator(
-    "ademamix_8bit",
-    [*_state("1"), *_state("3"), _values("1"), *_state("2"), _values("2")],
-    ("lr", "beta1", "beta2", "beta3", "alpha", *_COMMON),
-    3,
+    "ademamix_8bit", [*_state("1"), *_state("3"), _values("1"), *_state("2"), _values("2")], 3
 )
-MOMENTUM = _operator("momentum_8bit", [*_state("1"), _values("1")], _ONE, 1)
-LION = _operator("lion_8bit", [*_state("1"), _values("1")], _ONE, 1)
-RMSPROP = _operator("rmsprop_8bit", [*_state("1"), _values("1")], _ONE, 1)
-ADAGRAD = _operator("adagrad_8bit", [*_state("1"), _values("1")], _ONE, 1)
+MOMENTUM = _operator("momentum_8bit", [*_state("1"), _values("1")], 1)
+LION = _operator("lion_8bit", [*_state("1"), _values("1")], 1)
+RMSPROP = _operator("rmsprop_8bit", [*_state("1"), _values("1")], 1)
+ADAGRAD = _operator("adagrad_8bit", [*_state("1"), _values("1")], 1)
 OPERATORS = (ADAMW, ADEMAMIX, MOMENTUM, LION, RMSPROP, ADAGRAD)
 
 
@@ -122,6 +113,22 @@ def _both(op: str, state: Moments) -> tuple[Any, ...]:
     return state.codes2, state.absmax2, state.values2
 
 
+def _step(
+    operator: Operator,
+    p: Any,
+    g: Any,
+    state: Moments,
+    arrays: tuple[Any, ...],
+    rates: tuple[float, ...],
+    version: str | None,
+) -> None:
+    """Make a step and count it."""
+    p = as_array(operator.name, "p", p)
+    numbers = _module(p).asarray([state.step + 1, *rates, *[0.0] * (len(RATES) - 1 - len(rates))], "float64")
+    call(operator, (p, g, *arrays, numbers), (), None, version)
+    state.step += 1
+
+
 def adamw_8bit(
     p: Any,
     g: Any,
@@ -153,10 +160,8 @@ def adamw_8bit(
 
     Source: Loshchilov and Hutter 2019; Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization".
     """
-    arrays = (p, g, state.codes1, state.absmax1, state.values1, *_both("adamw_8bit", state))
-    numbers = (lr, beta1, beta2, eps, weight_decay, gnorm_scale)
-    call(ADAMW, arrays, (state.step + 1, *numbers), None, version)
-    state.step += 1
+    state_arrays = (state.codes1, state.absmax1, state.values1, *_both("adamw_8bit", state))
+    _step(ADAMW, p, g, state, state_arrays, (lr, beta1, beta2, eps, weight_decay, gnorm_scale), version)
 
 
 def ademamix_8bit(
@@ -194,23 +199,13 @@ def ademamix_8bit(
     if state.codes1.shape != (2, *p.shape):
         raise BadArgument(f"ademamix_8bit: codes1 has shape {state.codes1.shape}; needed: {(2, *p.shape)}")
     (fast, slow), (scale, slow_scale) = state.codes1, state.absmax1
-    arrays = (p, g, fast, scale, slow, slow_scale, state.values1, *second)
-    numbers = (lr, beta1, beta2, beta3, alpha, eps, weight_decay, gnorm_scale)
-    call(ADEMAMIX, arrays, (state.step + 1, *numbers), None, version)
-    state.step += 1
+    state_arrays = (fast, scale, slow, slow_scale, state.values1, *second)
+    rates = (lr, beta1, beta2, eps, weight_decay, gnorm_scale, beta3, alpha)
+    _step(ADEMAMIX, p, g, state, state_arrays, rates, version)
 
 
-def _step(
-    operator: Operator, p: Any, g: Any, state: Moments, numbers: tuple[float, ...], version: Any
-) -> None:
-    call(
-        operator,
-        (p, g, state.codes1, state.absmax1, state.values1),
-        (state.step + 1, *numbers),
-        None,
-        version,
-    )
-    state.step += 1
+def _one(state: Moments) -> tuple[Any, ...]:
+    return state.codes1, state.absmax1, state.values1
 
 
 def momentum_8bit(
@@ -228,7 +223,7 @@ def momentum_8bit(
 
     Arguments and errors as in `adamw_8bit`; the state is from `moments_8bit(p)`.
     """
-    _step(MOMENTUM, p, g, state, (lr, momentum, 0.0, 0.0, weight_decay, gnorm_scale), version)
+    _step(MOMENTUM, p, g, state, _one(state), (lr, momentum, 0.0, 0.0, weight_decay, gnorm_scale), version)
 
 
 def lion_8bit(
@@ -249,7 +244,7 @@ def lion_8bit(
 
     Source: Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms".
     """
-    _step(LION, p, g, state, (lr, beta1, beta2, 0.0, weight_decay, gnorm_scale), version)
+    _step(LION, p, g, state, _one(state), (lr, beta1, beta2, 0.0, weight_decay, gnorm_scale), version)
 
 
 def rmsprop_8bit(
@@ -269,7 +264,7 @@ def rmsprop_8bit(
     The gradient is scaled and decayed in both places. Arguments and errors as in `adamw_8bit`; the state is
     from `moments_8bit(p)`, signed although s is not, as files have it.
     """
-    _step(RMSPROP, p, g, state, (lr, alpha, 0.0, eps, weight_decay, gnorm_scale), version)
+    _step(RMSPROP, p, g, state, _one(state), (lr, alpha, 0.0, eps, weight_decay, gnorm_scale), version)
 
 
 def adagrad_8bit(
@@ -289,4 +284,4 @@ def adagrad_8bit(
 
     Source: Duchi et al. 2011, "Adaptive Subgradient Methods".
     """
-    _step(ADAGRAD, p, g, state, (lr, 0.0, 0.0, eps, weight_decay, gnorm_scale), version)
+    _step(ADAGRAD, p, g, state, _one(state), (lr, 0.0, 0.0, eps, weight_decay, gnorm_scale), version)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels.ops.optimiser8 import RATES
 from kernels.quant.codes import DYNAMIC_SIGNED, DYNAMIC_UNSIGNED
 from kernels.samples import Case, exactly, integers, normal, uniform
 
@@ -18,6 +19,8 @@ ABOUT = {
     "eps": 1e-8,
     "weight_decay": 0.1,
     "gnorm_scale": 0.5,
+    "beta3": 0.9999,
+    "alpha": 5.0,
 }
 ROUNDING = {"float32": 2e-7, "bfloat16": 4e-3, "float16": 5e-4}
 
@@ -59,8 +62,8 @@ def _case(op: str, n: int, label: str = "", g: Any = None, **about: Any) -> Case
         arrays["values2"] = exactly(DYNAMIC_UNSIGNED)
     if op == "ademamix_8bit":
         arrays |= {"codes3": integers(0, 256, n), "absmax3": uniform(0.01, 0.1, blocks)}
-        about = {"beta3": 0.9999, "alpha": 5.0, **about}
-    return Case(op, f"{n}{label}", arrays, {**ABOUT, **about}, agree=agree)
+    arrays["rates"] = exactly([{**ABOUT, **about}[each] for each in RATES])
+    return Case(op, f"{n}{label}", arrays, agree=agree)
 
 
 def _with_bad_gradients(rng: Any) -> Any:

@@ -16,6 +16,10 @@ def _decode(codes: Any, absmax: Any, values: Any) -> Any:
     return dequantize_blockwise(codes, absmax, values, BLOCK)
 
 
+def _rates(about: Any) -> list[float]:
+    return [float(each) for each in about]
+
+
 def _wide(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.itemsize == 2 else array
 
@@ -33,9 +37,9 @@ def adamw_8bit(
     codes2: Any,
     absmax2: Any,
     values2: Any,
-    *about: Any,
+    about: Any,
 ) -> tuple[()]:
-    step, lr, beta1, beta2, eps, weight_decay, gnorm_scale = about
+    step, lr, beta1, beta2, eps, weight_decay, gnorm_scale, _, _ = _rates(about)
     bias = math.sqrt(1 - beta2**step)
     with np.errstate(invalid="ignore", over="ignore"):
         grad = _wide(g) * gnorm_scale
@@ -62,9 +66,9 @@ def ademamix_8bit(
     codes2: Any,
     absmax2: Any,
     values2: Any,
-    *about: Any,
+    about: Any,
 ) -> tuple[()]:
-    step, lr, beta1, beta2, beta3, alpha, eps, weight_decay, gnorm_scale = about
+    step, lr, beta1, beta2, eps, weight_decay, gnorm_scale, beta3, alpha = _rates(about)
     grad = _wide(g) * gnorm_scale
     fast = beta1 * _decode(codes1, absmax1, values1) + (1 - beta1) * grad
     slow = beta3 * _decode(codes3, absmax3, values1) + (1 - beta3) * grad
@@ -77,8 +81,8 @@ def ademamix_8bit(
     return ()
 
 
-def momentum_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: Any) -> tuple[()]:
-    step, lr, beta1, _, _, weight_decay, gnorm_scale = about
+def momentum_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, about: Any) -> tuple[()]:
+    step, lr, beta1, _, _, weight_decay, gnorm_scale, _, _ = _rates(about)
     grad = _wide(g) * gnorm_scale + weight_decay * _wide(p)
     m = grad if step == 1 else beta1 * _decode(codes, absmax, values) + grad
     p[...] = _wide(p) - lr * m
@@ -86,16 +90,16 @@ def momentum_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: 
     return ()
 
 
-def lion_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: Any) -> tuple[()]:
-    _, lr, beta1, beta2, _, weight_decay, gnorm_scale = about
+def lion_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, about: Any) -> tuple[()]:
+    _, lr, beta1, beta2, _, weight_decay, gnorm_scale, _, _ = _rates(about)
     grad, m = _wide(g) * gnorm_scale, _decode(codes, absmax, values)
     p[...] = _wide(p) * (1 - lr * weight_decay) - lr * np.sign(beta1 * m + (1 - beta1) * grad)
     _encode(beta2 * m + (1 - beta2) * grad, codes, absmax, values)
     return ()
 
 
-def rmsprop_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: Any) -> tuple[()]:
-    _, lr, beta1, _, eps, weight_decay, gnorm_scale = about
+def rmsprop_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, about: Any) -> tuple[()]:
+    _, lr, beta1, _, eps, weight_decay, gnorm_scale, _, _ = _rates(about)
     grad = _wide(g) * gnorm_scale + weight_decay * _wide(p)
     s = beta1 * _decode(codes, absmax, values) + (1 - beta1) * grad * grad
     p[...] = _wide(p) - lr * grad / (np.sqrt(s) + eps)
@@ -103,8 +107,8 @@ def rmsprop_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: A
     return ()
 
 
-def adagrad_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, *about: Any) -> tuple[()]:
-    _, lr, _, _, eps, weight_decay, gnorm_scale = about
+def adagrad_8bit(p: Any, g: Any, codes: Any, absmax: Any, values: Any, about: Any) -> tuple[()]:
+    _, lr, _, _, eps, weight_decay, gnorm_scale, _, _ = _rates(about)
     grad = _wide(g) * gnorm_scale + weight_decay * _wide(p)
     s = _decode(codes, absmax, values) + grad * grad
     p[...] = _wide(p) - lr * grad / (np.sqrt(s) + eps)

@@ -7,6 +7,7 @@
 using namespace codes8;
 
 constexpr int BLOCK = 256;
+enum rate { STEP, LR, BETA1, BETA2, EPS, DECAY, GAIN, BETA3, ALPHA };
 
 static inline vf root(vf x) {
 #if defined(__AVX512F__)
@@ -98,12 +99,12 @@ static inline void write(T *p, int count, vf x) {
 }
 
 template <class T>
-static int adamw(T *p, const T *g, State first, State second, int64_t n, int64_t blocks, int64_t step, double lr,
-                 double beta1, double beta2, double eps, double decay, double gnorm_scale, int threads) {
-    const double bias = std::sqrt(1 - std::pow(beta2, double(step)));
-    const float rate = float(lr * bias / (1 - std::pow(beta1, double(step)))), floor = float(eps * bias);
+static int adamw(T *p, const T *g, State first, State second, const double *rates, int64_t n, int64_t blocks,
+                 int threads) {
+    const double beta1 = rates[BETA1], beta2 = rates[BETA2], bias = std::sqrt(1 - std::pow(beta2, rates[STEP]));
+    const float rate = float(rates[LR] * bias / (1 - std::pow(beta1, rates[STEP]))), floor = float(rates[EPS] * bias);
     const float b1 = float(beta1), rest1 = float(1 - beta1), b2 = float(beta2), rest2 = float(1 - beta2);
-    const float keep = float(1 - lr * decay), gain = float(gnorm_scale);
+    const float keep = float(1 - rates[LR] * rates[DECAY]), gain = float(rates[GAIN]);
     over_blocks(n, blocks, threads, [&](int64_t block, int64_t length) {
         Part m(first, block), v(second, block);
         for (int64_t i = 0; i < length; i += W) {
@@ -124,14 +125,15 @@ static int adamw(T *p, const T *g, State first, State second, int64_t n, int64_t
 }
 
 template <class T>
-static int ademamix(T *p, const T *g, State first, State slow, State second, int64_t n, int64_t blocks, int64_t step,
-                    double lr, double beta1, double beta2, double beta3, double alpha, double eps, double decay,
-                    double gnorm_scale, int threads) {
-    const float once = float(1 / (1 - std::pow(beta1, double(step))));
-    const float bias = float(1 / std::sqrt(1 - std::pow(beta2, double(step))));
-    const float b1 = float(beta1), b2 = float(beta2), b3 = float(beta3), rate = float(lr), floor = float(eps);
-    const float rest1 = float(1 - beta1), rest2 = float(1 - beta2), rest3 = float(1 - beta3), mix = float(alpha);
-    const float keep = float(1 - lr * decay), gain = float(gnorm_scale);
+static int ademamix(T *p, const T *g, State first, State slow, State second, const double *rates, int64_t n,
+                    int64_t blocks, int threads) {
+    const double beta1 = rates[BETA1], beta2 = rates[BETA2], beta3 = rates[BETA3];
+    const float once = float(1 / (1 - std::pow(beta1, rates[STEP])));
+    const float bias = float(1 / std::sqrt(1 - std::pow(beta2, rates[STEP])));
+    const float b1 = float(beta1), b2 = float(beta2), b3 = float(beta3), floor = float(rates[EPS]);
+    const float rest1 = float(1 - beta1), rest2 = float(1 - beta2), rest3 = float(1 - beta3);
+    const float keep = float(1 - rates[LR] * rates[DECAY]), gain = float(rates[GAIN]);
+    const float rate = float(rates[LR]), mix = float(rates[ALPHA]);
     over_blocks(n, blocks, threads, [&](int64_t block, int64_t length) {
         Part m(first, block), l(slow, block), v(second, block);
         for (int64_t i = 0; i < length; i += W) {
@@ -153,14 +155,20 @@ static int ademamix(T *p, const T *g, State first, State slow, State second, int
 }
 
 struct Numbers {
-    int64_t step;
+    bool first;
     float rate, b1, rest1, b2, rest2, floor, decay, gain;
 };
+
+static Numbers numbers(const double *rates) {
+    return {rates[STEP] == 1,        float(rates[LR]),        float(rates[BETA1]), float(1 - rates[BETA1]),
+            float(rates[BETA2]),     float(1 - rates[BETA2]), float(rates[EPS]),   float(rates[DECAY]),
+            float(rates[GAIN])};
+}
 
 struct Momentum {
     static vf apply(const Numbers &c, vf grad, vf &s, vf x) {
         grad += x * c.decay;
-        s = c.step == 1 ? grad : s * c.b1 + grad;
+        s = c.first ? grad : s * c.b1 + grad;
         return x - s * c.rate;
     }
 };
@@ -205,31 +213,25 @@ static int one_state(T *p, const T *g, State state, int64_t n, int64_t blocks, c
 }
 
 #define ONE_STATE(RULE, OP, T, NAME)                                                                                   \
-    KERNEL OP##_8bit_v2_blocks_##NAME(T *p, const T *g, uint8_t *codes, float *absmax, const float *values, int64_t n, \
-                                      int64_t blocks, int64_t step, double lr, double beta1, double beta2, double eps, \
-                                      double weight_decay, double gnorm_scale, int threads) {                          \
-        Numbers c{step,         float(lr),  float(beta1),        float(1 - beta1),  float(beta2),                      \
-                  float(1 - beta2), float(eps), float(weight_decay), float(gnorm_scale)};                              \
-        return one_state<RULE>(p, g, State{codes, absmax, &ready(0, values)}, n, blocks, c, threads);                  \
+    KERNEL OP##_8bit_v2_blocks_##NAME(T *p, const T *g, uint8_t *codes, float *absmax, const float *values,            \
+                                      const double *rates, int64_t n, int64_t blocks, int threads) {                   \
+        return one_state<RULE>(p, g, State{codes, absmax, &ready(0, values)}, n, blocks, numbers(rates), threads);     \
     }
 
 #define DEFINE(T, NAME)                                                                                               \
     KERNEL adamw_8bit_v2_blocks_##NAME(T *p, const T *g, uint8_t *codes1, float *absmax1, const float *values1,       \
-                                       uint8_t *codes2, float *absmax2, const float *values2, int64_t n,              \
-                                       int64_t blocks, int64_t step, double lr, double beta1, double beta2,           \
-                                       double eps, double weight_decay, double gnorm_scale, int threads) {            \
+                                       uint8_t *codes2, float *absmax2, const float *values2, const double *rates,    \
+                                       int64_t n, int64_t blocks, int threads) {                                      \
         State first{codes1, absmax1, &ready(0, values1)}, second{codes2, absmax2, &ready(1, values2)};                \
-        return adamw(p, g, first, second, n, blocks, step, lr, beta1, beta2, eps, weight_decay, gnorm_scale, threads); \
+        return adamw(p, g, first, second, rates, n, blocks, threads);                                                 \
     }                                                                                                                 \
-    KERNEL ademamix_8bit_v2_blocks_##NAME(                                                                            \
-        T *p, const T *g, uint8_t *codes1, float *absmax1, uint8_t *codes3, float *absmax3, const float *values1,     \
-        uint8_t *codes2, float *absmax2, const float *values2, int64_t n, int64_t blocks, int64_t step, double lr,    \
-        double beta1, double beta2, double beta3, double alpha, double eps, double weight_decay, double gnorm_scale,  \
-        int threads) {                                                                                                \
+    KERNEL ademamix_8bit_v2_blocks_##NAME(T *p, const T *g, uint8_t *codes1, float *absmax1, uint8_t *codes3,         \
+                                          float *absmax3, const float *values1, uint8_t *codes2, float *absmax2,      \
+                                          const float *values2, const double *rates, int64_t n, int64_t blocks,       \
+                                          int threads) {                                                              \
         const Map *map = &ready(0, values1);                                                                          \
         State first{codes1, absmax1, map}, slow{codes3, absmax3, map}, second{codes2, absmax2, &ready(1, values2)};   \
-        return ademamix(p, g, first, slow, second, n, blocks, step, lr, beta1, beta2, beta3, alpha, eps,              \
-                        weight_decay, gnorm_scale, threads);                                                          \
+        return ademamix(p, g, first, slow, second, rates, n, blocks, threads);                                        \
     }                                                                                                                 \
     ONE_STATE(Momentum, momentum, T, NAME)                                                                            \
     ONE_STATE(Lion, lion, T, NAME)                                                                                    \
