@@ -1,9 +1,10 @@
-"""`python -m kernels list | build`."""
+"""`python -m kernels list | build | bench | ladder`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from kernels.errors import KernelError
 
@@ -19,16 +20,37 @@ def main(arguments: list[str] | None = None) -> int:
     )
     build.add_argument("--level", action="append", help="only these levels")
     build.add_argument("--in-package", action="store_true", help="beside the sources, for read-only mounts")
-    chosen = parser.parse_args(arguments)
-    from kernels import commands as run  # not before: `--help` needs no NumPy
-
+    for name, what in (
+        ("bench", "time operators beside NumPy and the peers that are installed"),
+        ("ladder", "time the versions of operators beside each other, and write the README's table"),
+    ):
+        timing = commands.add_parser(name, help=what)
+        timing.add_argument("operators", nargs="*", help="only these")
+        timing.add_argument("--seconds", type=float, default=2.0, help="per case")
+        if name == "bench":
+            timing.add_argument(
+                "--threads", type=int, action="append", help="these numbers; 1 and all of them"
+            )
+            timing.add_argument("--data", type=Path, help="where the figures are kept")
     try:
-        if chosen.command == "list":
-            return run.show(chosen.operators)
-        return run.build(chosen.level, in_package=chosen.in_package)
+        return _run(parser.parse_args(arguments))
     except KernelError as refused:
         print(f"python -m kernels: {refused}", file=sys.stderr)
         return 1
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from kernels import commands  # not before: `--help` needs no NumPy
+
+    if chosen.command == "list":
+        return commands.show(chosen.operators)
+    if chosen.command == "build":
+        return commands.build(chosen.level, in_package=chosen.in_package)
+    from kernels.bench import run
+
+    if chosen.command == "ladder":
+        return run.ladder(chosen.operators, chosen.seconds)
+    return run.bench(chosen.operators, chosen.seconds, chosen.threads, chosen.data)
 
 
 if __name__ == "__main__":

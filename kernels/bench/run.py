@@ -29,8 +29,9 @@ RESULTS = Path(__file__).with_name("results")
 THREADS = ("KERNELS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def bench(names: list[str], seconds: float, counts: list[int], data: Path | None) -> int:
-    """Time operators beside NumPy and the peers that are installed."""
+def bench(names: list[str], seconds: float, counts: list[int] | None, data: Path | None) -> int:
+    """Time operators beside NumPy and the peers that are installed, with one thread and with all."""
+    counts = counts or sorted({1, len(os.sched_getaffinity(0))})
     _, missing = peers.installed()
     if missing:
         print(f"not installed, so not compared with: {', '.join(missing)} (pip install {' '.join(missing)})")
