@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     """`measure.py SECONDS peers|ladder PROCESSORS OPERATOR…`: a line of JSON per case, when it is done."""
     budget, ladder, names = float(arguments[0]), arguments[1] == "ladder", arguments[3:]
     os.sched_setaffinity(0, map(int, arguments[2].split(",")))
-    tables, _ = peers.installed()
+    tables = {} if ladder else peers.tables()
     for row in rows(names, budget, tables, ladder=ladder):
         print(json.dumps(row), flush=True)
     return 0

@@ -32,12 +32,12 @@ THREADS = ("KERNELS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MK
 def bench(names: list[str], seconds: float, counts: list[int] | None, data: Path | None) -> int:
     """Time operators beside NumPy and the peers that are installed, with one thread and with all."""
     counts = counts or sorted({1, len(os.sched_getaffinity(0))})
-    _, missing = peers.installed()
-    if missing:
+    names = _known(names)
+    if missing := peers.missing():
         print(f"not installed, so not compared with: {', '.join(missing)} (pip install {' '.join(missing)})")
     rows = []
     for count in counts:
-        for row in _measured(_known(names), seconds, count, "peers"):
+        for row in _measured(names, seconds, count, "peers"):
             rows.append(row)
             print(report.line(row), flush=True)
     kept = {"machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}

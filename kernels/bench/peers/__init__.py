@@ -35,13 +35,12 @@ MODULES = (
 )
 
 
-def installed() -> tuple[dict[str, Mapping[str, Peer]], list[str]]:
-    """The tables of the peers that are installed, and the names of those that are not."""
-    tables: dict[str, Mapping[str, Peer]] = {}
-    missing = []
-    for name, module, package in MODULES:
-        if importlib.util.find_spec(package) is None:
-            missing.append(name)
-        else:
-            tables[name] = importlib.import_module(module).PEERS
-    return tables, missing
+def missing() -> list[str]:
+    """The peers that are not installed."""
+    return [name for name, _, package in MODULES if importlib.util.find_spec(package) is None]
+
+
+def tables() -> dict[str, Mapping[str, Peer]]:
+    """The tables of those that are."""
+    absent = missing()
+    return {name: importlib.import_module(module).PEERS for name, module, _ in MODULES if name not in absent}
