@@ -15,7 +15,7 @@ from kernels.schema import Array, Dims, Schema, Work
 from kernels.toolchain.grids import reduction, thread_per
 from kernels.toolchain.isa import SIMD
 
-VERSIONS = [
+VERSIONS: list[Cpu | Cuda] = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
     Cpu("v2_lanes", "v2_lanes.cpp", levels=SIMD),
     Cuda("v1_naive", "v1_naive.cu", thread_per("outer", "inner"), registers=48, dtypes=("f32",)),

@@ -25,11 +25,13 @@ def reduce_prod(x: Any) -> Any:
 
 
 def reduce_max(x: Any) -> Any:
-    return np.max(x, axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.max(x, axis=1)
 
 
 def reduce_min(x: Any) -> Any:
-    return np.min(x, axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.min(x, axis=1)
 
 
 def reduce_l2(x: Any) -> Any:
