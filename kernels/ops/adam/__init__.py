@@ -41,7 +41,7 @@ def _operator(name: str) -> Operator:
         [
             Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
             Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
-            Cuda("v1_elements", "v1_elements.cu", thread_per("n"), registers=40),
+            Cuda("v1_elements", "v1_elements.cu", thread_per("n"), registers=48),
         ],
     )
 

@@ -19,7 +19,7 @@ CUDA = [
 ]
 CUDA_GRAD = [
     Cuda("v1_naive", "v1_naive.cu", norm_gradient_naive, registers=48, dtypes=("f32",)),
-    Cuda("v2_group", "v2_group.cu", norm_gradient(2, held=4), registers=64),
+    Cuda("v2_group", "v2_group.cu", norm_gradient(2, held=2), registers=128),
 ]
 
 LAYER_NORM = Operator(

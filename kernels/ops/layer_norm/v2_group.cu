@@ -9,7 +9,7 @@
 #include "reduce.cuh"
 #include "row.cuh"
 
-constexpr int HELD = 4, HELD_OF_TWO = 4;
+constexpr int HELD = 4, HELD_OF_TWO = 2;
 
 // The mean in two parts, since one float does not hold enough digits of it, and 1 / deviation.
 struct Statistics {
