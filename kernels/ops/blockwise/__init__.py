@@ -7,12 +7,14 @@ from typing import Any
 from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.quant.codes import DYNAMIC_SIGNED, beside, result_type
-from kernels.registry import Cpu, Operator
+from kernels.quant.plans import eight_per_thread, lanes_per_block
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
 BLOCKSIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_cells", "v2_cells.cpp", levels=SIMD)]
+CARD = "v1_lanes", "v1_lanes.cu"
 
 
 def blocks_needed(op: str, dims: Dims, sizes: tuple[int, ...], n: int) -> dict[str, int]:
@@ -42,7 +44,7 @@ QUANTIZE = Operator(
     ),
     Work(flops=lambda d: 4 * d["n"], bytes=lambda d: d["n"] * (d["itemsize"] + 1) + 4 * d["blocks"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, Cuda(*CARD, lanes_per_block, registers=64)],
 )
 DEQUANTIZE = Operator(
     Schema(
@@ -54,7 +56,7 @@ DEQUANTIZE = Operator(
     ),
     Work(flops=lambda d: d["n"], bytes=lambda d: d["n"] * (d["itemsize"] + 1) + 4 * d["blocks"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, Cuda(*CARD, eight_per_thread("n"), registers=40)],
 )
 OPERATORS = (QUANTIZE, DEQUANTIZE)
 

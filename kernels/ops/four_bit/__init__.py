@@ -10,8 +10,14 @@ from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.ops.blockwise import blocks_needed, quantize_blockwise
 from kernels.quant.codes import DYNAMIC_SIGNED, FOUR_BIT, beside, four_bit, result_type
+from kernels.quant.plans import (
+    eight_per_thread,
+    lanes_per_block,
+    sixteen_rows_of_weights,
+    warp_per_row_of_weights,
+)
 from kernels.quant.state import FourBit, Nested
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
@@ -20,6 +26,10 @@ NESTED_BLOCKSIZE = 256
 # From how many rows of x on a version is the faster one, measured at 4096 x 4096: below, decoding is what
 # counts.
 FROM_ROWS = {"v3_panels": 13, "v4_amx": 5}
+
+VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
+CARD = "v1_lanes", "v1_lanes.cu"
+CARD_ROWS = 64  # up to so many rows of x the product decodes weights on its way
 
 _WEIGHT = [
     Array("packed", "bytes 1", "u8"),
@@ -70,7 +80,7 @@ QUANTIZE = Operator(
     ),
     Work(flops=lambda d: 6 * d["n"], bytes=lambda d: d["n"] * d["itemsize"] + _weight_bytes(d, d["n"])),
     __name__,
-    [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)],
+    [*VERSIONS, Cuda(*CARD, lanes_per_block, registers=64)],
 )
 DEQUANTIZE = Operator(
     Schema(
@@ -85,7 +95,7 @@ DEQUANTIZE = Operator(
         bytes=lambda d: d["rows"] * d["columns"] * d["itemsize"] + _weight_bytes(d, d["rows"] * d["columns"]),
     ),
     __name__,
-    [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)],
+    [*VERSIONS, Cuda(*CARD, eight_per_thread("rows", "columns"), registers=48)],
 )
 GEMM = Operator(
     Schema(
@@ -111,6 +121,15 @@ GEMM = Operator(
             levels=("amx",),
             dtypes=("bf16",),
             fits=lambda d: d["rows"] >= FROM_ROWS["v4_amx"],
+        ),
+        Cuda(*CARD, warp_per_row_of_weights, registers=80),
+        Cuda(
+            "v2_mma",
+            "v2_mma.cu",
+            sixteen_rows_of_weights,
+            registers=144,
+            dtypes=("bf16", "f16"),
+            fits=lambda d: 3 < d["rows"] <= CARD_ROWS and d["k"] % 32 == 0,
         ),
     ],
 )

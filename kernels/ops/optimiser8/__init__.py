@@ -14,13 +14,18 @@ from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.ops.blockwise import blocks_needed
 from kernels.quant.codes import DYNAMIC_SIGNED, DYNAMIC_UNSIGNED, beside
+from kernels.quant.plans import few_blocks
 from kernels.quant.state import Moments
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Schema, Work
 from kernels.toolchain.isa import SIMD
 
 BLOCK = 256
-VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_blocks", "v2_blocks.cpp", levels=SIMD)]
+VERSIONS = [
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_blocks", "v2_blocks.cpp", levels=SIMD),
+    Cuda("v1_blocks", "v1_blocks.cu", few_blocks, registers=80),
+]
 # Numbers that change from step to step are an array, so that a call is planned once.
 RATES = ("step", "lr", "beta1", "beta2", "eps", "weight_decay", "gnorm_scale", "beta3", "alpha")
 
