@@ -1,0 +1,368 @@
+"""How fast the operators are on an NVIDIA card: `make bench-gpu`. Ceilings, ours and torch's, in one run.
+
+Theory of operation. Every contender is captured once as a CUDA graph of `REPEATS` calls, so that what Python
+takes to launch one is not timed; what cannot be captured is called in a loop, and its row says so. A round
+replays every graph once in random order between two events of the card; the ratio within a round is what
+counts (`harness.py`). The ceilings are measured in the same run: a copy with the working set of the case it
+serves, so that arrays that fit the card's cache are not held against its memory, and products of matrices by
+cuBLAS on random numbers (zeros take less power, and so run faster than anything real does).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import importlib
+import importlib.util
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from kernels.bench import harness, peers
+from kernels.call import call
+from kernels.dtypes import BY_NAME
+from kernels.errors import KernelError
+from kernels.registry import Cuda, Operator, operators
+from kernels.samples import Case, bench_cases, integers, normal, uniform
+from kernels.schema import Binding
+
+RESULTS = Path(__file__).with_name("results")
+REPEATS = 10  # calls in a graph
+ROUNDS = 40
+SIDE = 8192  # of the products of matrices
+AGREES = {"f32": 1e-3, "bf16": 3e-2, "f16": 1e-2}  # as in measure.py
+NO_CARD = (
+    "no NVIDIA card can be used here, and GPU figures are measured or not given. Needed: a card of compute "
+    "capability 8.0 to 8.9, 9.0 or 12.0 with its driver, and pip install -e '.[gpu]'"
+)
+WIDE = (8192, 8192)
+MANY = 1 << 26
+# Where the cases for processors would fit the cache of a card, larger ones.
+LARGE = (
+    *(Case(op, "8192x8192", {"x": normal(*WIDE)}) for op in ("softmax", "log_softmax")),
+    Case("softmax_grad", "8192x8192", {"dy": normal(*WIDE), "y": uniform(0, 2 / 8192, *WIDE)}),
+    Case("rms_norm", "8192x8192", {"x": normal(*WIDE), "weight": normal(8192)}, {"eps": 1e-6}, (True, False)),
+    Case(
+        "layer_norm",
+        "8192x8192",
+        {"x": normal(*WIDE), "weight": normal(8192), "bias": normal(8192)},
+        {"eps": 1e-5},
+        (True, False, False),
+    ),
+    *(
+        Case(
+            op, "8192x8192", {"dy": normal(*WIDE), "x": normal(*WIDE), "weight": normal(8192)}, {"eps": 1e-5}
+        )
+        for op in ("rms_norm_grad", "layer_norm_grad")
+    ),
+    Case(
+        "cross_entropy",
+        "4096x50257",
+        {"logits": normal(4096, 50257), "targets": integers(0, 50257, 4096)},
+        {"ignore_index": -100},
+    ),
+    *(Case(op, "64M", {"x": normal(MANY)}) for op in ("gelu", "gelu_tanh", "silu", "relu")),
+    Case("swiglu", "64M", {"gate": normal(MANY), "up": normal(MANY)}),
+    Case("reduce_sum", "64M", {"x": normal(1, MANY, 1)}),
+    Case("transpose", "8192x8192", {"x": normal(*WIDE)}),
+    Case("histogram", "64M", {"x": uniform(0, 1, MANY)}, {"bins": 256, "low": 0.0, "high": 1.0}),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print a line per case, keep the rows; 1 where there is no card."""
+    parser = argparse.ArgumentParser(prog="python -m kernels.bench.gpu", description=__doc__)
+    parser.add_argument("operators", nargs="*", help="only these")
+    parser.add_argument("--data", type=Path, help="where the figures are kept")
+    chosen = parser.parse_args(arguments)
+    if not _card_is_there():
+        print(f"bench-gpu: {NO_CARD}", file=sys.stderr)
+        return 1
+    ceilings = {kind: _matmul(kind) for kind in ("f32", "bf16", "f16")}
+    rows = []
+    for row in _rows(chosen.operators, ceilings):
+        rows.append(row)
+        print(line(row), flush=True)
+    kept = {"machine": _machine(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    path = chosen.data or RESULTS / f"gpu-{datetime.now(UTC):%Y-%m-%d}.json"
+    path.write_text(json.dumps({**kept, "matmul_flops": ceilings, "rows": rows}, indent=1) + "\n")
+    print(f"kept in {path}")
+    return 0
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """A row in words."""
+    what = f"{row['operator']} {row['case']} {row['dtypes']}: {row['seconds']['ours'] * 1e6:.1f} us"
+    parts = [f"{row['bytes_per_second'] / 1e9:.0f} GB/s", f"{row['flops_per_second'] / 1e12:.2f} TFLOP/s"]
+    parts.append(f"{row['of_limit']:.0%} of the limit")
+    parts += [
+        f"{value:.2f} times {name} ({low:.2f} to {high:.2f})"
+        for name, (value, low, high) in row["ratios"].items()
+    ]
+    return ", ".join([what, *parts, *(f"{name}: {note}" for name, note in row["notes"].items())])
+
+
+def _rows(names: list[str], ceilings: Mapping[str, float | None]) -> Iterator[dict[str, Any]]:
+    known = operators()
+    if unknown := [name for name in names if name not in known]:
+        raise KernelError(f"no operator {', '.join(unknown)}; there are: {', '.join(known)}")
+    for name in names or known:
+        if not any(isinstance(each, Cuda) for each in known[name].versions):
+            continue
+        large = [case for case in LARGE if case.op == name]
+        for case in large or bench_cases(known[name]):
+            for kinds in case.combinations(known[name].schema):
+                with contextlib.suppress(NotImplementedError):  # no CUDA version for this dtype
+                    yield _row(known[name], case, kinds, ceilings)
+
+
+def _row(
+    operator: Operator, case: Case, kinds: Mapping[str, str], ceilings: Mapping[str, float | None]
+) -> dict[str, Any]:
+    import cupy
+
+    host = case.draw(operator, kinds)
+    inputs = tuple(None if each is None else cupy.asarray(each) for each in host)
+    attributes = case.attributes_of(operator)
+    types = case.unseen(operator.schema, kinds)
+    made = call(operator, inputs, attributes, types=types, want=case.want)
+    outs = made if isinstance(made, tuple) or made is None else (made,)
+    contenders = {"ours": Ours(lambda: call(operator, inputs, attributes, outs, None, types, case.want))}
+    notes: dict[str, str] = {}
+    _add_torch(contenders, notes, operator, inputs, attributes, outs or (), kinds.get("T", "f32"))
+    times = _race(contenders)
+    dims = _dims(operator, inputs, attributes, kinds)
+    moved, flops = operator.work.bytes(dims), operator.work.flops(dims)
+    ours = median(times["ours"])
+    rate = ceilings.get(kinds.get("T", "f32") if operator.work.arithmetic == "T" else "f32")
+    limit = max(moved / copy_bandwidth(int(moved)), flops / rate if rate else 0.0)
+    notes |= {name: "launches included" for name, each in contenders.items() if not each.captured}
+    return {
+        "operator": operator.name,
+        "case": case.label,
+        "dtypes": "_".join(kinds.values()),
+        "seconds": {name: median(each) for name, each in times.items()},
+        "ratios": {
+            name: [found.value, found.low, found.high]
+            for name, found in ((n, harness.ratio(t, times["ours"])) for n, t in times.items() if n != "ours")
+        },
+        "bytes_per_second": moved / ours,
+        "flops_per_second": flops / ours,
+        "limit_seconds": limit,
+        "of_limit": limit / ours,
+        "notes": notes,
+    }
+
+
+class Ours:
+    """A call made through CuPy, as a graph where it can be captured."""
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        import cupy
+
+        self.run, self.cupy = run, cupy
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.captured = False
+        with self.stream:
+            for _ in range(3):  # loads kernels and fills the memory pool, neither of which may be captured
+                run()
+            self.stream.synchronize()
+            try:
+                self.stream.begin_capture()
+                for _ in range(REPEATS):
+                    run()
+                self.graph = self.stream.end_capture()
+                self.captured = True
+            except (RuntimeError, ValueError):
+                with contextlib.suppress(RuntimeError):
+                    self.stream.end_capture()
+
+    def replay(self) -> None:
+        with self.stream:
+            if self.captured:
+                self.graph.launch(self.stream)
+            else:
+                for _ in range(REPEATS):
+                    self.run()
+
+    def sample(self) -> float:
+        """Seconds of one call."""
+        begin, end = self.cupy.cuda.Event(), self.cupy.cuda.Event()
+        begin.record(self.stream)
+        self.replay()
+        end.record(self.stream)
+        end.synchronize()
+        return float(self.cupy.cuda.get_elapsed_time(begin, end)) / 1e3 / REPEATS
+
+
+class Torchs(Ours):
+    """A call made by torch, on a stream that CuPy's events can look at."""
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        import cupy
+        import torch
+
+        self.run, self.cupy, self.torch = run, cupy, torch
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.theirs = torch.cuda.ExternalStream(self.stream.ptr)
+        self.captured = False
+        with torch.cuda.stream(self.theirs):
+            for _ in range(3):
+                run()
+        self.stream.synchronize()
+        self.graph = torch.cuda.CUDAGraph()
+        with contextlib.suppress(RuntimeError):
+            with torch.cuda.graph(self.graph, stream=self.theirs):
+                for _ in range(REPEATS):
+                    run()
+            self.captured = True
+
+    def replay(self) -> None:
+        with self.torch.cuda.stream(self.theirs):
+            if self.captured:
+                self.graph.replay()
+            else:
+                for _ in range(REPEATS):
+                    self.run()
+
+
+def _race(contenders: Mapping[str, Ours]) -> dict[str, list[float]]:
+    rng = random.Random(0)  # noqa: S311 - an order, not a secret
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for each in contenders.values():
+        each.sample()
+    until = time.perf_counter() + 20
+    while len(times["ours"]) < ROUNDS and (len(times["ours"]) < 12 or time.perf_counter() < until):
+        for name in rng.sample(list(contenders), len(contenders)):
+            times[name].append(contenders[name].sample())
+    return times
+
+
+def _add_torch(
+    contenders: dict[str, Ours],
+    notes: dict[str, str],
+    operator: Operator,
+    inputs: tuple[Any, ...],
+    attributes: tuple[Any, ...],
+    outs: tuple[Any, ...],
+    dtype: str,
+) -> None:
+    """torch's way beside ours, if it is installed, has one, and agrees with us."""
+    if not _torch_is_there():
+        return
+    import torch
+
+    from kernels.bench.peers import torch_peer
+
+    named = {array.name: value for array, value in zip(operator.schema.inputs, inputs, strict=True)}
+    settings = {each.name: value for each, value in zip(operator.schema.attributes, attributes, strict=True)}
+    fresh = tuple(None if each is None else each.copy() for each in outs)  # ours keep what ours has computed
+    peer = torch_peer.PEERS.get(operator.name)
+    try:
+        run = peer(peers.Call(named, settings, fresh, 1)) if peer else None
+        if run is None:
+            return
+        found = run()
+        torch.cuda.synchronize()
+    except (RuntimeError, TypeError) as refused:
+        notes["torch"] = f"left out: {str(refused).partition(chr(10))[0]}"
+        return
+    for theirs, our in zip(found if isinstance(found, tuple | list) else (found,), outs, strict=False):
+        if theirs is None or our is None:
+            continue
+        a, b = theirs.double(), torch_peer.tensor(our).double()
+        far = float((a.reshape(b.shape) - b).abs().max() / b.abs().max().clamp(min=1e-30))
+        if far > AGREES.get(dtype, 1e-3):
+            notes["torch"] = f"left out: its answer is {far:.1e} of the largest value away from ours"
+            return
+    contenders["torch"] = Torchs(run)
+
+
+@functools.cache
+def copy_bandwidth(working_set: int) -> float:
+    """Bytes per second, read and written, of a copy whose two arrays together are so large."""
+    import cupy
+
+    size = max(working_set // 2, 1 << 12)
+    source, target = cupy.arange(size // 4, dtype=cupy.float32), cupy.empty(size // 4, cupy.float32)
+
+    def run() -> None:
+        target.data.copy_from_device_async(source.data, size // 4 * 4, cupy.cuda.get_current_stream())
+
+    copying = Ours(run)
+    return 2 * (size // 4 * 4) / min(copying.sample() for _ in range(ROUNDS))
+
+
+def _matmul(kind: str) -> float | None:
+    """Operations per second of cuBLAS through torch, on random matrices; None without torch."""
+    if not _torch_is_there():
+        return None
+    import torch
+
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[kind]
+    a, b = (torch.randn(SIDE, SIDE, device="cuda", dtype=dtype) for _ in range(2))
+    out = torch.empty_like(a)
+    product = Torchs(lambda: torch.matmul(a, b, out=out))
+    return float(2 * SIDE**3 / min(product.sample() for _ in range(10)))
+
+
+def _dims(
+    operator: Operator, inputs: tuple[Any, ...], attributes: tuple[Any, ...], kinds: Mapping[str, str]
+) -> dict[str, int]:
+    schema, binding = operator.schema, Binding(operator.name)
+    for attribute, value in zip(schema.attributes, attributes, strict=True):
+        if attribute.kind != "float":
+            binding.dims[attribute.name] = int(attribute.encode(operator.name, value))
+    for array, given in zip(schema.inputs, inputs, strict=True):
+        if given is not None:
+            binding.read(array, given.shape)
+    if schema.derive:
+        binding.dims.update(schema.derive(binding.dims))
+    itemsize = BY_NAME[kinds["T"]].itemsize if "T" in kinds else 4
+    return {**dict.fromkeys(schema.dimensions(), 0), **binding.dims, "itemsize": itemsize}
+
+
+def _card_is_there() -> bool:
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    return bool(cupy.cuda.is_available())
+
+
+def _torch_is_there() -> bool:
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def _machine() -> dict[str, Any]:
+    import cupy
+
+    from kernels.toolchain import nvrtc
+
+    about = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+    torch = importlib.import_module("torch").__version__ if _torch_is_there() else None
+    return {
+        "card": about["name"].decode(),
+        "memory": about["totalGlobalMem"],
+        "processors": about["multiProcessorCount"],
+        "capability": cupy.cuda.Device().compute_capability,
+        "driver": cupy.cuda.runtime.driverGetVersion(),
+        "nvrtc": ".".join(map(str, nvrtc.version())) if nvrtc.available() else None,
+        "cupy": cupy.__version__,
+        "torch": torch,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

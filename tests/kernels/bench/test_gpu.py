@@ -1,0 +1,46 @@
+"""The benchmark on a card, as far as it goes without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernels.bench import gpu
+from kernels.registry import Cuda, operators
+
+
+def test_without_a_card_it_says_so_and_gives_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gpu, "_card_is_there", lambda: False)
+    assert gpu.main([]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no NVIDIA card can be used here" in said.err
+
+
+@pytest.mark.parametrize("case", gpu.LARGE, ids=str)
+def test_every_large_case_is_a_call_of_an_operator_with_a_cuda_version(case: gpu.Case) -> None:
+    operator = operators()[case.op]
+    assert any(isinstance(each, Cuda) for each in operator.versions)
+    needed = {each.name for each in operator.schema.inputs if not each.optional}
+    assert needed <= set(case.arrays) <= {each.name for each in operator.schema.inputs}
+    assert set(case.attributes) == {each.name for each in operator.schema.attributes}
+    assert case.want is None or len(case.want) == len(operator.schema.outputs)
+
+
+def test_a_row_in_words() -> None:
+    row = {
+        "operator": "softmax",
+        "case": "8192x8192",
+        "dtypes": "f32",
+        "seconds": {"ours": 2e-4, "torch": 3e-4},
+        "ratios": {"torch": [1.5, 1.4, 1.6]},
+        "bytes_per_second": 2.5e12,
+        "flops_per_second": 1e12,
+        "of_limit": 0.875,
+        "notes": {"torch": "launches included"},
+    }
+    assert gpu.line(row) == (
+        "softmax 8192x8192 f32: 200.0 us, 2500 GB/s, 1.00 TFLOP/s, 88% of the limit, "
+        "1.50 times torch (1.40 to 1.60), torch: launches included"
+    )
