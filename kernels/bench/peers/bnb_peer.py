@@ -54,6 +54,38 @@ def _gemm_4bit(c: Tensors) -> Run | None:
     return weight and (lambda: torch.nn.functional.linear(c.x, weight(c.packed, c.x.dtype, shape), c.bias))
 
 
+def _optimiser(name: str) -> Callable[[Tensors], Run | None]:
+    """On copies of the state: the peer's steps are not ours."""
+
+    def make(c: Tensors) -> Run:
+        step, p = torch.ops.bitsandbytes.optimizer_update_8bit_blockwise, c.p.clone()
+        codes1, absmax1 = c.codes1.clone(), c.absmax1.clone()
+        two = "codes2" in c.inputs
+        codes2, values2, absmax2 = (c.codes2.clone(), c.values2, c.absmax2.clone()) if two else (None,) * 3
+        rates = (0.9, 0.999, 0.0, 0.0, 1e-8, 3, 1e-4)  # three betas, alpha, epsilon, step, learning rate
+        maps = (c.values1, values2, absmax1, absmax2)
+        return lambda: step(name, c.g, p, codes1, codes2, *rates, *maps, 0.01, 1.0)
+
+    return make
+
+
+def _int8_linear(c: Tensors) -> Run:
+    """Quantise the rows, multiply, and scale, as its layer does."""
+    threshold = c.attributes["threshold"]
+    x = c.x.reshape(-1, c.x.shape[-1])
+    bnb8 = torch.ops.bitsandbytes
+        torch.ops.bitsandbytes.int8_vectorwise_quant,
+        torch.ops.bitsandbytes.int8_mixed_scaled_mm,
+    )
+
+    def run() -> Any:
+        codes, scales, columns = bnb8.int8_vectorwise_quant(x.to(torch.float16), threshold)
+        found, _ = bnb8.int8_mixed_scaled_mm(x, codes, c.weight, scales, c.weight_absmax, columns, c.bias)
+        return found.view(c.out[0].shape)
+
+    return run
+
+
 def _peer(make: Callable[[Tensors], Run | None]) -> Callable[[Call], Run | None]:
     def peer(call: Call) -> Run | None:
         torch.set_num_threads(call.threads)
@@ -68,4 +100,10 @@ PEERS = {
     "quantize_4bit": _peer(_quantize_4bit),
     "dequantize_4bit": _peer(_dequantize_4bit),
     "gemm_4bit": _peer(_gemm_4bit),
+    "int8_linear": _peer(_int8_linear),
+    "adamw_8bit": _peer(_optimiser("adam")),
+    "lion_8bit": _peer(_optimiser("lion")),
+    "momentum_8bit": _peer(_optimiser("momentum")),
+    "rmsprop_8bit": _peer(_optimiser("rmsprop")),
+    "adagrad_8bit": _peer(_optimiser("adagrad")),
 }

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
+from kernels.arrays import is_cupy
 from kernels.bench.peers import Call, Run
 from kernels.dtypes import BY_NAME
 
 torch.set_grad_enabled(False)
+aten = torch.ops.aten
 
 
 class Tensors:
@@ -28,9 +31,13 @@ class Tensors:
 
 
 def tensor(array: Any) -> Any:
-    """None stays None. torch reads no bfloat16 from NumPy but its bits."""
+    """None stays None. torch reads no bfloat16 from NumPy but its bits, nor from CuPy."""
     if array is None:
         return None
+    if is_cupy(array):
+        if array.dtype == BY_NAME["bf16"]:
+            return torch.from_dlpack(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_dlpack(array)
     if array.dtype == BY_NAME["bf16"]:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
@@ -56,7 +63,7 @@ def _layer_norm_grad(c: Tensors) -> Run:
     shape, mask = list(c.x.shape[-1:]), [each is not None for each in c.out]
     bias = None if c.weight is None else torch.zeros_like(c.weight)
     _, mean, rstd = torch.native_layer_norm(c.x, shape, c.weight, bias, c.attributes["eps"])
-    backward = torch.ops.aten.native_layer_norm_backward
+    backward = aten.native_layer_norm_backward
     return lambda: backward(c.dy, c.x, shape, mean, rstd, c.weight, bias, mask)
 
 
@@ -74,7 +81,7 @@ def _cross_entropy(c: Tensors) -> Run:
 def _cross_entropy_grad(c: Tensors) -> Run:
     """Forward and backward, as ours: the gradient needs the softmax."""
     targets, ignored = c.targets.long(), c.attributes["ignore_index"]
-    gradient = torch.ones(targets.shape) if c.dloss is None else c.dloss
+    gradient = torch.ones(targets.shape, device=targets.device) if c.dloss is None else c.dloss
 
     def run() -> Any:
         with torch.enable_grad():
@@ -126,8 +133,132 @@ def _attention_grad(c: Tensors) -> Run | None:
     )
 
 
+def _decode(c: Tensors) -> Run | None:
+    if c.lengths is not None:
+        return None
+    options = {"scale": c.attributes["scale"], "enable_gqa": c.q.shape[1] != c.k.shape[1]}
+    return lambda: F.scaled_dot_product_attention(c.q, c.k, c.v, **options)
+
+
+def _convolution(c: Tensors) -> list[Any]:
+    o = c.attributes
+    steps = [o["stride_h"], o["stride_w"]], [o["pad_h"], o["pad_w"]], [o["dilation_h"], o["dilation_w"]]
+    return [*map(list, steps), o["groups"]]
+
+
+def _conv2d(c: Tensors) -> Run:
+    options = _convolution(c)
+    return lambda: F.conv2d(c.x, c.weight, c.bias, *options)
+
+
+def _conv2d_grad(c: Tensors) -> Run:
+    stride, pad, dilation, groups = _convolution(c)
+    backward, channels = aten.convolution_backward, [c.weight.shape[0]]
+    mask = [each is not None for each in c.out]
+    options = (channels, stride, pad, dilation, False, [0, 0], groups, mask)
+    return lambda: backward(c.dy, c.x, c.weight, *options)
+
+
+def _pooling(c: Tensors) -> dict[str, Any]:
+    o = c.attributes
+    names = {"kernel_size": "kernel", "stride": "stride", "padding": "pad"}
+    return {ours: (o[f"{theirs}_h"], o[f"{theirs}_w"]) for ours, theirs in names.items()}
+
+
+def _max_pool2d(c: Tensors) -> Run:
+    options = _pooling(c)
+    return lambda: F.max_pool2d(c.x, **options)
+
+
+def _avg_pool2d(c: Tensors) -> Run:
+    options = {**_pooling(c), "count_include_pad": bool(c.attributes["count_padding"])}
+    return lambda: F.avg_pool2d(c.x, **options)
+
+
+def _embedding_grad(c: Tensors) -> Run:
+    backward, rows = aten.embedding_dense_backward, c.attributes["rows"]
+    return lambda: backward(c.dy, c.indices, rows, c.attributes["padding_idx"], False)
+
+
+def _rope(c: Tensors) -> Run | None:
+    """As models write it: the halves exchanged, one negated."""
+    if c.positions is not None or c.attributes["offset"] or c.attributes["style"] != "half":
+        return None
+    n = c.x.shape[-3]
+    cos, sin = (torch.cat([each[:n], each[:n]], -1)[:, None, :].to(c.x.dtype) for each in (c.cos, c.sin))
+
+    def run() -> Any:
+        first, second = c.x.chunk(2, -1)
+        return c.x * cos + torch.cat((-second, first), -1) * sin
+
+    return run
+
+
+def _adam(decoupled: bool) -> Callable[[Tensors], Run | None]:
+    def make(c: Tensors) -> Run | None:
+        if c.grad.dtype != torch.float32:
+            return None
+        states = [[each.clone()] for each in (c.param, c.grad, c.m, c.v.abs())]
+        step = [torch.tensor(3.0)]
+        fused = torch._fused_adamw_ if decoupled else torch._fused_adam_
+        options = {"lr": 1e-4, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.01, "eps": 1e-8}
+        return lambda: fused(*states, [], step, amsgrad=False, maximize=False, **options)
+
+    return make
+
+
+def _matmul_int8(c: Tensors) -> Run | None:
+    """Their integer product and the scales after it; where it refuses a size, there is no peer."""
+    b = c.b.t() if c.attributes["transpose_b"] else c.b
+    if c.a.dim() != 2 or c.a.shape[0] <= 16 or c.bias is not None:
+        return None
+    rows, dtype = c.a_scale[:, None], c.out[0].dtype
+    return lambda: (torch._int_mm(c.a, b).float() * rows * c.b_scale).to(dtype)
+
+
+def _grouped_matmul(c: Tensors) -> Run:
+    ends = [0, *c.ends.tolist()]
+    weights = c.w.transpose(-1, -2) if c.attributes["transpose_w"] else c.w
+
+    def run() -> Any:
+        for i, (begin, end) in enumerate(pairwise(ends)):
+            torch.matmul(c.x[begin:end], weights[i], out=c.out[0][begin:end])
+        return c.out[0]
+
+    return run
+
+
+def _sample_top_p(c: Tensors) -> Run:
+    """The steps that serving code takes."""
+    o = c.attributes
+
+    def run() -> Any:
+        weights = torch.softmax(c.logits.float() / o["temperature"], -1)
+        ordered, order = weights.sort(-1, descending=True)
+        mass = ordered.cumsum(-1)
+        kept = ordered * (mass - ordered < o["p"])
+        reached = kept.cumsum(-1) >= c.u[:, None] * kept.sum(-1, keepdim=True)
+        return order.gather(-1, reached.int().argmax(-1, keepdim=True))[:, 0]
+
+    return run
+
+
 def _elementwise(function: Callable[[Any], Any]) -> Callable[[Tensors], Run]:
     return lambda c: lambda: function(c.x)
+
+
+def _activation_grad(backward: Callable[[Tensors], Callable[[Any, Any], Any]]) -> Callable[[Tensors], Run]:
+    """`backward(call)` gives the function of dy and x."""
+
+    def make(c: Tensors) -> Run:
+        function = backward(c)
+        return lambda: function(c.dy, c.x)
+
+    return make
+
+
+def _swiglu_grad(c: Tensors) -> Run:
+    return _backward(lambda gate, up: F.silu(gate) * up, [c.gate, c.up], c.dy)
 
 
 def _reduction(function: Callable[[Any, int], Any]) -> Callable[[Tensors], Run]:
@@ -169,6 +300,35 @@ _MAKERS: dict[str, Callable[[Tensors], Run | None]] = {
     "softplus": _elementwise(F.softplus),
     "mish": _elementwise(F.mish),
     "hardswish": _elementwise(F.hardswish),
+    "leaky_relu": lambda c: lambda: F.leaky_relu(c.x, c.attributes["slope"]),
+    "elu": lambda c: lambda: F.elu(c.x, c.attributes["alpha"]),
+    "relu_grad": _activation_grad(lambda c: lambda dy, x: aten.threshold_backward(dy, x, 0)),
+    "gelu_grad": _activation_grad(lambda c: aten.gelu_backward),
+    "gelu_tanh_grad": _activation_grad(lambda c: lambda dy, x: aten.gelu_backward(dy, x, approximate="tanh")),
+    "silu_grad": _activation_grad(lambda c: aten.silu_backward),
+    "softplus_grad": _activation_grad(lambda c: lambda dy, x: aten.softplus_backward(dy, x, 1, 20)),
+    "hardswish_grad": _activation_grad(lambda c: aten.hardswish_backward),
+    "mish_grad": _activation_grad(lambda c: aten.mish_backward),
+    "swiglu_grad": _swiglu_grad,
+    "adam": _adam(decoupled=False),
+    "adamw": _adam(decoupled=True),
+    "attention_decode": _decode,
+    "conv2d": _conv2d,
+    "conv2d_grad": _conv2d_grad,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "embedding": lambda c: lambda: F.embedding(c.indices, c.table),
+    "embedding_grad": _embedding_grad,
+    "rope": _rope,
+    "matmul_int8": _matmul_int8,
+    "grouped_matmul": _grouped_matmul,
+    "sample_top_p": _sample_top_p,
+    "sort": lambda c: lambda: torch.sort(c.x, -1)[0],
+    "argsort": lambda c: lambda: torch.argsort(c.x, -1, stable=True),
+    "bincount": lambda c: lambda: torch.bincount(c.x, minlength=c.attributes["bins"]),
+    "histogram": lambda c: (
+        lambda: torch.histc(c.x, c.attributes["bins"], c.attributes["low"], c.attributes["high"])
+    ),
     "swiglu": lambda c: lambda: torch.mul(F.silu(c.gate), c.up, out=c.out[0]),
 }
 PEERS = {name: _peer(make) for name, make in _MAKERS.items()}
