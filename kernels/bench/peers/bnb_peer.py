@@ -74,9 +74,6 @@ def _int8_linear(c: Tensors) -> Run:
     threshold = c.attributes["threshold"]
     x = c.x.reshape(-1, c.x.shape[-1])
     bnb8 = torch.ops.bitsandbytes
-        torch.ops.bitsandbytes.int8_vectorwise_quant,
-        torch.ops.bitsandbytes.int8_mixed_scaled_mm,
-    )
 
     def run() -> Any:
         codes, scales, columns = bnb8.int8_vectorwise_quant(x.to(torch.float16), threshold)
