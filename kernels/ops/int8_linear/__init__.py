@@ -6,8 +6,9 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
+from kernels.quant.plans import four_rows_per_thread, int8_layer, rows_to_int8
 from kernels.quant.state import Int8
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
@@ -37,7 +38,7 @@ QUANTIZE_ROWS = Operator(
         bytes=lambda d: d["rows"] * (d["k"] * (d["itemsize"] + 1) + 4),
     ),
     __name__,
-    [_NAIVE, _VECTOR],
+    [_NAIVE, _VECTOR, Cuda("v1_rows", "v1_rows.cu", rows_to_int8, registers=48)],
 )
 LINEAR = Operator(
     Schema(
@@ -63,6 +64,7 @@ LINEAR = Operator(
         _VECTOR,
         Cpu("v3_vnni", "v3_vnni.cpp", levels=("vnni",)),
         Cpu("v4_amx", "v4_amx.cpp", levels=("amx",), fits=lambda d: d["rows"] >= AMX_FROM_ROWS),
+        Cuda("v1_tiles", "v1_tiles.cu", int8_layer, registers=128),
     ],
 )
 GRAD = Operator(
@@ -76,7 +78,7 @@ GRAD = Operator(
         bytes=lambda d: d["n"] * d["k"] + d["rows"] * (d["k"] + d["n"]) * d["itemsize"],
     ),
     __name__,
-    [_NAIVE, _VECTOR],
+    [_NAIVE, _VECTOR, Cuda("v1_rows", "v1_rows.cu", four_rows_per_thread, registers=64)],
 )
 OPERATORS = (QUANTIZE_ROWS, LINEAR, GRAD)
 
