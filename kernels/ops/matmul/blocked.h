@@ -25,9 +25,16 @@ struct Operand {
 
 struct Output {
     void *data;
-    int64_t ld;
+    int64_t ld, size;  // elements from row to row, bytes of one
     float alpha;
     const float *row_scale, *column_scale, *bias;  // each may be NULL
+
+    // Ask for what will be written.
+    void ask(int64_t i, int64_t j, int rows, int columns) const {
+        for (int r = 0; r < rows; r++)
+            for (int64_t at = 0; at < columns * size; at += 64)
+                __builtin_prefetch((char *)data + ((i + r) * ld + j) * size + at, 1);
+    }
 };
 
 typedef void (*Finish)(const void *tile, int64_t width, const Output &, int64_t i, int64_t j, int rows, int columns);
@@ -128,9 +135,10 @@ int multiply(const Operand &a, const Operand &b, int64_t k, const Output &out, F
                     for (int64_t ir = ic; ir < i_end; ir += MR) {
                         const int64_t row = (ir - ic) / MR;
                         Acc *tile = tiles + (cut.blocks > 1 ? column * cut.rows + row : 0) * MR * NR;
-                        Kernel::tile(words, rows + row * a_size, panel, tile, p > 0);
-                        if (p + 1 == cut.blocks)
-                            finish(tile, NR, out, ir, jr, int(least(MR, i_end - ir)), int(least(NR, j_end - jr)));
+                        const int high = int(least(MR, i_end - ir)), wide = int(least(NR, j_end - jr));
+                        if (p + 1 == cut.blocks) out.ask(ir, jr, high, wide);
+                        Kernel::tile(words, rows + row * a_size, panel, tile, p > 0, high);
+                        if (p + 1 == cut.blocks) finish(tile, NR, out, ir, jr, high, wide);
                     }
                 }
             }

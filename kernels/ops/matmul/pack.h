@@ -102,6 +102,7 @@ struct Lines {
 // Blocks jump from line to line, which the processor's own prefetching does not follow: so each asks for what its
 // successor in depth, or in the next panel, will read.
 constexpr int AHEAD = 256, NEXT = 2 * W;  // bytes, elements
+inline void ask(const void *p, int64_t bytes) { __builtin_prefetch((const void *)(intptr_t(p) + bytes)); }
 
 // A whole block: W lines by W words from p on; `count` rows of W words to `to`, `stride` words apart. A row holds one
 // word of every line if by_depth, else the words of one line.
@@ -112,13 +113,13 @@ inline void whole_block(const typename K::Item *p, int64_t ld, bool deep, bool b
     if (deep) {
 #pragma GCC unroll 16
         for (int i = 0; i < W; i++) {
-            __builtin_prefetch(p + i * ld + AHEAD / sizeof *p);
+            ask(p + i * ld, AHEAD);
             r[i] = K::deep(p + i * ld);
         }
     } else {
 #pragma GCC unroll 16
         for (int i = 0; i < W; i++) {
-            for (int q = 0; q < K::PER_WORD; q++) __builtin_prefetch(p + (i * K::PER_WORD + q) * ld + NEXT);
+            for (int q = 0; q < K::PER_WORD; q++) ask(p + (i * K::PER_WORD + q) * ld, NEXT * sizeof *p);
             r[i] = K::flat(p + i * K::PER_WORD * ld, ld);
         }
     }

@@ -22,7 +22,7 @@ int matmul(const T *a, const T *b, const T *bias, O *out, int64_t batch, int64_t
     return for_batch(batch, threads, [=](int64_t i, int threads) {
         Lines rows = {a + i * m * k, ta ? m : k, m, k, !ta};
         Lines columns = {b + (matrices == 1 ? 0 : i * bk * bn), bn, n, k, tb};
-        Output to = {out + i * m * n, n, alpha, nullptr, nullptr, wide};
+        Output to = {out + i * m * n, n, sizeof(O), alpha, nullptr, nullptr, wide};
         return product<Engine, T, O>(rows, columns, to, threads);
     });
 }
@@ -35,7 +35,7 @@ int grouped(const T *x, const T *w, const int64_t *ends, T *out, int64_t tokens,
     for (int64_t e = 0; e < experts; begin = ends[e++]) {
         if (ends[e] == begin) continue;
         Lines rows = {x + begin * k, k, ends[e] - begin, k, true}, columns = {w + e * k * n, wn, n, k, turned};
-        Output to = {out + begin * n, n, 1, nullptr, nullptr, nullptr};
+        Output to = {out + begin * n, n, sizeof(T), 1, nullptr, nullptr, nullptr};
         if (int fault = product<Engine, T, T>(rows, columns, to, threads)) return fault;
     }
     memset((void *)(out + begin * n), 0, (tokens - begin) * n * sizeof(T));
@@ -47,7 +47,7 @@ int int8(const int8_t *a, const int8_t *b, const float *a_scale, const float *b_
          int64_t rows, int64_t k, int64_t bn, int64_t n, bool turned, int threads) {
     Operand left = {{a, k, rows, k, true}, Engine::ROWS, Engine::PER_WORD};
     Operand right = {{b, bn, n, k, turned}, Engine::COLUMNS, Engine::PER_WORD};
-    Output to = {out, n, 1, a_scale, b_scale, bias};
+    Output to = {out, n, sizeof(O), 1, a_scale, b_scale, bias};
     return divide<typename Engine::Kernel>(left, right, k, to, finish<int32_t, O>, threads);
 }
 

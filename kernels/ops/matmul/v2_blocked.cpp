@@ -9,7 +9,7 @@
 using namespace gemm;
 
 #if defined(__AVX512F__)
-constexpr int TILE_ROWS = 14, DEEP = 256;
+constexpr int TILE_ROWS = 14, DEEP = 384;
 #elif defined(__AVX2__)
 constexpr int TILE_ROWS = 6, DEEP = 256;
 #else
@@ -50,31 +50,40 @@ template <class Math>
 struct Vector {
     typedef typename Math::Acc Acc;
     typedef typename Math::V V;
-    static constexpr int MR = TILE_ROWS, NR = 2 * W, KC = DEEP, MC = 12 * MR, NC = 1024;
+    static constexpr int MR = TILE_ROWS, NR = 2 * W, KC = DEEP, MC = 24 * MR, NC = 512;
     struct Session {
         Session() {}
     };
     static int64_t a_panel(int64_t words) { return words * W; }
     static int64_t b_panel(int64_t words) { return (words + Math::MORE) * NR; }
 
-    static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add) {
-        V s[MR][2], first = Math::start(b + words * NR), second = Math::start(b + words * NR + W);
+    // The last rows of a product may be few: a lower tile then takes less time.
+    static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add, int rows) {
+        if (MR > 8 && rows <= 8)
+            rows <= 4 ? tile_of<4>(words, a, b, c, add) : tile_of<8>(words, a, b, c, add);
+        else
+            tile_of<MR>(words, a, b, c, add);
+    }
+
+    template <int R>
+    static void tile_of(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add) {
+        V s[R][2], first = Math::start(b + words * NR), second = Math::start(b + words * NR + W);
 #pragma GCC unroll 16
-        for (int i = 0; i < MR; i++) {
+        for (int i = 0; i < R; i++) {
             s[i][0] = first;
             s[i][1] = second;
         }
         for (int64_t w = 0; w < words; w++, a += W, b += NR) {
             V left = raw<V>(b), right = raw<V>(b + W);
 #pragma GCC unroll 16
-            for (int i = 0; i < MR; i++) {
+            for (int i = 0; i < R; i++) {
                 V x = Math::all(a + i);
                 s[i][0] = Math::step(s[i][0], x, left);
                 s[i][1] = Math::step(s[i][1], x, right);
             }
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < MR; i++) {  // blocks are summed apart: a chain of a block's length loses less
+        for (int i = 0; i < R; i++) {  // blocks are summed apart: a chain of a block's length loses less
             if (add) s[i][0] += raw<V>(c + i * NR), s[i][1] += raw<V>(c + i * NR + W);
             memcpy(c + i * NR, &s[i][0], sizeof(V));
             memcpy(c + i * NR + W, &s[i][1], sizeof(V));

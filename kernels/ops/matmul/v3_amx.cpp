@@ -26,7 +26,7 @@ struct Tiles {
     static int64_t a_panel(int64_t words) { return words * MR; }
     static int64_t b_panel(int64_t words) { return words * NR; }
 
-    static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add) {
+    static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add, int) {
         asm volatile("" ::: "memory");  // the loads do not say that they read: what was packed must be there
         if (add) {
             _tile_loadd(0, c, 128);
