@@ -1,5 +1,5 @@
 // The largest element of a row and the sum of exp(x - largest) in one reading of it (Milakov and Gimelshein
-// 2018), by blocks that stay in the nearest cache: the largest of a block first, then its exponentials.
+// 2018), by blocks that stay in the nearest cache.
 #pragma once
 #include "rows.h"
 
@@ -10,27 +10,37 @@ struct ExpSum {
     float sum;  // NaN if there is a NaN or +inf
 };
 
-// The same for a row of any length. While a block is summed, the next one is fetched.
+// A block is summed in the same loop that seeks the largest of the next one: the arithmetic of the one fills the
+// time that the other waits for memory.
 template <class T>
 inline ExpSum exp_sum(const T *x, int64_t n) {
     const float inf = std::numeric_limits<float>::infinity();
-    constexpr int64_t BLOCK = 2048;
+    constexpr int64_t BLOCK = 1024;
     ExpSum all{-inf, 0};
+    float top = largest(x, n < BLOCK ? n : BLOCK);
     for (int64_t from = 0; from < n; from += BLOCK) {
         const T *block = x + from;
-        int64_t count = n - from < BLOCK ? n - from : BLOCK;
-        float top = largest(block, count);
+        const int64_t left = n - from, count = left < BLOCK ? left : BLOCK;
+        const int64_t next = left - count < BLOCK ? left - count : BLOCK;
         if (top > all.top) {
             all.sum *= exp(splat(all.top - top))[0];
             all.top = top;
         }
-        float shift = all.top > -inf ? all.top : 0.0f;  // -inf - -inf would be NaN
+        const float shift = all.top > -inf ? all.top : 0.0f;  // -inf - -inf would be NaN
         Sum part;
-        each_vector(count, [&](int64_t j, auto lanes) {
-            fetch(block + j + BLOCK);
-            part.value += exp(get(block + j, lanes, -inf) - shift);
+        Largest ahead;
+        int64_t j = 0;
+        for (; j + W <= next; j += W) {
+            fetch(block + 2 * BLOCK + j);
+            ahead.value = max(load(block + BLOCK + j), ahead.value);
+            part.value += exp_below(load(block + j) - shift);
+        }
+        if (j < next) ahead.value = max(get(block + BLOCK + j, int(next - j), -inf), ahead.value);
+        each_vector(count - j, [&](int64_t i, auto lanes) {
+            part.value += exp_below(get(block + j + i, lanes, -inf) - shift);
         });
         all.sum += sum(part.value);
+        top = max_of(ahead.value);
     }
     return all;
 }

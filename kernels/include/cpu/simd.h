@@ -191,6 +191,21 @@ inline vf exp(vf x) {  // 15 instructions: scalef does the power of two and over
     __mmask16 kept = _mm512_cmp_ps_mask(v, _mm512_set1_ps(-87.336544f), _CMP_NLT_UQ);
     return (vf)_mm512_maskz_scalef_ps(kept, p, n);
 }
+
+// The same for x <= 0 or NaN, to 2 ulp, in 12 instructions: what softmax needs.
+inline vf exp_below(vf x) {
+    const __m512 magic = _mm512_set1_ps(12582912.0f), one = _mm512_set1_ps(1.0f), v = (__m512)x;
+    __m512 n = _mm512_sub_ps(_mm512_fmadd_ps(v, _mm512_set1_ps(1.44269504088896341f), magic), magic);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693147182464599609375f), v);
+    __m512 p = _mm512_set1_ps(8.2901446149e-3f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1898850352e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6667644680e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.9999141693e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.9999970198e-1f));
+    p = _mm512_fmadd_ps(p, r, one);
+    __mmask16 kept = _mm512_cmp_ps_mask(v, _mm512_set1_ps(-87.336544f), _CMP_NLT_UQ);
+    return (vf)_mm512_maskz_scalef_ps(kept, p, n);
+}
 #else
 inline vf exp(vf x) {
     const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
@@ -213,6 +228,7 @@ inline vf exp(vf x) {
     y = x > 88.722839f ? splat(std::numeric_limits<float>::infinity()) : y;
     return x == x ? y : x;
 }
+inline vf exp_below(vf x) { return exp(x); }
 #endif
 
 }  // namespace simd

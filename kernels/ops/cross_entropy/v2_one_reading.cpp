@@ -33,8 +33,12 @@ static float loss_of(const ExpSum &all, float logit) { return logf(all.sum) - (l
 template <class T>
 static void gradient(const T *x, const ExpSum &all, int64_t label, float dloss, T *dx, int64_t n) {
     const float scale = dloss / all.sum;
-    const float share = exp(splat(widen(x[label]) - all.top))[0] / all.sum;  // before x is overwritten
-    each_vector(n, [=](int64_t j, auto lanes) { put(dx + j, lanes, exp(get(x + j, lanes, 0) - all.top) * scale); });
+    const float share = exp_below(splat(widen(x[label]) - all.top))[0] / all.sum;  // before x is overwritten
+    const int64_t ahead = next_row<T>(n, 524288);
+    each_vector(n, [=](int64_t j, auto lanes) {
+        fetch_near(x + j + ahead);
+        put(dx + j, lanes, exp_below(get(x + j, lanes, 0) - all.top) * scale);
+    });
     dx[label] = narrow<T>((share - 1) * dloss);
 }
 

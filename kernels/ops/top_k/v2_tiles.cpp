@@ -1,7 +1,9 @@
 // One reading of the row for the maxima of small groups of elements. The k-th largest of those maxima bounds the
 // k-th largest element from below, and so few elements reach it that the rest is sorting a handful: only the tiles
 // whose maxima reach the bound are looked at again.
-// Learned: this costs the same for every order of the elements. A threshold that rises while the row is read is as
+// Learned: to compare floats with NaNs among them as whole numbers takes six instructions each; the largest by the
+// floats' own instruction, with a sum beside it that tells of a NaN, takes two, and whole numbers are needed only
+// for the maxima. Then this is the time of reading, and the same for every order of the elements. A threshold that rises while the row is read is as
 // fast on random rows, but sinks into sorting on a rising one.
 #include <algorithm>
 #include <atomic>
@@ -15,6 +17,8 @@ using namespace simd;
 
 constexpr int TILE = 16;          // vectors; lane l of a tile is a group of 16 elements
 constexpr int64_t PER_TILE = TILE * W;
+constexpr int64_t AHEAD = 2048;   // elements to fetch ahead
+static const float INF = std::numeric_limits<float>::infinity();
 constexpr int64_t FEW = 256;      // up to so many are put in order by counting
 
 // Whole numbers in the order of floats, -0 as 0 and every NaN the largest.
@@ -22,30 +26,39 @@ static inline vi key(vf x) {
     const vi u = bits<vi>(x + 0.0f);
     return x == x ? u ^ ((u >> 31) & 0x7fffffff) : splat_int(INT32_MAX);
 }
-
-template <class T, class Lanes>
-static inline vi key_at(const T *p, Lanes lanes) {
-    return key(get(p, lanes, -std::numeric_limits<float>::infinity()));
+static inline int32_t key(float x) {
+    const int32_t u = bits<int32_t>(x + 0.0f);
+    return x == x ? u ^ ((u >> 31) & 0x7fffffff) : INT32_MAX;
 }
+static inline float of_key(int32_t key) { return bits<float>(key ^ ((key >> 31) & 0x7fffffff)); }
 
 static inline vi larger(vi a, vi b) { return a > b ? a : b; }
 
-// A bit for each lane that is -1.
-static inline uint32_t bits_of(vi mask) {
+// A bit for each lane that is at least the bound.
+static inline uint32_t reaching(vi keys, int32_t bound) {
 #if defined(__AVX512F__)
-    return _mm512_movepi32_mask((__m512i)mask);
+    return _mm512_cmpge_epi32_mask((__m512i)keys, _mm512_set1_epi32(bound));
 #elif defined(__AVX2__)
-    return uint32_t(_mm256_movemask_ps((__m256)mask));
+    return uint32_t(_mm256_movemask_ps((__m256)(keys >= bound)));
 #else
-    return uint32_t(_mm_movemask_ps((__m128)mask));
+    return uint32_t(_mm_movemask_ps((__m128)(keys >= bound)));
+#endif
+}
+
+// A bit for each lane that is not below the bound, NaNs among them.
+static inline uint32_t not_below(vf x, vf bound) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)x, (__m512)bound, _CMP_NLT_UQ);
+#elif defined(__AVX2__)
+    return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, (__m256)bound, _CMP_NLT_UQ)));
+#else
+    return uint32_t(_mm_movemask_ps(_mm_cmpnlt_ps((__m128)x, (__m128)bound)));
 #endif
 }
 
 static int64_t count(const vi *keys, int64_t vectors, int32_t bound) {
-    vi reaching = {};
-    for (int64_t i = 0; i < vectors; i++) reaching -= keys[i] >= bound;
     int64_t total = 0;
-    for (int lane = 0; lane < W; lane++) total += reaching[lane];
+    for (int64_t i = 0; i < vectors; i++) total += __builtin_popcount(reaching(keys[i], bound));
     return total;
 }
 
@@ -72,11 +85,36 @@ struct Scratch {
     bool there() const { return maxima && merged && found && sorted; }
 };
 
+struct TopAndSum {
+    vf top = splat(-INF), sum = {};  // the largest leaves NaNs out; the sum is NaN if there is one
+
+    void join(const TopAndSum &other) {
+        top = max(other.top, top);
+        sum += other.sum;
+    }
+};
+
+// The largest key of each lane of a tile.
 template <class T>
-static vi maxima_of_tile(const T *x, int64_t n) {
-    vi top = splat_int(INT32_MIN);
-    each_vector(n, [&](int64_t j, auto lanes) { top = larger(key_at(x + j, lanes), top); });
-    return top;
+static inline vi maxima_of_tile(const T *x, int64_t n) {
+    const TopAndSum found = fold(n, TopAndSum{}, [=](TopAndSum &a, int64_t j, auto lanes) {
+        const vf value = get(x + j, lanes, -INF);
+        fetch(x + j + AHEAD);
+        a.top = max(value, a.top);
+        a.sum += value;
+    });
+    if (!reaching(key(found.sum), INT32_MAX)) return key(found.top);
+    vi keys = splat_int(INT32_MIN);
+    each_vector(n, [&](int64_t j, auto lanes) { keys = larger(key(get(x + j, lanes, -INF)), keys); });
+    return keys;
+}
+
+// tile(x, n, t) for every tile of a row, whole ones with a constant n.
+template <class T, class Tile>
+static inline void each_tile(const T *x, int64_t n, Tile tile) {
+    int64_t t = 0;
+    for (; (t + 1) * PER_TILE <= n; t++) tile(x + t * PER_TILE, PER_TILE, t);
+    if (t * PER_TILE < n) tile(x + t * PER_TILE, n - t * PER_TILE, t);
 }
 
 // What the k-th largest element is at least: the k-th largest of the maxima of 4 k groups or more. INT32_MIN, which
@@ -96,17 +134,15 @@ static int64_t collect(const T *x, int64_t n, int64_t k, int32_t bound, Scratch 
     int64_t found = 0, equal = 0;
     const int32_t least = bound;
     for (int64_t from = 0; from < n; from += PER_TILE) {
-        if (!bits_of(scratch.maxima[from / PER_TILE] >= bound)) continue;
+        if (!reaching(scratch.maxima[from / PER_TILE], bound)) continue;
         each_vector(std::min(PER_TILE, n - from), [&](int64_t j, auto lanes) {
-            const vi keys = key_at(x + from + j, lanes);
-            uint32_t reaching = bits_of(keys >= bound);
-            if (n - from - j < W) reaching &= (1u << (n - from - j)) - 1;
-            for (; reaching; reaching &= reaching - 1) {
-                const int lane = __builtin_ctz(reaching);
-                const int32_t at = keys[lane];
-                if (at == least && ++equal > k) continue;
-                scratch.found[found++] =
-                    uint64_t(uint32_t(at) ^ 0x80000000u) << 32 | uint32_t(~uint32_t(from + j + lane));
+            uint32_t left = not_below(get(x + from + j, lanes, -INF), splat(of_key(bound)));
+            if (n - from - j < W) left &= (1u << (n - from - j)) - 1;
+            for (; left; left &= left - 1) {
+                const int64_t place = from + j + __builtin_ctz(left);
+                const int32_t at = key(widen(x[place]));
+                if (at < bound || (at == least && ++equal > k)) continue;
+                scratch.found[found++] = uint64_t(uint32_t(at) ^ 0x80000000u) << 32 | uint32_t(~uint32_t(place));
             }
         });
         if (equal >= k) {
@@ -136,9 +172,8 @@ static void order(Scratch &scratch, int64_t found, int64_t k) {
 
 template <class T>
 static void row(const T *x, T *values, int64_t *indices, int64_t n, int64_t k, Scratch &scratch) {
-    int64_t tiles = 0;
-    for (int64_t from = 0; from < n; from += PER_TILE)
-        scratch.maxima[tiles++] = maxima_of_tile(x + from, std::min(PER_TILE, n - from));
+    const int64_t tiles = (n + PER_TILE - 1) / PER_TILE;
+    each_tile(x, n, [&](const T *p, int64_t size, int64_t t) { scratch.maxima[t] = maxima_of_tile(p, size); });
     const int32_t bound = lower_bound(scratch, tiles, k);
     order(scratch, collect(x, n, k, bound, scratch), k);
     for (int64_t i = 0; i < k; i++) {
@@ -166,17 +201,17 @@ static int top_k(const T *x, T *values, int64_t *indices, int64_t rows, int64_t 
 template <class T>
 static int64_t argmax_row(const T *x, int64_t n) {
     vi best = splat_int(INT32_MIN), tile = {};
-    for (int64_t from = 0; from < n; from += PER_TILE) {
-        const vi top = maxima_of_tile(x + from, std::min(PER_TILE, n - from));
-        tile = top > best ? splat_int(int32_t(from / PER_TILE)) : tile;
+    each_tile(x, n, [&](const T *p, int64_t size, int64_t t) {
+        const vi top = maxima_of_tile(p, size);
+        tile = top > best ? splat_int(int32_t(t)) : tile;
         best = larger(top, best);
-    }
+    });
     int32_t most = best[0], first = INT32_MAX;
     for (int lane = 1; lane < W; lane++) most = std::max(most, best[lane]);
     for (int lane = 0; lane < W; lane++)
         if (best[lane] == most) first = std::min(first, tile[lane]);
     for (int64_t j = first * PER_TILE;; j++)
-        if (key(splat(widen(x[j])))[0] == most) return j;
+        if (key(widen(x[j])) == most) return j;
 }
 
 #define DEFINE(T, NAME)                                                                                          \
