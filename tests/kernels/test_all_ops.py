@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from kernels import compiled, threads
 from kernels.errors import BadArgument, BadDtype, NoVersion
 from kernels.registry import ORACLE, Cpu, Operator, operators
-from kernels.samples import cases
+from kernels.samples import bench_cases, cases
 from kernels.toolchain import cc, isa
 from tests.kernels.trying import (
     FLOATING,
@@ -22,11 +23,13 @@ from tests.kernels.trying import (
     Trial,
     a_few,
     failures,
+    is_float,
     judge,
     outputs,
     placed,
     run,
     trials,
+    unwritten,
     versions,
 )
 
@@ -186,6 +189,32 @@ def test_the_layout_of_inputs_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_where_arrays_lie_changes_nothing(name: str) -> None:
+    """A kernel may go about an array by its alignment, but not come to other bits by it."""
+    for trial in [*a_few(name), largest(name)]:
+        wanted: tuple[Any, ...] = ()
+        for elements in (0, 1, 3, 8):
+            inputs = [
+                None if each is None else placed(each, elements * each.itemsize).array
+                for each in trial.inputs()
+            ]
+            outs = tuple(
+                None
+                if each is None
+                else unwritten(each.array.shape, each.array.dtype, elements * each.array.itemsize).array
+                for each in outputs(trial)
+            )
+            found = copies(trial.call(inputs, outs or None))
+            wanted = wanted or found
+            assert_same(found, wanted, f"{trial}: {elements} elements beyond a multiple of 64 bytes")
+
+
+def largest(name: str) -> Trial:
+    """The trial with the most elements."""
+    return max(a_few(name, 100, 10**6), key=lambda one: sum(x.size for x in one.inputs() if x is not None))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_one_row_for_all_may_be_a_view_of_stride_zero(name: str) -> None:
     def repeated(array: Any) -> Any:
         return np.broadcast_to(array[:1], array.shape)
@@ -269,19 +298,51 @@ def test_nothing_is_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_ten_runs_and_any_number_of_threads(name: str, thread_count: Callable[[int], None]) -> None:
     operator = operators()[name]
-    largest = max(
-        a_few(name, 100, 10**6), key=lambda each: sum(x.size for x in each.inputs() if x is not None)
-    )
+    trial = largest(name)
     for version in versions(operator):
         for count in (1, 2):
             thread_count(count)
             try:
-                wanted = run(largest, version)
+                wanted = run(trial, version)
             except NoVersion:
                 break
-            judge(largest, wanted)
+            judge(trial, wanted)
             for _ in range(9 if count == 2 else 4):
-                assert_same(run(largest, version), wanted, f"{largest} {version}, {count} threads")
+                assert_same(run(trial, version), wanted, f"{trial} {version}, {count} threads")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_arrays_large_enough_for_two_threads(name: str, thread_count: Callable[[int], None]) -> None:
+    """Of the benchmark's size: what one thread makes of them, two make too, and the same bits again."""
+    operator = operators()[name]
+    for case in bench_cases(operator)[:2]:
+        trial = Trial(operator, case, tuple(next(case.combinations(operator.schema)).items()))
+        thread_count(1)
+        one = copies(trial.call(trial.inputs()))
+        thread_count(2)
+        two = copies(trial.call(trial.inputs()))
+        again = trial.call(trial.inputs())
+        assert_same(again, two, f"{trial}: two threads differ from themselves")
+        for a, b in zip(one, two, strict=True):
+            if a is not None:
+                assert_alike(a, b, str(trial))
+
+
+def copies(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(None if each is None else each.copy() for each in arrays)
+
+
+def assert_alike(a: Any, b: Any, what: str) -> None:
+    if not is_float(a):
+        assert np.array_equal(a, b), what
+        return
+    one, other = a.astype(np.float64), b.astype(np.float64)
+    assert np.array_equal(np.isfinite(one), np.isfinite(other)), what
+    rounding = float(ml_dtypes.finfo(a.dtype).eps) * 8
+    both = np.isfinite(one)
+    size = np.abs(one[both]).max(initial=0)
+    assert np.abs(one[both] - other[both]).max(initial=0) <= rounding * size, what
 
 
 # ---- faults, told before anything is touched
