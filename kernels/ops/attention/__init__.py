@@ -61,7 +61,9 @@ ATTENTION = Operator(
         Cpu("v2_flash", "v2_flash.cpp", levels=SIMD),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=("bf16",)),
         Cuda("v1_naive", "v1_naive.cu", plans.naive, registers=64),
-        Cuda("v2_flash", "v2_flash.cu", plans.flash, registers=255, dtypes=("bf16", "f16"), fits=plans.in_tiles),
+        Cuda(
+            "v2_flash", "v2_flash.cu", plans.flash, registers=255, dtypes=("bf16", "f16"), fits=plans.in_tiles
+        ),
     ],
 )
 ATTENTION_GRAD = Operator(
@@ -110,7 +112,7 @@ def attention(
         q: [b, hq, sq, d]; float32, bfloat16 or float16.
         k: [b, hk, sk, d], dtype of q; hq is a multiple of hk, and head i of q looks at head i // (hq / hk).
         v: [b, hk, sk, e], dtype of q.
-        causal: query i sees keys up to i + sk - sq, so the last one sees all; with sq > sk the first see none.
+        causal: query i sees keys up to i + sk - sq: the last one sees all; with sq > sk the first see none.
         scale: 1 / sqrt(d) where None.
         mask: added to the logits: [sq, sk], or [b or 1, hq or 1, sq, sk]; dtype of q; -inf gives weight 0.
         key_mask: [b, sk] bool, True where there is a key, False for padding.
@@ -119,9 +121,9 @@ def attention(
         version: a version by name.
 
     Returns:
-        [b, hq, sq, e], dtype of q; with `return_lse` a tuple of it and [b, hq, sq] float32. A query that sees no
-        key, or none of weight above 0, gets zeros, and -inf in the second. What a key hidden by `causal` or
-        `key_mask` holds, NaN included, has no influence.
+        [b, hq, sq, e], dtype of q; with `return_lse` a tuple of it and [b, hq, sq] float32. A query that sees
+        no key, or none of weight above 0, gets zeros, and -inf in the second. What a key hidden by `causal`
+        or `key_mask` holds, NaN included, has no influence.
 
     Raises:
         BadArgument, BadDtype: shapes or dtypes do not fit, hq is no multiple of hk.
@@ -179,7 +181,7 @@ def default_scale(q: Any, scale: float | None) -> float:
     """What logits are multiplied by: 1 / sqrt(d) unless told."""
     if scale is not None:
         return scale
-    shape = getattr(q, "shape", ())
+    shape: Any = getattr(q, "shape", ())
     return float(shape[-1]) ** -0.5 if len(shape) and shape[-1] else 1.0
 
 

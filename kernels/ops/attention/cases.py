@@ -70,7 +70,7 @@ def _of_gradient(case: Case) -> Case:
     def drawn() -> Mapping[str, np.ndarray]:
         rng = np.random.default_rng(11)
         found = {name: np.asarray(draw(rng)) for name, draw in case.arrays.items()}
-        inputs = [found.get(name) for name in ("q", "k", "v", "mask", "key_mask")]
+        inputs: list[Any] = [found.get(name) for name in ("q", "k", "v", "mask", "key_mask")]
         found["out"], found["lse"] = oracle.attention(*inputs, **case.attributes)
         found["dout"] = rng.standard_normal(found["out"].shape)
         return found
@@ -88,10 +88,10 @@ SMALL = (
     _case("no key", (1, 2, 1, 3, 0), 16),
     _case("no batch", (0, 2, 1, 3, 4), 16),
     _case("d 0", (1, 1, 1, 3, 4), 0, e=16),
-    _case("113x203 GQA 2", (1, 2, 1, 113, 203), 40),
-    _case("113x203 causal", (1, 1, 1, 113, 203), 32, causal=True),
+    _case("37x133 GQA 2", (1, 2, 1, 37, 133), 40),
+    _case("65x97 causal", (1, 1, 1, 65, 97), 32, causal=True),
     _case("sq > sk causal", (2, 2, 1, 60, 33), 32, causal=True),
-    _case("GQA 7, e 111", (1, 7, 1, 31, 65), 80, e=111),
+    _case("GQA 7, e 57", (1, 7, 1, 17, 65), 80, e=57),
     _case("GQA 8 causal", (1, 8, 1, 31, 31), 16, causal=True),
     _case(
         "masks and padding",
@@ -105,6 +105,7 @@ SMALL = (
 CASES = (
     *SMALL,
     _case("1x239", (1, 2, 2, 1, 239), 64),
+    _case("113x203", (1, 1, 1, 113, 203), 40),
     _case("127x513 causal", (1, 1, 1, 127, 513), 96, causal=True),
     _case("16x16", (1, 1, 1, 16, 16), 64),
     _case("49x97 d 111", (1, 1, 1, 49, 97), 111),
@@ -145,14 +146,16 @@ CASES = (
 def _bench(sizes: Sizes, d: int, causal: bool = False) -> tuple[Case, Case]:
     b, hq, hk, sq, sk = sizes
     label = f"B{b} Hq{hq} Hkv{hk} {sq}x{sk} d{d}{' causal' * causal}"
-    forward = Case(
-        "attention", label, _arrays(sizes, d), _attributes(d, causal), want=(True, False)
-    )
+    forward = Case("attention", label, _arrays(sizes, d), _attributes(d, causal), want=(True, False))
     backward = Case(
         "attention_grad",
         label,
-        {**_arrays(sizes, d), "dout": normal(b, hq, sq, d), "out": normal(b, hq, sq, d, scale=0.03),
-         "lse": normal(b, hq, sq, scale=0.1, offset=float(np.log(sk)) + 0.5)},
+        {
+            **_arrays(sizes, d),
+            "dout": normal(b, hq, sq, d),
+            "out": normal(b, hq, sq, d, scale=0.03),
+            "lse": normal(b, hq, sq, scale=0.1, offset=float(np.log(sk)) + 0.5),
+        },
         _attributes(d, causal),
     )
     return forward, backward

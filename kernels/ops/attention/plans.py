@@ -8,20 +8,21 @@ from kernels.registry import Launch, Step
 from kernels.toolchain.grids import THREADS, blocks, ceil_div
 
 Dims = Mapping[str, int | float]
+EACH = 16  # numbers to a thread of the plain versions
 WARPS, WARP = 4, 32
 # Of heads of up to so many numbers: multiples of 16 rows to a warp, keys to a tile.
 TILES = {64: (2, 64), 128: (2, 32), 256: (1, 32)}
 
 
 def naive(dims: Dims, dtypes: str) -> Launch:
-    """A thread to a number of the result."""
-    return Launch((_threads("", _rows(dims) * max(1, int(dims["e"]))),))
+    """A thread to some numbers of a row of the result."""
+    return Launch((_threads("", _rows(dims), max(1, int(dims["e"]))),))
 
 
 def naive_grad(dims: Dims, dtypes: str) -> Launch:
     """… of the gradient of the queries, then of those of keys and values."""
-    keys = int(dims["b"] * dims["hk"] * dims["sk"] * (dims["d"] + dims["e"]))
-    return Launch((_threads("", _rows(dims) * int(dims["d"])), _threads("_keys", keys)))
+    keys, d, e = int(dims["b"] * dims["hk"] * dims["sk"]), int(dims["d"]), int(dims["e"])
+    return Launch((_threads("", _rows(dims), d), _threads("_keys", keys, d), _threads("_values", keys, e)))
 
 
 def in_tiles(dims: Mapping[str, int]) -> bool:
@@ -51,5 +52,5 @@ def _rows_per_head(dims: Dims) -> int:
     return int(dims["hq"] // dims["hk"] * dims["sq"]) if dims["hk"] else 0
 
 
-def _threads(suffix: str, work: int) -> Step:
-    return Step(suffix, blocks(work, THREADS), (THREADS, 1, 1))
+def _threads(suffix: str, rows: int, columns: int) -> Step:
+    return Step(suffix, blocks(rows * ceil_div(columns, EACH), THREADS), (THREADS, 1, 1))

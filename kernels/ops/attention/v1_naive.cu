@@ -1,8 +1,10 @@
-// One thread to a number of the result: it works out every logit of its row again and keeps what it has summed up in
-// one register; so does each number of the gradients.
-// Learned: right, for any head size and dtype, and a measure for the rest: the logits of a row are computed once per
-// column of the values.
+// One thread to 16 numbers of a row of the result: it works out every logit of the row and keeps what it has summed up
+// in registers; so does each 16 of the gradients.
+// Learned: right, for any head size and dtype, and a measure for the rest: the logits of a row are computed again for
+// every 16 columns, and neighbouring threads read neither the same keys nor neighbouring ones.
 #include "attention.cuh"
+
+constexpr int EACH = 16;
 
 DEVICE i64 thread_index() { return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; }
 DEVICE i64 stride() { return static_cast<i64>(gridDim.x) * blockDim.x; }
@@ -27,22 +29,29 @@ DEVICE bool sees(const Problem<T> &z, i64 head, i64 row, i64 j) {
     return j < z.limit(row) && (!there || there[j]);
 }
 
+DEVICE i64 shares(i64 columns) { return (columns + EACH - 1) / EACH; }
+
 template <class T>
 DEVICE void forward(const Problem<T> &z, T *out, float *lse) {
-    const i64 columns = z.e ? z.e : 1, rows = z.rows();
-    for (i64 i = thread_index(); i < z.heads() * rows * columns; i += stride()) {
-        const i64 place = i / columns, t = i % columns, head = place / rows, row = place % rows;
-        float top = -INF, total = 0, sum = 0;
+    const i64 parts = z.e ? shares(z.e) : 1, rows = z.rows();
+    for (i64 i = thread_index(); i < z.heads() * rows * parts; i += stride()) {
+        const i64 place = i / parts, first = i % parts * EACH, head = place / rows, row = place % rows;
+        float top = -INF, total = 0, sums[EACH] = {};
         for (i64 j = 0; j < z.sk; j++) {
             if (!sees(z, head, row, j)) continue;
             const float s = logit(z, head, row, j), larger = fmaxf(s, top), reference = larger == -INF ? 0 : larger;
             const float p = expf(s - reference), factor = expf(top - reference);
+            const T *v = z.v + (head * z.sk + j) * z.e + first;
             total = total * factor + p;
-            if (z.e) sum = sum * factor + p * widen(z.v[(head * z.sk + j) * z.e + t]);
+#pragma unroll
+            for (int t = 0; t < EACH; t++)
+                if (first + t < z.e) sums[t] = sums[t] * factor + p * widen(v[t]);
             top = larger;
         }
-        if (z.e) out[i] = narrow<T>(total == 0 ? 0 : sum / total);
-        if (lse && t == 0) lse[place] = total == 0 ? -INF : top + logf(total);
+#pragma unroll
+        for (int t = 0; t < EACH; t++)
+            if (first + t < z.e) out[place * z.e + first + t] = narrow<T>(total == 0 ? 0 : sums[t] / total);
+        if (lse && first == 0) lse[place] = total == 0 ? -INF : top + logf(total);
     }
 }
 
@@ -64,33 +73,42 @@ struct Weight {
 
 template <class T>
 DEVICE void queries(const Problem<T> &z, const T *dout, const T *out, const float *lse, T *dq) {
-    const i64 rows = z.rows();
-    for (i64 i = thread_index(); i < z.heads() * rows * z.d; i += stride()) {
-        const i64 head = i / z.d / rows, row = i / z.d % rows;
-        float sum = 0;
+    const i64 rows = z.rows(), parts = shares(z.d);
+    for (i64 i = thread_index(); i < z.heads() * rows * parts; i += stride()) {
+        const i64 place = i / parts, first = i % parts * EACH, head = place / rows, row = place % rows;
+        float sums[EACH] = {};
         for (i64 j = 0; j < z.sk; j++) {
             if (!sees(z, head, row, j)) continue;
-            sum += Weight<T>(z, dout, out, lse, head, row, j).ds * widen(z.k[(head * z.sk + j) * z.d + i % z.d]);
+            const float ds = Weight<T>(z, dout, out, lse, head, row, j).ds;
+#pragma unroll
+            for (int t = 0; t < EACH; t++)
+                if (first + t < z.d) sums[t] += ds * widen(z.k[(head * z.sk + j) * z.d + first + t]);
         }
-        dq[i] = narrow<T>(sum);
+#pragma unroll
+        for (int t = 0; t < EACH; t++)
+            if (first + t < z.d) dq[place * z.d + first + t] = narrow<T>(sums[t]);
     }
 }
 
-template <class T>
-DEVICE void keys(const Problem<T> &z, const T *dout, const T *out, const float *lse, T *dk, T *dv) {
-    const i64 wide = z.d + z.e;
-    for (i64 i = thread_index(); i < z.heads() * z.sk * wide; i += stride()) {
-        const i64 key = i / wide, t = i % wide, head = key / z.sk, j = key % z.sk;
-        float sum = 0;
+// The gradient of the keys, or of the values: 16 numbers of what they are multiplied with, weighted.
+template <bool VALUES, class T>
+DEVICE void keys(const Problem<T> &z, const T *dout, const T *out, const float *lse, T *to) {
+    const i64 wide = VALUES ? z.e : z.d, parts = shares(wide);
+    const T *with = VALUES ? dout : z.q;
+    for (i64 i = thread_index(); i < z.heads() * z.sk * parts; i += stride()) {
+        const i64 key = i / parts, first = i % parts * EACH, head = key / z.sk, j = key % z.sk;
+        float sums[EACH] = {};
         for (i64 row = 0; row < z.rows(); row++) {
+            if (!sees(z, head, row, j)) continue;
             const Weight<T> weight(z, dout, out, lse, head, row, j);
-            const i64 place = head * z.rows() + row;
-            sum += t < z.d ? weight.ds * widen(z.q[place * z.d + t]) : weight.p * widen(dout[place * z.e + t - z.d]);
+            const float by = VALUES ? weight.p : weight.ds;
+#pragma unroll
+            for (int t = 0; t < EACH; t++)
+                if (first + t < wide) sums[t] += by * widen(with[(head * z.rows() + row) * wide + first + t]);
         }
-        if (t < z.d)
-            dk[key * z.d + t] = narrow<T>(sum);
-        else
-            dv[key * z.e + t - z.d] = narrow<T>(sum);
+#pragma unroll
+        for (int t = 0; t < EACH; t++)
+            if (first + t < wide) to[key * wide + first + t] = narrow<T>(sums[t]);
     }
 }
 
@@ -113,7 +131,11 @@ DEVICE void keys(const Problem<T> &z, const T *dout, const T *out, const float *
     }                                                                                                                  \
     KERNEL(256) attention_grad_v1_naive_##NAME##_keys GRADIENT_ARGUMENTS(T) {                                          \
         PROBLEM(T);                                                                                                    \
-        keys(z, dout, out, lse, dk, dv);                                                                               \
+        keys<false>(z, dout, out, lse, dk);                                                                            \
+    }                                                                                                                  \
+    KERNEL(256) attention_grad_v1_naive_##NAME##_values GRADIENT_ARGUMENTS(T) {                                        \
+        PROBLEM(T);                                                                                                    \
+        keys<true>(z, dout, out, lse, dv);                                                                             \
     }
 DEFINE(float, f32)
 DEFINE(bf16, bf16)

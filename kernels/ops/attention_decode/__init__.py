@@ -7,12 +7,18 @@ from typing import Any
 from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.ops.attention import default_scale
-from kernels.registry import Cpu, Operator
+from kernels.ops.attention_decode import plans
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
 OUTPUTS = [Array("out", "b hq n e"), Array("lse", "b hq n", "f32")]
-VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_split", "v2_split.cpp", levels=SIMD)]
+VERSIONS = [
+    Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+    Cpu("v2_split", "v2_split.cpp", levels=SIMD),
+    Cuda("v1_naive", "v1_naive.cu", plans.naive, registers=64),
+    Cuda("v2_split", "v2_split.cu", plans.split, registers=128),
+]
 
 
 def _derive(dims: Dims) -> Dims:
@@ -21,7 +27,9 @@ def _derive(dims: Dims) -> Dims:
     if hq != hk and (hk == 0 or hq % hk):
         raise BadArgument(f"attention_decode: q has {hq} heads, the cache {hk}; hq must be a multiple of hk")
     if dims.get("size") == 0 and dims.get("most"):
-        raise BadArgument(f"attention_decode_paged: table has {dims['most']} blocks of 0 keys; 1 or more are needed")
+        raise BadArgument(
+            f"attention_decode_paged: table has {dims['most']} blocks of 0 keys; 1 or more are needed"
+        )
     return {}
 
 
@@ -88,20 +96,22 @@ def attention_decode(
         q: [b, hq, n, d], the newest n positions of each sequence; float32, bfloat16 or float16.
         k: [b, hk, cap, d], dtype of q; hq is a multiple of hk, and head i of q looks at head i // (hq / hk).
         v: [b, hk, cap, e], dtype of q.
-        lengths: [b] int32, keys per sequence, those of q's positions included; cap each where None. What stands
-            behind them in the cache is not read.
+        lengths: [b] int32, keys per sequence, those of q's positions included; cap each where None. What
+            stands behind them in the cache is not read.
         scale: 1 / sqrt(d) where None.
-        return_lse: give the logarithm of each row's sum of exponentials as well: with it results over parts of
-            a cache can be combined.
+        return_lse: give the logarithm of each row's sum of exponentials as well: with it results over parts
+            of a cache can be combined.
         out: where the result goes; a tuple of two with `return_lse`.
         version: a version by name.
 
     Returns:
-        [b, hq, n, e], dtype of q; query i sees the first length - n + 1 + i keys, and gets zeros where that is
-        none. With `return_lse` a tuple of it and [b, hq, n] float32. The same bits for any number of threads.
+        [b, hq, n, e], dtype of q; query i sees the first length - n + 1 + i keys, and gets zeros where that
+        is none. With `return_lse` a tuple of it and [b, hq, n] float32. The same bits for any number of
+        threads.
 
     Raises:
-        BadArgument, BadDtype: shapes or dtypes do not fit, hq is no multiple of hk, a length is not in 0..cap.
+        BadArgument, BadDtype: shapes or dtypes do not fit, hq is no multiple of hk, a length is not in 0..cap
+            (on a card the nearest length in range counts).
 
     Source: Dao et al. 2023 (Flash-Decoding): parts of the keys apart, combined by their log-sum-exp.
     """
@@ -126,15 +136,16 @@ def attention_decode_paged(
         q, scale, return_lse, out, version: as for `attention_decode`.
         k: [blocks, size, hk, d]; `size` positions to a block.
         v: [blocks, size, hk, e].
-        table: [b, most] int32: the blocks of each sequence in their order. Entries behind those that its length
-            needs may be anything.
+        table: [b, most] int32: the blocks of each sequence in their order. Entries behind those that its
+            length needs may be anything.
         lengths: [b] int32, up to most * size.
 
     Returns:
         As `attention_decode`.
 
     Raises:
-        BadArgument, BadDtype: as `attention_decode`; also a block that is needed and not in 0..blocks - 1.
+        BadArgument, BadDtype: as `attention_decode`; also a block that is needed and not in 0..blocks - 1
+            (on a card the keys of such a block count as not there).
 
     Source: Kwon et al. 2023 (PagedAttention).
     """

@@ -37,7 +37,7 @@ def _plain(
 def _paged(
     label: str, heads: tuple[int, int], new: int, size: int, d: int, e: int, lengths: list[int]
 ) -> Case:
-    """Blocks dealt out in a random order, with some to spare; entries that are not needed are out of range."""
+    """Blocks dealt out in a random order, some to spare; entries that are not needed are out of range."""
     b, most = len(lengths), max(-(-length // size) for length in lengths) + 1
     blocks = b * most + 2
     table = np.random.default_rng(3).permutation(blocks)[: b * most].reshape(b, most)

@@ -11,10 +11,14 @@ from kernels.errors import BadArgument
 Array = Any
 
 
-def attention_decode(q: Array, k: Array, v: Array, lengths: Array | None, scale: float) -> tuple[Array, Array]:
+def attention_decode(
+    q: Array, k: Array, v: Array, lengths: Array | None, scale: float
+) -> tuple[Array, Array]:
     b, cap = q.shape[0], k.shape[2]
     each = _checked(np.full(b, cap) if lengths is None else lengths, cap)
-    return _all(q, [(k[i, :, :length], v[i, :, :length]) for i, length in enumerate(each)], v.shape[-1], scale)
+    return _all(
+        q, [(k[i, :, :length], v[i, :, :length]) for i, length in enumerate(each)], v.shape[-1], scale
+    )
 
 
 def attention_decode_paged(
