@@ -207,8 +207,8 @@ class Torchs(Ours):
 
     def __init__(self, run: Callable[[], Any]) -> None:
         import cupy
-        import torch
 
+        torch = _torch()
         self.run, self.cupy, self.torch = run, cupy, torch
         self.stream = cupy.cuda.Stream(non_blocking=True)
         self.theirs = torch.cuda.ExternalStream(self.stream.ptr)
@@ -257,9 +257,9 @@ def _add_torch(
     """torch's way beside ours, if it is installed, has one, and agrees with us."""
     if not _torch_is_there():
         return
-    import torch
-
     from kernels.bench.peers import torch_peer
+
+    torch = _torch()
 
     named = {array.name: value for array, value in zip(operator.schema.inputs, inputs, strict=True)}
     settings = {each.name: value for each, value in zip(operator.schema.attributes, attributes, strict=True)}
@@ -304,8 +304,7 @@ def _matmul(kind: str) -> float | None:
     """Operations per second of cuBLAS through torch, on random matrices; None without torch."""
     if not _torch_is_there():
         return None
-    import torch
-
+    torch = _torch()
     dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[kind]
     a, b = (torch.randn(SIDE, SIDE, device="cuda", dtype=dtype) for _ in range(2))
     out = torch.empty_like(a)
@@ -337,12 +336,15 @@ def _card_is_there() -> bool:
     return bool(cupy.cuda.is_available())
 
 
+def _torch() -> Any:
+    """Untyped, so that this module is checked alike with and without torch."""
+    return importlib.import_module("torch")
+
+
 def _torch_is_there() -> bool:
     if importlib.util.find_spec("torch") is None:
         return False
-    import torch
-
-    return bool(torch.cuda.is_available())
+    return bool(_torch().cuda.is_available())
 
 
 def _machine() -> dict[str, Any]:
@@ -351,7 +353,7 @@ def _machine() -> dict[str, Any]:
     from kernels.toolchain import nvrtc
 
     about = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
-    torch = importlib.import_module("torch").__version__ if _torch_is_there() else None
+    torch = _torch().__version__ if _torch_is_there() else None
     return {
         "card": about["name"].decode(),
         "memory": about["totalGlobalMem"],
