@@ -36,8 +36,8 @@ def tensor(array: Any) -> Any:
         return None
     if is_cupy(array):
         if array.dtype == BY_NAME["bf16"]:
-            return torch.from_dlpack(array.view(np.int16)).view(torch.bfloat16)
-        return torch.from_dlpack(array)
+            return torch.utils.dlpack.from_dlpack(array.view(np.int16)).view(torch.bfloat16)
+        return torch.utils.dlpack.from_dlpack(array)
     if array.dtype == BY_NAME["bf16"]:
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
