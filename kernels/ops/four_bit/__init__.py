@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kernels.arrays import as_array
+from kernels.arrays import as_array, is_cupy
 from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.ops.blockwise import blocks_needed, quantize_blockwise
+from kernels.ops.matmul import matmul
 from kernels.quant.codes import DYNAMIC_SIGNED, FOUR_BIT, beside, four_bit, result_type
 from kernels.quant.plans import (
     eight_per_thread,
@@ -29,7 +30,7 @@ FROM_ROWS = {"v3_panels": 13, "v4_amx": 5}
 
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
 CARD = "v1_lanes", "v1_lanes.cu"
-CARD_ROWS = 64  # up to so many rows of x the product decodes weights on its way
+CARD_ROWS = 64  # up to so many rows of x a card decodes weights on the way; for more it does so before
 
 _WEIGHT = [
     Array("packed", "bytes 1", "u8"),
@@ -248,6 +249,8 @@ def gemm_4bit(
     n, k = weight.shape
     if x.shape[-1:] != (k,):
         raise BadArgument(f"gemm_4bit: x has shape {x.shape}; the weight {weight.shape} needs (…, {k})")
+    if is_cupy(x) and version is None and x.size > CARD_ROWS * k:
+        return matmul(x, dequantize_4bit(weight, dtype=x.dtype), transpose_b=True, bias=bias, out=out)
     return call(GEMM, (x, *weight.arrays(), bias), (n, *weight.statistics()), out, version)
 
 

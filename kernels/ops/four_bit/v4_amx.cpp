@@ -32,9 +32,9 @@ static void rearrange(const bf16 *x, int64_t rows, int64_t k, int64_t deep, int6
 }
 
 // 32 rows of weights by 32 of x: sums is [x][weights].
-static void tile(const bf16 *weights, const bf16 *x0, const bf16 *x1, int64_t deep, float *sums) {
-    const int64_t stride = deep * DEEP * 2;
-    const bf16 *lower = weights + SIDE * deep * DEEP;
+static void tile(const bf16 *weights, int64_t line, const bf16 *x0, const bf16 *x1, int64_t deep, float *sums) {
+    const int64_t stride = line * 2;
+    const bf16 *lower = weights + SIDE * line;
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -86,18 +86,18 @@ static void finish(const Product &of, const float *sums, int64_t j, int64_t coun
 
 static void panel_of_weights(const Product &of, int64_t panel, const bf16 *x, const bf16 *bias, bf16 *y,
                              bf16 *weights) {
-    const int64_t line = of.deep * DEEP, first = panel * TALL;
+    const int64_t line = of.deep * DEEP, apart = line + DEEP, first = panel * TALL;
     const int64_t count = of.n - first < TALL ? of.n - first : TALL;
     Table values(of.values);
     for (int64_t j = 0; j < TALL; j++) {
         int64_t done = j < count ? of.k : 0, from = (first + j) * of.k;
-        decode(of.packed, of.values, values, of.scales, of.blocksize, from, from + done, weights + j * line);
-        memset(weights + j * line + done, 0, size_t(line - done) * 2);
+        decode(of.packed, of.values, values, of.scales, of.blocksize, from, from + done, weights + j * apart);
+        memset(weights + j * apart + done, 0, size_t(line - done) * 2);
     }
     for (int64_t m = 0; m < of.rows; m += WIDE) {
         for (int64_t j = 0; j < count; j += WIDE) {
             alignas(64) float sums[WIDE * WIDE];
-            tile(weights + j * line, x + m * line, x + (m + SIDE) * line, of.deep, sums);
+            tile(weights + j * apart, apart, x + m * line, x + (m + SIDE) * line, of.deep, sums);
             finish(of, sums, first + j, count - j < WIDE ? count - j : WIDE, m, bias, y);
         }
     }
@@ -107,7 +107,7 @@ static int multiply(const Product &of, const bf16 *x, const bf16 *bias, bf16 *y,
     const int64_t line = of.deep * DEEP;
     int64_t panels = (of.rows + WIDE - 1) / WIDE * 2, tall = (of.n + TALL - 1) / TALL;
     int parts = threads < 1 ? 1 : threads;
-    Scratch<bf16> tiles = scratch<bf16>(panels * SIDE * line), weights = scratch<bf16>(parts * TALL * line);
+    Scratch<bf16> tiles = scratch<bf16>(panels * SIDE * line), weights = scratch<bf16>(parts * TALL * (line + DEEP));
     if (!tiles || !weights) return NO_MEMORY;
     parallel_for(panels, 1, threads, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; p++) rearrange(x, of.rows, of.k, of.deep, p, tiles.get() + p * SIDE * line);
@@ -115,7 +115,7 @@ static int multiply(const Product &of, const bf16 *x, const bf16 *bias, bf16 *y,
     parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end) {
         static const Configuration configuration;
         _tile_loadconfig(&configuration);
-        bf16 *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * line;
+        bf16 *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * (line + DEEP);
         for (int64_t p = begin; p < end; p++) panel_of_weights(of, p, tiles.get(), bias, y, mine);
         _tile_release();
     });
