@@ -208,7 +208,7 @@ def parameters(source: Path) -> dict[str, list[tuple[str, str]]]:
         timeout=60,
     ).stdout
     found = {}
-    for name, inside in re.findall(r'extern "C"[^;{}]*?void (\w+)\(([^)]*)\)', text):
+    for name, inside in re.findall(r'extern "C"[^;{}]*?void (\w+) ?\(([^)]*)\)', text):
         pairs = [re.fullmatch(r"(.*?)(\w+)", " ".join(each.split())) for each in inside.split(",")]
         found[name] = [(pair[1].strip(), pair[2]) for pair in pairs if pair]
     return found
