@@ -7,6 +7,17 @@
 
 using namespace simd;
 
+// A product that is rounded by itself. Of two that are added, the compiler may fuse either with the addition, here
+// one and there the other: the ends of an array would get other bits than its middle.
+static inline vf rounded(vf x) {
+#if defined(__AVX__)
+    asm("" : "+v"(x));
+#else
+    asm("" : "+x"(x));
+#endif
+    return x;
+}
+
 // The numbers of one step.
 struct Step {
     float lr, rest1, beta2, rest2, eps, scale, kept, added;
@@ -21,10 +32,10 @@ struct Step {
           added(decoupled ? 0.0f : float(rates[4])) {}
 
     void advance(vf &p, vf &m, vf &v, vf g) const {
-        p *= kept;
+        p = rounded(p * kept);
         if (added != 0) g += p * added;
         m += (g - m) * rest1;
-        v = v * beta2 + g * g * rest2;
+        v = rounded(v * beta2) + g * g * rest2;
         p -= m / (sqrt(v) * scale + eps) * lr;
     }
 };
