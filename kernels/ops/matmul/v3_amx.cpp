@@ -18,7 +18,7 @@ alignas(64) static const Configuration ALL_FULL = {
 template <class Number>
 struct Tiles {
     typedef Number Acc;
-    static constexpr int MR = 32, NR = 32, KC = 256, MC = 128, NC = 512;
+    static constexpr int MR = 32, NR = 32, KC = 128, MC = 128, NC = 512;
     struct Session {
         Session() { _tile_loadconfig(&ALL_FULL); }
         ~Session() { _tile_release(); }
