@@ -10,14 +10,24 @@
 
 using namespace simd;
 
+// Pairs [j, j + count * W): all of the one half is read, then all of the other, because memory is faster in order.
+template <int count, class T>
+static inline void turn_some(
+    const T *x, T *y, const float *c, const float *s, int64_t half, int64_t j, float sign) {
+    vf a[count], b[count];
+    for (int i = 0; i < count; i++) a[i] = load(x + j + i * W);
+    for (int i = 0; i < count; i++) b[i] = load(x + half + j + i * W);
+    for (int i = 0; i < count; i++)
+        store(y + j + i * W, a[i] * load(c + j + i * W) - b[i] * (load(s + j + i * W) * sign));
+    for (int i = 0; i < count; i++)
+        store(y + half + j + i * W, b[i] * load(c + j + i * W) + a[i] * (load(s + j + i * W) * sign));
+}
+
 template <class T>
 static void turn_halves(const T *x, T *y, const float *c, const float *s, int64_t half, float sign) {
     int64_t j = 0;
-    for (; j + W <= half; j += W) {
-        vf a = load(x + j), b = load(x + half + j), cv = load(c + j), sv = load(s + j) * sign;
-        store(y + j, a * cv - b * sv);
-        store(y + half + j, b * cv + a * sv);
-    }
+    for (; j + 4 * W <= half; j += 4 * W) turn_some<4>(x, y, c, s, half, j, sign);
+    for (; j + W <= half; j += W) turn_some<1>(x, y, c, s, half, j, sign);
     if (int rest = int(half - j)) {
         vf a = load_some(x + j, rest, 0), b = load_some(x + half + j, rest, 0);
         vf cv = load_some(c + j, rest, 0), sv = load_some(s + j, rest, 0) * sign;
