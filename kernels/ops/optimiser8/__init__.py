@@ -77,9 +77,11 @@ def moments_8bit(p: Any, states: int = 1) -> Moments:
 
     Args:
         p: what it is to update; only its shape and device count.
-        states: averages to keep: 1 for momentum, Lion, RMSProp and Adagrad, 2 for AdamW, 3 for AdEMAMix,
-        whose
-            two of the gradient share one array.
+        states: averages to keep: 1 for momentum, Lion, RMSProp and Adagrad, 2 for AdamW, 3 for AdEMAMix, of
+            which the two of the gradient share an array.
+
+    Returns:
+        Codes in the shape of p (uint8), scales per block (float32), and the number of steps made.
 
     Raises:
         BadArgument: another number of states.
@@ -157,6 +159,7 @@ def adamw_8bit(
         p: any shape, contiguous; float32, bfloat16 or float16.
         g: its gradient, of the same shape and dtype.
         state: from `moments_8bit(p, 2)`; its step is counted up.
+        lr, beta1, beta2, eps, weight_decay: the settings; b1, b2 and decay in the formula.
         gnorm_scale: a factor of the gradient.
         version: a version by name.
 
@@ -193,6 +196,7 @@ def ademamix_8bit(
     Args:
         p, g: as in `adamw_8bit`.
         state: from `moments_8bit(p, 3)`; its step is counted up.
+        lr, beta1, beta2, beta3, alpha, eps, weight_decay, gnorm_scale, version: the settings at this step.
 
     Raises:
         BadArgument, BadDtype: a shape or a dtype does not fit, or p cannot be written to in place.
@@ -226,7 +230,13 @@ def momentum_8bit(
 ) -> None:
     """A step with momentum, in place: g += decay·p; m = momentum·m + g (g at first); p -= lr·m.
 
-    Arguments and errors as in `adamw_8bit`; the state is from `moments_8bit(p)`.
+    Args:
+        p, g, version: as in `adamw_8bit`.
+        state: from `moments_8bit(p)`; its step is counted up.
+        lr, momentum, weight_decay, gnorm_scale: the settings in the formula.
+
+    Raises:
+        BadArgument, BadDtype: as there.
     """
     _step(MOMENTUM, p, g, state, _one(state), (lr, momentum, 0.0, 0.0, weight_decay, gnorm_scale), version)
 
@@ -245,7 +255,13 @@ def lion_8bit(
 ) -> None:
     """A step of Lion, in place: p *= 1 - lr·decay; p -= lr·sign(b1 m + (1-b1) g); m = b2 m + (1-b2) g.
 
-    Arguments and errors as in `adamw_8bit`; the state is from `moments_8bit(p)`.
+    Args:
+        p, g, version: as in `adamw_8bit`.
+        state: from `moments_8bit(p)`; its step is counted up.
+        lr, beta1, beta2, weight_decay, gnorm_scale: the settings in the formula.
+
+    Raises:
+        BadArgument, BadDtype: as there.
 
     Source: Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms".
     """
@@ -266,8 +282,15 @@ def rmsprop_8bit(
 ) -> None:
     """A step of RMSProp, in place: g += decay·p; s = alpha·s + (1-alpha) g²; p -= lr·g / (sqrt(s) + eps).
 
-    The gradient is scaled and decayed in both places. Arguments and errors as in `adamw_8bit`; the state is
-    from `moments_8bit(p)`, signed although s is not, as files have it.
+    The gradient is scaled and decayed in both places. Codes are signed although s is not, as files have it.
+
+    Args:
+        p, g, version: as in `adamw_8bit`.
+        state: from `moments_8bit(p)`; its step is counted up.
+        lr, alpha, eps, weight_decay, gnorm_scale: the settings in the formula.
+
+    Raises:
+        BadArgument, BadDtype: as there.
     """
     _step(RMSPROP, p, g, state, _one(state), (lr, alpha, 0.0, eps, weight_decay, gnorm_scale), version)
 
@@ -285,7 +308,13 @@ def adagrad_8bit(
 ) -> None:
     """A step of Adagrad, in place: g += decay·p; s += g²; p -= lr·g / (sqrt(s) + eps).
 
-    Arguments and errors as in `adamw_8bit`; the state is from `moments_8bit(p)`.
+    Args:
+        p, g, version: as in `adamw_8bit`.
+        state: from `moments_8bit(p)`; its step is counted up.
+        lr, eps, weight_decay, gnorm_scale: the settings in the formula.
+
+    Raises:
+        BadArgument, BadDtype: as there.
 
     Source: Duchi et al. 2011, "Adaptive Subgradient Methods".
     """
