@@ -17,7 +17,7 @@ VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
     Cpu("v2_split", "v2_split.cpp", levels=SIMD),
     Cuda("v1_naive", "v1_naive.cu", plans.naive, registers=64),
-    Cuda("v2_split", "v2_split.cu", plans.split, registers=128),
+    Cuda("v2_split", "v2_split.cu", plans.split, registers=80, fits=plans.query_fits),
 ]
 
 

@@ -16,6 +16,11 @@ def naive(dims: Dims, dtypes: str) -> Launch:
     return Launch((Step("", blocks(_rows(dims) * max(1, int(dims["e"])), THREADS), (THREADS, 1, 1)),))
 
 
+def query_fits(dims: Mapping[str, int]) -> bool:
+    """Whether the shared memory of any card holds the queries of a block."""
+    return dims["d"] <= 2048
+
+
 def split(dims: Dims, dtypes: str) -> Launch:
     """A block to a split of the keys, then a block to a row."""
     heads = int(dims["b"] * dims["hk"])
