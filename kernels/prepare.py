@@ -257,8 +257,9 @@ def _warn_once() -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "kernels":
         depth, frame = depth + 1, frame.f_back
     warnings.warn(
-        "kernels: no C compiler and nothing compiled ahead of time, so NumPy computes instead, many times "
-        "slower. Cure: apt-get install gcc g++, or copy a folder made by `python -m kernels build`.",
+        "kernels: no C compiler for an x86-64 processor and nothing compiled ahead of time, so NumPy "
+        "computes instead, many times slower. Cure: apt-get install gcc g++, or copy a folder made by "
+        "`python -m kernels build`.",
         RuntimeWarning,
         stacklevel=depth,
     )

@@ -22,6 +22,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import platform
 import re
 import shutil
 import stat
@@ -39,6 +40,7 @@ PACKAGE = Path(__file__).parents[1]
 INCLUDE = PACKAGE / "include" / "cpu"
 BUILT = PACKAGE / "built"
 VARIABLE = "KERNELS_CACHE"
+PROCESSORS = ("x86_64", "AMD64")
 COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cpp": ("g++", "-std=gnu++17")}
 COMMON = ("-O3", "-fPIC", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden")
 TIME_LIMIT = 300.0  # seconds, of one compiler run
@@ -64,8 +66,9 @@ class Unit:
 
 
 def available() -> bool:
-    """Whether there is a C and a C++ compiler."""
-    return all(shutil.which(compiler) for compiler, _ in COMPILERS.values())
+    """Whether there is a C and a C++ compiler, for the processors that the kernels are written for."""
+    found = all(shutil.which(compiler) for compiler, _ in COMPILERS.values())
+    return found and platform.machine() in PROCESSORS
 
 
 def compiler_version() -> str:
