@@ -40,9 +40,8 @@ def bench(names: list[str], seconds: float, counts: list[int] | None, data: Path
         for row in _measured(names, seconds, count, "peers"):
             rows.append(row)
             print(report.line(row), flush=True)
-    kept = {"machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
     path = data or RESULTS / f"peers-{datetime.now(UTC):%Y-%m-%d}.json"
-    path.write_text(json.dumps(kept, indent=1) + "\n")
+    _keep(rows, path)
     print("\n".join(["", *report.table(rows), "", *report.summary(rows), "", f"kept in {path}"]))
     return 0
 
@@ -53,11 +52,15 @@ def ladder(names: list[str], seconds: float) -> int:
     for row in _measured(_known(names), seconds, 1, "ladder"):
         rows.append(row)
         print(report.line(row), flush=True)
-    path = RESULTS / "ladder.json"
-    kept = {"machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
-    path.write_text(json.dumps(kept, indent=1) + "\n")
-    report.write_ladder(kept)
+    report.write_ladder(_keep(rows, RESULTS / "ladder.json"))
     return 0
+
+
+def _keep(rows: list[dict[str, Any]], path: Path) -> dict[str, Any]:
+    kept = {"machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(kept, indent=1) + "\n")
+    return kept
 
 
 def machine() -> dict[str, Any]:
