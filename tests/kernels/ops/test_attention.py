@@ -38,7 +38,8 @@ def test_queries_before_the_first_key_give_zeros_and_minus_infinity():
     assert not out[:, :, :30].any()
     assert np.all(lse[:, :, :30] == -np.inf)
     assert np.isfinite(lse[:, :, 30:]).all()
-    np.testing.assert_array_equal(out[0, 0, 30], v[0, 0, 0])
+    # The only key has weight 1, up to how the scaled score and the largest one round.
+    np.testing.assert_allclose(out[0, 0, 30], v[0, 0, 0], rtol=3e-7)
 
 
 def test_a_mask_of_minus_infinity_gives_zeros():
