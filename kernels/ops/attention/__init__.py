@@ -87,7 +87,7 @@ ATTENTION_GRAD = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_recompute", "v2_recompute.cpp", levels=SIMD),
-        Cuda("v1_naive", "v1_naive.cu", plans.naive_grad, registers=64),
+        Cuda("v1_naive", "v1_naive.cu", plans.naive_grad, registers=104),
     ],
 )
 OPERATORS = (ATTENTION, ATTENTION_GRAD)
