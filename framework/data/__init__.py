@@ -1,0 +1,7 @@
+"""The data pipeline: a source, then `map`, `shuffle` and `batch`, read by a `Loader`."""
+
+from framework.data.dataset import Dataset, GeneratorDataset, NumpySlicesDataset
+from framework.data.loader import Loader
+from framework.data.workers import WorkerError
+
+__all__ = ["Dataset", "GeneratorDataset", "Loader", "NumpySlicesDataset", "WorkerError"]
