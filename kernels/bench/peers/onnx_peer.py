@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 from kernels.bench.peers import Call, Run
 
@@ -33,7 +35,7 @@ def session(
     options.log_severity_level = 3
     try:
         made = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001 - the binding raises classes of its own, none of them public
+    except (Fail, InvalidGraph, NoKernel):
         return None
     binding = made.io_binding()
     for name, array in inputs.items():
@@ -113,6 +115,59 @@ def _attention(call: Call) -> Run | None:
     return session("Attention", given, {"y": call.outs[0]}, call.threads, **options)
 
 
+def _reduction(node: str) -> Callable[[Call], Run | None]:
+    axes = np.array([1], np.int64)
+    return lambda call: session(
+        node, {"x": call.inputs["x"], "axes": axes}, {"y": call.outs[0]}, call.threads, keepdims=0
+    )
+
+
+def _cumsum(call: Call) -> Run | None:
+    given = {"x": call.inputs["x"], "axis": np.array([1], np.int64)}
+    return session("CumSum", given, {"y": call.outs[0]}, call.threads, exclusive=call.attributes["exclusive"])
+
+
+def _transpose(call: Call) -> Run | None:
+    axes = list(range(call.inputs["x"].ndim))
+    order = [*axes[:-2], axes[-1], axes[-2]]
+    return session("Transpose", {"x": call.inputs["x"]}, {"y": call.outs[0]}, call.threads, perm=order)
+
+
+def _embedding(call: Call) -> Run | None:
+    given = {name: call.inputs[name] for name in ("table", "indices")}
+    return session("Gather", given, {"y": call.outs[0]}, call.threads, axis=0)
+
+
+def _pooling(node: str, *outs: str) -> Callable[[Call], Run | None]:
+    def make(call: Call) -> Run | None:
+        o = call.attributes
+        options: dict[str, Any] = {
+            "kernel_shape": [o["kernel_h"], o["kernel_w"]],
+            "strides": [o["stride_h"], o["stride_w"]],
+            "pads": [o["pad_h"], o["pad_w"]] * 2,
+        }
+        if node == "AveragePool":
+            options["count_include_pad"] = int(o["count_padding"])
+        results = {name: each[None] for name, each in zip(outs, call.outs, strict=True)}
+        run = session(node, {"x": call.inputs["x"][None]}, results, call.threads, **options)
+        # Its indices count through all planes, so only the values are compared.
+        return run and (lambda: run()[0][0])
+
+    return make
+
+
+def _rope(call: Call) -> Run | None:
+    """With a head's values side by side, as in our layout; the table without positions is one per token."""
+    x, n = call.inputs["x"], call.inputs["x"].shape[-3]
+    if x.ndim != 4 or call.inputs["positions"] is not None or call.attributes["offset"]:
+        return None
+    flat = {"x": x.reshape(*x.shape[:2], -1)}
+    tables = {name: np.repeat(call.inputs[name][None, :n], len(x), 0) for name in ("cos", "sin")}
+    options = {"num_heads": x.shape[2], "interleaved": int(call.attributes["style"] == "interleaved")}
+    out = {"y": call.outs[0].reshape(flat["x"].shape)}
+    return session("RotaryEmbedding", flat | tables, out, call.threads, **options)
+
+
 PEERS: dict[str, Callable[[Call], Run | None]] = {
     "softmax": _rows("Softmax"),
     "log_softmax": _rows("LogSoftmax"),
@@ -121,6 +176,24 @@ PEERS: dict[str, Callable[[Call], Run | None]] = {
     "matmul": _matmul,
     "top_k": _top_k,
     "attention": _attention,
+    "argmax": lambda call: session(
+        "ArgMax", {"x": call.inputs["x"]}, {"y": call.outs[0]}, call.threads, axis=-1, keepdims=0
+    ),
+    "reduce_sum": _reduction("ReduceSum"),
+    "reduce_mean": _reduction("ReduceMean"),
+    "reduce_prod": _reduction("ReduceProd"),
+    "reduce_max": _reduction("ReduceMax"),
+    "reduce_min": _reduction("ReduceMin"),
+    "reduce_l2": _reduction("ReduceL2"),
+    "cumsum": _cumsum,
+    "transpose": _transpose,
+    "embedding": _embedding,
+    "rope": _rope,
+    "max_pool2d": _pooling("MaxPool", "y"),
+    "max_pool2d_indices": _pooling("MaxPool", "y", "i"),
+    "avg_pool2d": _pooling("AveragePool", "y"),
+    "leaky_relu": lambda call: _elementwise("LeakyRelu", alpha=call.attributes["slope"])(call),
+    "elu": lambda call: _elementwise("Elu", alpha=call.attributes["alpha"])(call),
     "gelu": _elementwise("Gelu"),
     "gelu_tanh": _elementwise("Gelu", approximate="tanh"),
     "relu": _elementwise("Relu"),

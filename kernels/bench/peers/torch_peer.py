@@ -170,9 +170,28 @@ def _max_pool2d(c: Tensors) -> Run:
     return lambda: F.max_pool2d(c.x, **options)
 
 
+def _max_pool2d_indices(c: Tensors) -> Run:
+    options = _pooling(c)
+    return lambda: F.max_pool2d(c.x, **options, return_indices=True)
+
+
+def _max_pool2d_grad(c: Tensors) -> Run:
+    """It goes by the indices alone; windows are asked for, so such as give this size."""
+    shape, backward = c.out[0].shape, aten.max_pool2d_with_indices_backward
+    window = [shape[-2] // c.dy.shape[-2], shape[-1] // c.dy.shape[-1]]
+    x = torch.empty(shape)
+    return lambda: backward(c.dy, x, window, window, [0, 0], [1, 1], False, c.indices)
+
+
 def _avg_pool2d(c: Tensors) -> Run:
     options = {**_pooling(c), "count_include_pad": bool(c.attributes["count_padding"])}
     return lambda: F.avg_pool2d(c.x, **options)
+
+
+def _avg_pool2d_grad(c: Tensors) -> Run:
+    options, padded = [list(each) for each in _pooling(c).values()], bool(c.attributes["count_padding"])
+    x, backward = torch.empty(c.out[0].shape), aten.avg_pool2d_backward
+    return lambda: backward(c.dy, x, *options, False, padded, None)
 
 
 def _embedding_grad(c: Tensors) -> Run:
@@ -180,18 +199,30 @@ def _embedding_grad(c: Tensors) -> Run:
     return lambda: backward(c.dy, c.indices, rows, c.attributes["padding_idx"], False)
 
 
-def _rope(c: Tensors) -> Run | None:
-    """As models write it: the halves exchanged, one negated."""
-    if c.positions is not None or c.attributes["offset"] or c.attributes["style"] != "half":
-        return None
-    n = c.x.shape[-3]
-    cos, sin = (torch.cat([each[:n], each[:n]], -1)[:, None, :].to(c.x.dtype) for each in (c.cos, c.sin))
+def _rope(name: str, sign: int) -> Callable[[Tensors], Run | None]:
+    """As models write it: the halves, or neighbours, exchanged and one negated."""
 
-    def run() -> Any:
-        first, second = c.x.chunk(2, -1)
-        return c.x * cos + torch.cat((-second, first), -1) * sin
+    def make(c: Tensors) -> Run | None:
+        x, n = c.inputs[name], c.inputs[name].shape[-3]
+        if c.positions is not None or c.attributes["offset"]:
+            return None
+        halves = c.attributes["style"] == "half"
+        cos, sin = (
+            (torch.cat([each, each], -1) if halves else each.repeat_interleave(2, -1))[:, None, :].to(x.dtype)
+            for each in (c.cos[:n], sign * c.sin[:n])
+        )
 
-    return run
+        def by_halves() -> Any:
+            first, second = x.chunk(2, -1)
+            return x * cos + torch.cat((-second, first), -1) * sin
+
+        def by_neighbours() -> Any:
+            turned = torch.stack((-x[..., 1::2], x[..., ::2]), -1).flatten(-2)
+            return x * cos + turned * sin
+
+        return by_halves if halves else by_neighbours
+
+    return make
 
 
 def _adam(decoupled: bool) -> Callable[[Tensors], Run | None]:
@@ -293,19 +324,27 @@ _MAKERS: dict[str, Callable[[Tensors], Run | None]] = {
     "attention_grad": _attention_grad,
     "gelu": _elementwise(F.gelu),
     "gelu_tanh": _elementwise(lambda x: F.gelu(x, approximate="tanh")),
-    "relu": _elementwise(F.relu),
+    "relu": lambda c: lambda: torch.clamp_min(c.x, 0, out=c.out[0]),
     "silu": _elementwise(F.silu),
     "sigmoid": _elementwise(torch.sigmoid),
     "tanh": _elementwise(torch.tanh),
     "softplus": _elementwise(F.softplus),
     "mish": _elementwise(F.mish),
-    "hardswish": _elementwise(F.hardswish),
+    "hardswish": lambda c: lambda: aten.hardswish(c.x, out=c.out[0]),
     "leaky_relu": lambda c: lambda: F.leaky_relu(c.x, c.attributes["slope"]),
     "elu": lambda c: lambda: F.elu(c.x, c.attributes["alpha"]),
     "relu_grad": _activation_grad(lambda c: lambda dy, x: aten.threshold_backward(dy, x, 0)),
     "gelu_grad": _activation_grad(lambda c: aten.gelu_backward),
     "gelu_tanh_grad": _activation_grad(lambda c: lambda dy, x: aten.gelu_backward(dy, x, approximate="tanh")),
     "silu_grad": _activation_grad(lambda c: aten.silu_backward),
+    "leaky_relu_grad": _activation_grad(
+        lambda c: lambda dy, x: aten.leaky_relu_backward(dy, x, c.attributes["slope"], False)
+    ),
+    "elu_grad": _activation_grad(
+        lambda c: lambda dy, x: aten.elu_backward(dy, c.attributes["alpha"], 1, 1, False, x)
+    ),
+    "sigmoid_grad": lambda c: lambda: aten.sigmoid_backward(c.dy, c.y),
+    "tanh_grad": lambda c: lambda: aten.tanh_backward(c.dy, c.y),
     "softplus_grad": _activation_grad(lambda c: lambda dy, x: aten.softplus_backward(dy, x, 1, 20)),
     "hardswish_grad": _activation_grad(lambda c: aten.hardswish_backward),
     "mish_grad": _activation_grad(lambda c: aten.mish_backward),
@@ -316,15 +355,19 @@ _MAKERS: dict[str, Callable[[Tensors], Run | None]] = {
     "conv2d": _conv2d,
     "conv2d_grad": _conv2d_grad,
     "max_pool2d": _max_pool2d,
+    "max_pool2d_indices": _max_pool2d_indices,
+    "max_pool2d_grad": _max_pool2d_grad,
     "avg_pool2d": _avg_pool2d,
+    "avg_pool2d_grad": _avg_pool2d_grad,
     "embedding": lambda c: lambda: F.embedding(c.indices, c.table),
     "embedding_grad": _embedding_grad,
-    "rope": _rope,
+    "rope": _rope("x", 1),
+    "rope_grad": _rope("dy", -1),
     "matmul_int8": _matmul_int8,
     "grouped_matmul": _grouped_matmul,
     "sample_top_p": _sample_top_p,
     "sort": lambda c: lambda: torch.sort(c.x, -1)[0],
-    "argsort": lambda c: lambda: torch.argsort(c.x, -1, stable=True),
+    "argsort": lambda c: lambda: torch.argsort(c.x, dim=-1, stable=True),
     "bincount": lambda c: lambda: torch.bincount(c.x, minlength=c.attributes["bins"]),
     "histogram": lambda c: (
         lambda: torch.histc(c.x, c.attributes["bins"], c.attributes["low"], c.attributes["high"])

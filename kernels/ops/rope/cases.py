@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,7 @@ CASES = tuple(
     )
 )
 BENCH = tuple(
-    Case(
-        "rope",
-        f"1024x32x128 {style}",
-        {"x": normal(1, 1024, 32, 128), "cos": uniform(-1, 1, 1024, 64), "sin": uniform(-1, 1, 1024, 64)},
-        {"offset": 0, "style": style},
-        types=NONE,
-        dtypes=("f32_i64",),
-    )
+    replace(case, dtypes=("f32_i64",))
     for style in STYLES
+    for case in _both("1024x32x128", (1, 1024, 32, 128), (1024, 64), style)
 )
