@@ -15,10 +15,18 @@ import kernels
 from kernels.quant.codes import DYNAMIC_SIGNED, DYNAMIC_UNSIGNED, FP4, NF4
 from kernels.quant.state import FourBit, pack_4bit, unpack_4bit
 
-torch: Any = pytest.importorskip("torch")
-bnb: Any = pytest.importorskip("bitsandbytes.functional")
+torch: Any
+bnb: Any
 
 X = np.random.default_rng(0).standard_normal((48, 128)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _peers() -> None:
+    """Imported when a test of these runs: it takes seconds, which whoever only collects need not wait for."""
+    global torch, bnb
+    torch = pytest.importorskip("torch")
+    bnb = pytest.importorskip("bitsandbytes.functional")
 
 
 def tensor(array: np.ndarray) -> Any:
