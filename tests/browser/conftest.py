@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.small_tasks import small_tasks
 from tests.whole import WholeHub, whole_hub
 
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=15_000)  # drawing a plot on a busy machine takes more than the 5 s of the default
 
 
 @pytest.fixture(scope="package")
