@@ -35,6 +35,7 @@ def test_a_machine_with_a_fault_is_looked_at_to_the_end(tmp_path) -> None:
     assert f" of {len(doctor.CHECKS)} checks found a fault." in done.stdout
 
 
+@pytest.mark.slow  # loads every migration
 def test_a_database_of_an_older_version_is_a_fault(db, settings) -> None:
     settings.MIGRATION_MODULES = {}  # those that the tests do without
     columns = "id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT"

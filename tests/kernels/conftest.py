@@ -9,7 +9,7 @@ import pytest
 
 from kernels.registry import operators
 
-EVERY_RUN = {"activations", "four_bit", "layer_norm", "matmul", "softmax"}  # folders
+EVERY_RUN = {"layer_norm", "matmul", "softmax"}  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
