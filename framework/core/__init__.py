@@ -1,0 +1,1 @@
+"""Tensors, primitives and the recorded graph. Knows no operator and no transform."""

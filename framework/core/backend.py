@@ -1,0 +1,52 @@
+"""The one switch between NumPy and CuPy: `xp` is the array library that implementations compute with."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from framework.errors import FrameworkError
+
+xp: ModuleType = np
+Array = Any  # numpy.ndarray or cupy.ndarray: one type would need CuPy's
+
+
+def set_device(target: str) -> None:
+    """Choose where new tensors live and operators run: `"cpu"` (NumPy) or `"gpu"` (CuPy, the current device).
+
+    Raises FrameworkError for another name, or where CuPy is not installed.
+    """
+    global xp
+    if target not in ("cpu", "gpu"):
+        raise FrameworkError(f"set_device: target {target!r} is unknown; give 'cpu' or 'gpu'")
+    if target == "cpu":
+        xp = np
+        return
+    try:
+        xp = importlib.import_module("cupy")
+    except ImportError as fault:
+        raise FrameworkError("set_device('gpu') needs CuPy: pip install 'touchstone-hub[gpu]'") from fault
+
+
+def get_device() -> str:
+    """`"cpu"` or `"gpu"`."""
+    return "cpu" if xp is np else "gpu"
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """The array as NumPy's, copied from the device where it is not."""
+    return (
+        array
+        if isinstance(array, np.ndarray)
+        else np.asarray(array.get() if hasattr(array, "get") else array)
+    )
+
+
+def to_backend(array: Array) -> Array:
+    """The array as one of the current device's."""
+    if xp is np:
+        return to_numpy(array)
+    return xp.asarray(array)

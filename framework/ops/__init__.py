@@ -1,0 +1,10 @@
+"""Public operators: functions of tensors, arrays and numbers. A module per group; all are here by name."""
+
+from framework.ops.create import *  # noqa: F403
+from framework.ops.elementwise import *  # noqa: F403 (the public names of each group, by its __all__)
+from framework.ops.reduce import *  # noqa: F403
+from framework.ops.shape import *  # noqa: F403
+
+from framework.ops import methods  # isort: skip
+
+methods.install()

@@ -1,0 +1,59 @@
+"""The operators that tensors have as methods and as Python's operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from framework.core.tensor import Tensor
+from framework.ops import elementwise as e
+from framework.ops import reduce as r
+from framework.ops import shape as s
+from framework.ops.coerce import cast
+
+
+def _swapped(fn: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
+    return lambda x, y: fn(y, x)
+
+
+_BINARY = {
+    "add": e.add, "sub": e.subtract, "mul": e.multiply, "truediv": e.divide, "floordiv": e.floor_divide,
+    "mod": e.remainder, "pow": e.pow, "matmul": r.matmul, "and": e.bitwise_and, "or": e.bitwise_or,
+    "xor": e.bitwise_xor, "lshift": e.bitwise_left_shift, "rshift": e.bitwise_right_shift,
+}  # fmt: skip
+_COMPARISONS = {
+    "lt": e.less, "le": e.less_equal, "gt": e.greater, "ge": e.greater_equal,
+    "eq": e.equal, "ne": e.not_equal,
+}  # fmt: skip
+_UNARY = {"neg": e.negative, "abs": e.abs, "invert": e.bitwise_invert}
+_METHODS = [
+    e.abs, e.exp, e.log, e.sqrt, e.rsqrt, e.sin, e.cos, e.tanh, e.square, e.sign, e.pow, e.conj, e.copy,
+    e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum,
+    s.broadcast_to, s.expand_dims, s.moveaxis, s.squeeze, s.swapaxes,
+    r.sum, r.mean, r.max, r.min, r.matmul,
+]  # fmt: skip
+
+
+def _reshape(x: Tensor, *shape: Any) -> Tensor:
+    """`reshape(2, 3)` or `reshape((2, 3))`."""
+    return s.reshape(x, shape[0] if len(shape) == 1 else shape)
+
+
+def _permute(x: Tensor, *axes: Any) -> Tensor:
+    """`permute(1, 0)`, `permute((1, 0))`, or all dimensions reversed."""
+    given = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+    return s.permute_dims(x, given or range(x.ndim)[::-1])
+
+
+def install() -> None:
+    """Give Tensor its operators. Called once, when `framework.ops` is imported."""
+    for name, operator in _BINARY.items():
+        setattr(Tensor, f"__{name}__", operator)
+        setattr(Tensor, f"__r{name}__", _swapped(operator))
+    for name, method in {**_COMPARISONS, **_UNARY}.items():
+        setattr(Tensor, f"__{name}__", method)
+    methods: dict[str, Any] = {fn.__name__: fn for fn in _METHODS}
+    methods |= {"reshape": _reshape, "permute": _permute, "transpose": _permute, "astype": cast, "to": cast}
+    methods |= {"T": property(_permute), "mT": property(s.matrix_transpose)}
+    for name, method in methods.items():
+        setattr(Tensor, name, method)

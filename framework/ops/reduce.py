@@ -1,0 +1,68 @@
+"""Reductions and products of matrices."""
+
+from __future__ import annotations
+
+from math import prod as _product
+from typing import Any
+
+from framework.core import dtypes
+from framework.core.tensor import Tensor, apply, as_tensor
+from framework.ops.coerce import Operand, axes_from_right, cast, pair
+from framework.ops.shape import expand_dims, squeeze
+from framework.prims import reduce as p
+
+Axis = int | tuple[int, ...] | None
+
+
+def _wide(x: Tensor, dtype: Any) -> Tensor:
+    """What sum and prod compute in: the dtype asked for, else 64 bits for integers and bools."""
+    if dtype is not None:
+        return cast(x, dtype)
+    if x.dtype.kind in "bi":
+        return cast(x, dtypes.int64)
+    return cast(x, dtypes.uint64) if x.dtype.kind == "u" else x
+
+
+def sum(x: Operand, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over axes, of all by default; of integers in 64 bits. Array API `sum`."""
+    x = _wide(as_tensor(x), dtype)
+    result: Tensor = apply(p.SUM, x, axis=axes_from_right(axis, x.ndim, "sum"), keepdims=keepdims)
+    return result
+
+
+def mean(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The mean over axes, of all by default; integers become float32. Array API `mean`."""
+    x = as_tensor(x)
+    x = cast(x, dtypes.to_float(x.dtype))
+    axes = axes_from_right(axis, x.ndim, "mean")
+    return sum(x, axes, keepdims=keepdims) / _product([x.shape[a] for a in axes])
+
+
+def max(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The largest over axes, of all by default. Ties share the gradient evenly. Array API `max`."""
+    x = as_tensor(x)
+    result: Tensor = apply(p.MAX, x, axis=axes_from_right(axis, x.ndim, "max"), keepdims=keepdims)
+    return result
+
+
+def min(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The smallest over axes, of all by default. Ties share the gradient evenly. Array API `min`."""
+    x = as_tensor(x)
+    result: Tensor = apply(p.MIN, x, axis=axes_from_right(axis, x.ndim, "min"), keepdims=keepdims)
+    return result
+
+
+def matmul(x: Operand, y: Operand) -> Tensor:
+    """The product of matrices in the last two dimensions, the rest broadcast; vectors as in the array API
+    `matmul`.
+    """
+    x, y = pair(x, y)
+    if x.ndim == 1:
+        return squeeze(matmul(expand_dims(x, 0), y), -2 if y.ndim > 1 else -1)
+    if y.ndim == 1:
+        return squeeze(matmul(x, expand_dims(y, 1)), -1)
+    result: Tensor = apply(p.MATMUL, x, y)
+    return result
+
+
+__all__ = ["matmul", "max", "mean", "min", "sum"]

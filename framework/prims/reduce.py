@@ -1,0 +1,100 @@
+"""Records of reductions and of matrix multiplication. `axis` is a sorted tuple of negative numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import framework.ops as ops
+from framework.core.prim import Aval, define
+from framework.errors import ShapeError
+from framework.prims.elementwise import broadcast_shapes
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def reduced(x: Any, axis: tuple[int, ...], keepdims: bool) -> Aval:
+    """Without the axes, or with size 1 there."""
+    gone = {a + len(x.shape) for a in axis}
+    kept = [1 if i in gone else n for i, n in enumerate(x.shape) if keepdims or i not in gone]
+    return Aval(tuple(kept), x.dtype)
+
+
+def _axes(suffix: str) -> Any:
+    def rule(avals: Sequence[Any], attrs: dict[str, Any]) -> str:
+        axis = attrs["axis"]
+        width = -min(axis, default=0)
+        letters = _LETTERS[:width]
+        kept = "".join(c for i, c in enumerate(letters) if i - width not in axis)
+        return f"...{letters}->...{kept}{suffix}"
+
+    return rule
+
+
+def unreduced(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """A result with the axes back, of size 1."""
+    return g if keepdims else ops.reshape(g, reduced(x, axis, True).shape)
+
+
+SUM = define(
+    "sum",
+    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    reduced,
+    axes=_axes(""),
+    vjp=(lambda g, o, x, axis, keepdims: ops.broadcast_to(unreduced(g, x, axis, keepdims), x.shape),),
+    jvp="linear",
+)
+
+
+def _extremum_vjp(g: Any, o: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Ties share the gradient evenly, as in torch's amax."""
+    chosen = ops.cast(x == unreduced(o, x, axis, keepdims), g.dtype)
+    count = ops.sum(chosen, axis=axis, keepdims=True)
+    return chosen * (unreduced(g, x, axis, keepdims) / count)
+
+
+MAX = define(
+    "max",
+    lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
+    reduced,
+    axes=_axes(":max"),
+    vjp=(_extremum_vjp,),
+)
+MIN = define(
+    "min",
+    lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
+    reduced,
+    axes=_axes(":min"),
+    vjp=(_extremum_vjp,),
+)
+
+
+def _matmul(x: Any, y: Any) -> Aval:
+    if len(x.shape) < 2 or len(y.shape) < 2 or x.shape[-1] != y.shape[-2]:
+        raise ShapeError(
+            f"matmul: shapes {x.shape} and {y.shape}: the first must have as many "
+            "columns as the second has rows"
+        )
+    return Aval((*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
+
+
+MATMUL = define(
+    "matmul",
+    lambda xp, x, y: xp.matmul(x, y),
+    _matmul,
+    axes="...ik,...kj->...ij",
+    vjp=(
+        lambda g, o, x, y: ops.matmul(g, ops.conj(ops.matrix_transpose(y))),
+        lambda g, o, x, y: ops.matmul(ops.conj(ops.matrix_transpose(x)), g),
+    ),
+    jvp=lambda o, ins, ts: _product_rule(ins, ts),
+)
+
+
+def _product_rule(ins: Any, ts: Any) -> Any:
+    parts = []
+    if ts[0] is not None:
+        parts.append(ops.matmul(ts[0], ins[1]))
+    if ts[1] is not None:
+        parts.append(ops.matmul(ins[0], ts[1]))
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
