@@ -234,6 +234,8 @@ def _choose(operator: Operator, name: str | None, device: str, dtypes: str, dims
         for each in operator.candidates(device, dtypes, dims)
         if name in (None, each.name) and (isinstance(each, Cuda) or compiled.serves(each, level))
     ]
+    if found and device == "cuda":
+        return _for_card(found, name)
     if found:
         return found[-1]
     if device == "cpu" and name is None:
@@ -243,6 +245,21 @@ def _choose(operator: Operator, name: str | None, device: str, dtypes: str, dims
         f"{operator.name}: there is not {what} for {dtypes or 'these dtypes'} on {device} at {dims} on this "
         f"machine (level {level}); `python -m kernels list {operator.name}` tells what is"
     )
+
+
+def _for_card(found: Sequence[Cpu | Cuda], name: str | None) -> Cpu | Cuda:
+    """The best of those that the card runs; where it runs none, the launcher says so."""
+    from kernels.toolchain import launch
+
+    capability = launch.driver().capability()
+    runs = [
+        each
+        for each in found
+        if isinstance(each, Cuda)
+        and (name or not each.by_name)
+        and launch.arch_for(each.archs, capability) is not None
+    ]
+    return (runs or found)[-1]
 
 
 _warned = False

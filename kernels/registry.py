@@ -92,6 +92,7 @@ class Cuda(Version):
         plan: from dimensions (attributes included) and the dtypes' name to the launches.
         archs: compute capabilities it is compiled for.
         registers: what no kernel of it may exceed per thread.
+        by_name: it is never chosen unless it is asked for: it computes something coarser than the others.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Cuda(Version):
     registers: int = 128
     dtypes: tuple[str, ...] | None = None
     fits: Fits | None = None
+    by_name: bool = False
     device: str = "cuda"
 
 

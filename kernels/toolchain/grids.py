@@ -25,7 +25,8 @@ NORM_BLOCK = 512  # threads of a block of it: two rows and what is between them 
 NORM_BLOCKS = 528  # of it: four to each processor of the largest cards, each with its sums of columns
 SCRATCH_HEAD = 256  # kernel.cuh
 COUNTED_SHARED = 8192  # bins that a block counts in shared memory
-FULL = 1056  # blocks that keep the largest cards busy: eight to a processor
+PROCESSORS = 132  # of the largest cards: blocks that fill all there is of each
+FULL = 8 * PROCESSORS  # blocks that keep them busy
 PART = 16 << 10  # bytes of a row below which cutting it up further is not worth it
 
 

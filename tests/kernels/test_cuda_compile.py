@@ -14,6 +14,7 @@ from kernels.errors import NoVersion
 from kernels.registry import Cuda, Operator, operators
 from kernels.toolchain import nvrtc
 from tests.kernels.stand_ins import record
+from tests.kernels.test_launch import SHARED
 from tests.kernels.trying import trials
 
 FILES = sorted(
@@ -25,7 +26,6 @@ FILES = sorted(
         for arch in version.archs
     }
 )
-SHARED = {"sm_80": 163 << 10, "sm_90a": 227 << 10, "sm_120a": 99 << 10}  # bytes that a block may have
 REGISTERS = 65536  # of a block, on every card from sm_80 on
 # In each run one file is compiled for all its architectures; `make test SLOW=1` compiles all of them.
 ALWAYS = ("scan", "top_k")

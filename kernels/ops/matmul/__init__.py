@@ -78,6 +78,15 @@ MATMUL = Operator(
         Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), dtypes=FLOATS),
         Cuda("v2_tiles", "v2_tiles.cu", plans.tiles, registers=176, dtypes=("f32_f32",)),
         Cuda("v2_mma", "v2_mma.cu", plans.ring, dtypes=HALVES),
+        Cuda(
+            "v3_wgmma",
+            "v3_wgmma.cu",
+            plans.warpgroups,
+            archs=("sm_90a",),
+            registers=168,
+            dtypes=HALVES,
+            fits=plans.in_pieces,
+        ),
     ],
 )
 GROUPED = Operator(
@@ -104,6 +113,15 @@ GROUPED = Operator(
         Cuda("v1_naive", "v1_naive.cu", thread_per("tokens", "n")),
         Cuda("v2_tiles", "v2_tiles.cu", plans.tiles_of_groups, registers=176, dtypes=("f32",)),
         Cuda("v2_mma", "v2_mma.cu", plans.ring_of_groups, dtypes=("bf16", "f16")),
+        Cuda(
+            "v3_wgmma",
+            "v3_wgmma.cu",
+            plans.warpgroups_of_groups,
+            archs=("sm_90a",),
+            registers=168,
+            dtypes=("bf16", "f16"),
+            fits=plans.in_pieces_of_groups,
+        ),
     ],
 )
 INT8 = Operator(

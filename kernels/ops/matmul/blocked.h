@@ -1,13 +1,15 @@
 // The loops around the inner kernel: which part of the operands is packed when, so that each level of cache keeps
 // what the level above asks for again.
 //
-// For a strip of NC columns: for MC rows: for a block of depth: the rows' panels (they stay in L2) meet the
-// columns' panels one after the other (each stays in L1 while all rows pass). A column panel is packed when it is
-// first needed, so it comes from cache even then. Sums of one tile wait, where there are several blocks of depth,
-// in a buffer of whole tiles; edges matter only when a tile is finished: scaled, rounded and stored.
+// For a strip of NC columns: for a block of depth: the columns' panels (they stay in L2) meet the rows' panels one
+// after the other (each stays in L1 while all columns pass). A panel is packed when it is first needed, so it comes
+// from cache even then; a Kernel that reads floats reads rows where they are, and columns too where they lie close
+// together. Between blocks of depth sums wait in the result itself, if its elements are as wide as they are; else in
+// a buffer, for MC rows at a time. Edges matter only when a tile is finished: scaled, rounded and stored.
 //
-// A Kernel has MR, NR (a tile), KC (words of depth in a block), MC, NC, the type Acc, a_panel and b_panel (words
-// that a packed panel takes), a Session (what must hold while it runs), and tile().
+// A Kernel has MR and NR (the largest tile), KC (words of depth in a block), MC, NC, the type Acc, MORE (words behind
+// a column panel, per column), WHOLE (tiles are written up to MR and NR whatever their size), a Session (what must
+// hold while it runs), and tile().
 #pragma once
 #include <atomic>
 #include <cstdlib>
@@ -21,6 +23,7 @@ struct Operand {
     Lines lines;
     Pack pack;
     int per_word;
+    bool as_it_is;  // words are elements: it need not be packed
 };
 
 struct Output {
@@ -28,16 +31,15 @@ struct Output {
     int64_t ld, size;  // elements from row to row, bytes of one
     float alpha;
     const float *row_scale, *column_scale, *bias;  // each may be NULL
-
-    // Ask for what will be written.
-    void ask(int64_t i, int64_t j, int rows, int columns) const {
-        for (int r = 0; r < rows; r++)
-            for (int64_t at = 0; at < columns * size; at += 64)
-                __builtin_prefetch((char *)data + ((i + r) * ld + j) * size + at, 1);
-    }
 };
 
-typedef void (*Finish)(const void *tile, int64_t width, const Output &, int64_t i, int64_t j, int rows, int columns);
+struct Sums {  // of a tile
+    void *data;
+    int64_t ld;
+};
+
+// What is there (and what was there before, if anything) to rows and columns of the result.
+typedef void (*Finish)(Sums now, Sums before, const Output &, int64_t i, int64_t j, int rows, int columns);
 
 struct Range {
     int64_t from, to;
@@ -47,8 +49,10 @@ inline int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t rounded(int64_t n, int64_t to) { return parts(n, to) * to; }
 
+constexpr int64_t NEAR = 512;  // words from row to row up to which columns are read where they are
+
 // Memory of this thread that grows and is kept; NULL if there is none.
-enum Slot { A_PANELS, B_PANELS, TILES, FEW, BIAS, SLOTS };
+enum Slot { ROWS, COLUMNS, KEPT, FEW, BIAS, SLOTS };
 inline void *scratch(Slot slot, int64_t bytes) {
     struct Kept {
         void *data[SLOTS] = {};
@@ -67,96 +71,166 @@ inline void *scratch(Slot slot, int64_t bytes) {
     return kept.data[slot];
 }
 
-inline vf number(const float *p) { return load(p); }
-inline vf number(const int32_t *p) { return __builtin_convertvector(raw<vi>(p), vf); }
+// Lanes behind n may hold anything.
+inline vf some(const float *p, int64_t n) { return n >= W ? load(p) : load_some(p, int(n), 0); }
+inline vi some(const int32_t *p, int64_t n) {
+    return n >= W ? raw<vi>(p) : bits<vi>(load_some((const float *)p, int(n), 0));
+}
+template <class O>
+inline void put(O *p, int64_t n, vf x) {
+    if (n >= W)
+        store(p, x);
+    else
+        store_some(p, int(n), x);
+}
+inline vf real(vf x) { return x; }
+inline vf real(vi x) { return __builtin_convertvector(x, vf); }
 
 template <class Acc, class O>
-void finish(const void *tile, int64_t width, const Output &to, int64_t i, int64_t j, int rows, int columns) {
+void finish(Sums now, Sums before, const Output &to, int64_t i, int64_t j, int rows, int columns) {
     for (int r = 0; r < rows; r++) {
-        const Acc *c = (const Acc *)tile + r * width;
+        const Acc *c = (const Acc *)now.data + r * now.ld, *more = (const Acc *)before.data + r * before.ld;
         O *out = (O *)to.data + (i + r) * to.ld + j;
-        vf factor = splat(to.row_scale ? to.row_scale[i + r] : to.alpha);
+        const vf factor = splat(to.row_scale ? to.row_scale[i + r] : to.alpha);
         for (int v = 0; v < columns; v += W) {
-            int count = columns - v;
-            vf x = number(c + v) * factor;
-            if (count >= W) {
-                if (to.column_scale) x *= load(to.column_scale + j + v);
-                if (to.bias) x += load(to.bias + j + v);
-                store(out + v, x);
-            } else {
-                if (to.column_scale) x *= load_some(to.column_scale + j + v, count, 0);
-                if (to.bias) x += load_some(to.bias + j + v, count, 0);
-                store_some(out + v, count, x);
-            }
+            const int n = columns - v;
+            auto sum = some(c + v, W);
+            if (before.data) sum += some(more + v, n);
+            vf x = real(sum) * factor;
+            if (to.column_scale) x *= some(to.column_scale + j + v, n);
+            if (to.bias) x += some(to.bias + j + v, n);
+            put(out + v, n, x);
         }
     }
+}
+
+// Sums that wait for the next block of depth.
+template <class Acc>
+void keep(const Acc *now, int64_t ld, Acc *kept, int64_t kept_ld, bool add, int rows, int columns) {
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) kept[r * kept_ld + c] = now[r * ld + c] + (add ? kept[r * kept_ld + c] : 0);
 }
 
 // How a product is cut up, in words of depth.
 template <class Kernel>
 struct Cut {
-    int64_t words, blocks, deep, rows, columns, strip;  // rows and columns in panels
+    int64_t words, blocks, deep, rows, strip;
+    bool apart;  // sums wait in a buffer
 
-    Cut(int64_t k, int per_word, int64_t m, int64_t n) {
+    Cut(int64_t k, int per_word, int64_t m, int64_t n, bool narrow) {
         words = parts(k, per_word);
         deep = words ? rounded(parts(words, parts(words, Kernel::KC)), 16) : 16;
         blocks = words > deep ? parts(words, deep) : 1;
-        rows = parts(least(m, Kernel::MC), Kernel::MR);
-        int64_t kept = (int64_t(1) << 22) / (words + 1) / Kernel::NR;  // column panels of full depth: 16 MB
-        strip = least(Kernel::NC / Kernel::NR, kept < 4 ? 4 : kept) * Kernel::NR;
-        columns = parts(least(n, strip), Kernel::NR);
+        apart = narrow && blocks > 1;
+        rows = apart ? least(m, Kernel::MC) : m;
+        strip = least(Kernel::NC, rounded(n, Kernel::NR));
+        if (rows < m) {  // the strip's panels are kept in full depth: in 16 MB
+            int64_t kept = (int64_t(1) << 22) / (words + 1) / Kernel::NR;
+            strip = least(strip, (kept < 4 ? 4 : kept) * Kernel::NR);
+        }
     }
+};
+
+// The columns of a strip as panels: of NR columns, but of one vector less than that where one alone would be left
+// over, as a panel that narrow does not keep the multipliers busy.
+template <class Kernel>
+struct Panels {
+    int64_t columns, count, vectors, narrow;  // narrow: the first panel that has one vector less
+    explicit Panels(int64_t columns) : columns(columns) {
+        constexpr int NV = Kernel::NR / W;
+        const int64_t all = parts(columns, W);
+        count = parts(all, NV);
+        narrow = NV > 2 && all % NV == 1 && count > NV - 2 ? count - (NV - 1) : count;
+    }
+    int64_t from(int64_t panel) const { return panel * Kernel::NR - (panel > narrow ? (panel - narrow) * W : 0); }
+    int wide(int64_t panel) const { return int(least(panel + 1 < count ? from(panel + 1) : columns, columns) - from(panel)); }
 };
 
 // Rows i by columns j of the product, on this thread.
 template <class Kernel>
-int multiply(const Operand &a, const Operand &b, int64_t k, const Output &out, Finish finish, Range i, Range j) {
+struct Multiplication {
     typedef typename Kernel::Acc Acc;
-    constexpr int MR = Kernel::MR, NR = Kernel::NR;
-    const Cut<Kernel> cut(k, a.per_word, i.to - i.from, j.to - j.from);
-    const int64_t a_size = Kernel::a_panel(cut.deep), b_size = Kernel::b_panel(cut.deep);
-    const bool once = i.to - i.from <= Kernel::MC;  // a column panel is used by one set of rows: keep only one
-    int32_t *rows = (int32_t *)scratch(A_PANELS, cut.rows * a_size * 4);
-    int32_t *columns = (int32_t *)scratch(B_PANELS, (once ? 1 : cut.columns * cut.blocks) * b_size * 4);
-    Acc *tiles = (Acc *)scratch(TILES, (cut.blocks > 1 ? cut.rows * cut.columns : 1) * MR * NR * 4);
-    if (!rows || !columns || !tiles) return NO_MEMORY;
-    typename Kernel::Session session;
-    for (int64_t jc = j.from; jc < j.to; jc += cut.strip)
-        for (int64_t ic = i.from; ic < i.to; ic += Kernel::MC)
-            for (int64_t p = 0; p < cut.blocks; p++) {
-                const int64_t first = p * cut.deep, words = least(cut.deep, cut.words - first);
-                const int64_t i_end = least(i.to, ic + Kernel::MC), j_end = least(j.to, jc + cut.strip);
-                for (int64_t ir = ic; ir < i_end; ir += MR)
-                    a.pack(a.lines, ir, first * a.per_word, words, rows + (ir - ic) / MR * a_size);
-                for (int64_t jr = jc; jr < j_end; jr += NR) {
-                    const int64_t column = (jr - jc) / NR;
-                    int32_t *panel = columns + (once ? 0 : column * cut.blocks + p) * b_size;
-                    if (once || ic == i.from) b.pack(b.lines, jr, first * b.per_word, words, panel);
-                    for (int64_t ir = ic; ir < i_end; ir += MR) {
-                        const int64_t row = (ir - ic) / MR;
-                        Acc *tile = tiles + (cut.blocks > 1 ? column * cut.rows + row : 0) * MR * NR;
-                        const int high = int(least(MR, i_end - ir)), wide = int(least(NR, j_end - jr));
-                        if (p + 1 == cut.blocks) out.ask(ir, jr, high, wide);
-                        Kernel::tile(words, rows + row * a_size, panel, tile, p > 0, high);
-                        if (p + 1 == cut.blocks) finish(tile, NR, out, ir, jr, high, wide);
-                    }
-                }
-            }
-    return OK;
-}
+    static constexpr int MR = Kernel::MR, NR = Kernel::NR;
+    const Operand &a, &b;
+    const Output &out;
+    Finish finish;
+    Range i, j;
+    Cut<Kernel> cut;
+    bool plain, b_as_it_is;  // plain: sums are the result
+    int64_t a_size, b_size;
+    int32_t *rows, *columns;
+    Acc *kept;
 
-// … on several threads, each with a part of the longer side.
+    Multiplication(const Operand &a, const Operand &b, int64_t k, const Output &out, Finish finish, Range i, Range j)
+        : a(a), b(b), out(out), finish(finish), i(i), j(j),
+          cut(k, a.per_word, i.to - i.from, j.to - j.from, out.size != sizeof(Acc)) {
+        plain = std::is_same_v<Acc, float> && out.size == 4 && out.alpha == 1 && !out.row_scale && !out.bias;
+        b_as_it_is = b.as_it_is && !b.lines.deep && b.lines.ld <= NEAR;
+        a_size = cut.deep * rounded(MR, W);
+        b_size = (cut.deep + Kernel::MORE) * NR;
+    }
+    bool once() const { return cut.rows >= i.to - i.from; }  // each column panel meets all rows, and is not needed again
+
+    int run() {
+        const int64_t panels = cut.strip / NR;
+        rows = (int32_t *)scratch(ROWS, a_size * 4);
+        columns = (int32_t *)scratch(COLUMNS, panels * b_size * (once() ? 1 : cut.blocks) * 4);
+        kept = cut.apart ? (Acc *)scratch(KEPT, rounded(cut.rows, MR) * cut.strip * 4) : nullptr;
+        if (!rows || !columns || (cut.apart && !kept)) return NO_MEMORY;
+        typename Kernel::Session session;
+        for (int64_t jc = j.from; jc < j.to; jc += cut.strip)
+            for (int64_t ic = i.from; ic < i.to; ic += cut.rows)
+                for (int64_t p = 0; p < cut.blocks; p++)
+                    block(p, {ic, least(ic + cut.rows, i.to)}, {jc, least(jc + cut.strip, j.to)});
+        return OK;
+    }
+
+    void block(int64_t p, Range part, Range strip) {
+        const int64_t first = p * cut.deep, words = least(cut.deep, cut.words - first);
+        const Panels<Kernel> panels(strip.to - strip.from);
+        int32_t *packed = columns + (once() ? 0 : p * (cut.strip / NR) * b_size);
+        for (int64_t ir = part.from; ir < part.to; ir += MR) {
+            const int high = int(least(MR, part.to - ir));
+            const Panel left = a.pack(a.lines, ir, high, first * a.per_word, words, rows);
+            for (int64_t q = 0; q < panels.count; q++) {
+                const int64_t jr = strip.from + panels.from(q);
+                const int wide = panels.wide(q);
+                Panel right = {packed + q * b_size, 1, NR};
+                if (b_as_it_is && wide % W == 0)
+                    right = {(const int32_t *)b.lines.data + first * b.lines.ld + jr, 1, b.lines.ld};
+                else if (ir == part.from && (once() || part.from == i.from))
+                    b.pack(b.lines, jr, rounded(wide, W), first * b.per_word, words, packed + q * b_size);
+                const Sums to = cut.apart ? Sums{kept + (ir - part.from) * cut.strip + (jr - strip.from), cut.strip}
+                                          : Sums{(Acc *)out.data + ir * out.ld + jr, out.ld};
+                tile(words, left, right, to, p, ir, jr, high, wide);
+            }
+        }
+    }
+
+    void tile(int64_t words, Panel left, Panel right, Sums to, int64_t p, int64_t ir, int64_t jr, int high, int wide) {
+        const bool last = p + 1 == cut.blocks, whole = Kernel::WHOLE ? high == MR && wide == NR : wide % W == 0;
+        if (whole && (last ? plain : true)) return Kernel::tile(high, wide, words, left, right, (Acc *)to.data, to.ld, p > 0);
+        alignas(64) Acc sums[MR * NR];
+        Kernel::tile(high, wide, words, left, right, sums, NR, false);
+        if (last)
+            finish({sums, NR}, p ? to : Sums{}, out, ir, jr, high, wide);
+        else
+            keep(sums, NR, (Acc *)to.data, to.ld, p > 0, high, wide);
+    }
+};
+
+// … on several threads, each with a part of the columns (what is packed is then packed once) or of the rows.
 template <class Kernel>
 int divide(const Operand &a, const Operand &b, int64_t k, const Output &out, Finish finish, int threads) {
     const int64_t m = a.lines.lines, n = b.lines.lines;
-    const bool by_columns = n >= m;
+    const bool by_columns = n >= m || n >= 4 * Kernel::NR * threads;
     const int64_t width = by_columns ? Kernel::NR : Kernel::MR, tiles = parts(by_columns ? n : m, width);
     const double worth = double(m) * double(n) * double(k) / (96.0 * 96 * 96);
     std::atomic<int> fault{OK};
     parallel_for(tiles, 1, worth < threads ? int(worth) : threads, [&](int64_t from, int64_t to) {
         Range part = {from * width, least(to * width, by_columns ? n : m)};
         Range rows = by_columns ? Range{0, m} : part, columns = by_columns ? part : Range{0, n};
-        if (multiply<Kernel>(a, b, k, out, finish, rows, columns)) fault = NO_MEMORY;
+        if (Multiplication<Kernel>(a, b, k, out, finish, rows, columns).run()) fault = NO_MEMORY;
     });
     return fault;
 }

@@ -158,18 +158,55 @@ inline void block(const Lines &s, int64_t line, int64_t depth, bool by_depth, in
         whole_block<K>((const typename K::Item *)s.data + depth * s.ld + line, s.ld, false, by_depth, to, stride, count);
 }
 
-// ---- panels: `words` words of depth from `depth` on, of the lines from `line` on
+// ---- panels: `words` words of depth from `depth` on, of `count` lines from `line` on; zeros where there are none
 
-typedef void (*Pack)(const Lines &, int64_t line, int64_t depth, int64_t words, int32_t *to);
+// Where a word of a panel is: so far from line to line, so far from word to word.
+struct Panel {
+    const int32_t *data;
+    int64_t line, step;
+};
+typedef Panel (*Pack)(const Lines &, int64_t line, int count, int64_t depth, int64_t words, int32_t *to);
 
-// LANES lines side by side, one row for each word of depth.
+// Lines side by side, up to LANES of them (whole vectors), one row for each word of depth.
 template <class K, int LANES>
-void pack_rows(const Lines &s, int64_t line, int64_t depth, int64_t words, int32_t *to) {
+Panel pack_across(const Lines &s, int64_t line, int lanes, int64_t depth, int64_t words, int32_t *to) {
     for (int64_t w = 0; w < words; w += W)
-        for (int v = 0; v < LANES; v += W) {
+        for (int v = 0; v < lanes; v += W) {
             int count = int(words - w < W ? words - w : W);
             block<K>(s, line + v, depth + w * K::PER_WORD, true, to + w * LANES + v, LANES, count);
         }
+    return {to, 1, LANES};
+}
+
+// As they lie in memory, deep or flat: what is broadcast can be either. Up to W lines.
+template <class K>
+Panel pack_along(const Lines &s, int64_t line, int count, int64_t depth, int64_t words, int32_t *to) {
+    if (!s.deep) return pack_across<K, W>(s, line, W, depth, words, to);
+    typedef typename K::Item Item;
+    const int64_t ld = (words + W - 1) / W * W, there = (s.depth - depth) / (W * K::PER_WORD) * W;  // whole vectors
+    for (int i = 0; i < count; i++) {
+        const Item *p = (const Item *)s.data + (line + i) * s.ld + depth;
+        for (int64_t w = 0; w < ld; w += W) {
+            vi x;
+            if (w < there) {
+                x = K::deep(p + w * K::PER_WORD);
+            } else {
+                Item rest[W * K::PER_WORD] = {};
+                const int64_t left = s.depth - depth - w * K::PER_WORD;
+                if (left > 0) memcpy((void *)rest, p + w * K::PER_WORD, left * sizeof(Item));
+                x = K::deep(rest);
+            }
+            memcpy(to + i * ld + w, &x, sizeof x);
+        }
+    }
+    return {to, ld, 1};
+}
+
+// Floats are words: they stay where they are.
+inline Panel as_it_is(const Lines &s, int64_t line, int, int64_t depth, int64_t, int32_t *) {
+    const int32_t *p = (const int32_t *)s.data;
+    if (s.deep) return {p + line * s.ld + depth, s.ld, 1};
+    return {p + depth * s.ld + line, 1, s.ld};
 }
 
 }  // namespace gemm

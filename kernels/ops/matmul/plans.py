@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kernels.registry import Launch, Step
-from kernels.toolchain.grids import Dims, ceil_div
+from kernels.toolchain.grids import PROCESSORS, Dims, ceil_div
 
 SIDE, THREADS = 128, 256  # of a tile; of a block
 RING = 4 * 2 * SIDE * 64  # bytes: stages, operands, lines, bytes of depth
+WIDTHS = {256: 4, 128: 6}  # of the tiles of v3_wgmma, with the panels of their rings
+LINE = 128  # bytes of depth in a panel of them
+WARPGROUPS = 3 * 128  # threads of a block
+ROOM = 1024 + 128  # bytes beside the panels: up to the border where they begin, barriers
 
 
 def tiles(dims: Dims, dtypes: str) -> Launch:
@@ -34,6 +40,39 @@ def ring_int8(dims: Dims, dtypes: str) -> Launch:
     return _launch(ceil_div(int(dims["rows"]), SIDE) * ceil_div(int(dims["n"]), SIDE), RING)
 
 
+def in_pieces(dims: Mapping[str, int]) -> bool:
+    """Whether rows of all three matrices begin on borders of 16 bytes."""
+    return all(dims[name] % 8 == 0 for name in ("ak", "bn", "n"))
+
+
+def in_pieces_of_groups(dims: Mapping[str, int]) -> bool:
+    """… of x, w and the result."""
+    return all(dims[name] % 8 == 0 for name in ("k", "wn", "n"))
+
+
+def warpgroups(dims: Dims, dtypes: str) -> Launch:
+    """v3_wgmma: a block to each processor, which goes from tile to tile."""
+    rows = int(dims["batch"]) * ceil_div(int(dims["m"]), SIDE)
+    return _persistent(rows, int(dims["n"]))
+
+
+def warpgroups_of_groups(dims: Dims, dtypes: str) -> Launch:
+    """v3_wgmma, grouped."""
+    return _persistent(_rows_of_groups(dims), int(dims["n"]))
+
+
+def _persistent(rows: int, n: int) -> Launch:
+    """As wide as it takes the fewest turns, a turn of the wide tiles counted double."""
+
+    def turns(width: int) -> int:
+        return ceil_div(rows * ceil_div(n, width), PROCESSORS) * width
+
+    width = min(WIDTHS, key=turns)
+    grid = max(1, min(rows * ceil_div(n, width), PROCESSORS))
+    shared = WIDTHS[width] * (SIDE + width) * LINE + ROOM
+    return Launch((Step(f"_{width}", (grid, 1, 1), (WARPGROUPS, 1, 1), shared),))
+
+
 def _launch(count: int, shared: int = 0) -> Launch:
     return Launch((Step("", (max(1, count), 1, 1), (THREADS, 1, 1), shared),))
 
@@ -44,6 +83,9 @@ def _tiles(dims: Dims) -> int:
 
 
 def _tiles_of_groups(dims: Dims) -> int:
-    """At most: every group begins a tile, the tokens behind the last one too."""
-    rows = int(dims["tokens"]) // SIDE + int(dims["experts"]) + 1
-    return rows * ceil_div(int(dims["n"]), SIDE)
+    return _rows_of_groups(dims) * ceil_div(int(dims["n"]), SIDE)
+
+
+def _rows_of_groups(dims: Dims) -> int:
+    """Of tiles, at most: every group begins one, the tokens behind the last one too."""
+    return int(dims["tokens"]) // SIDE + int(dims["experts"]) + 1

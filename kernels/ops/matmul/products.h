@@ -8,7 +8,8 @@ namespace gemm {
 template <class Engine, class T, class O>
 int product(const Lines &a, const Lines &b, const Output &out, int threads) {
     if (a.lines <= Engine::FEWEST || b.lines <= Engine::FEWEST) return skinny<T, O>(a, b, out, threads);
-    Operand rows = {a, Engine::ROWS, Engine::PER_WORD}, columns = {b, Engine::COLUMNS, Engine::PER_WORD};
+    constexpr bool floats = Engine::AS_IT_IS;
+    Operand rows = {a, Engine::ROWS, Engine::PER_WORD, floats}, columns = {b, Engine::COLUMNS, Engine::PER_WORD, floats};
     return divide<typename Engine::Kernel>(rows, columns, a.depth, out, finish<float, O>, threads);
 }
 
@@ -45,8 +46,8 @@ int grouped(const T *x, const T *w, const int64_t *ends, T *out, int64_t tokens,
 template <class Engine, class O>
 int int8(const int8_t *a, const int8_t *b, const float *a_scale, const float *b_scale, const float *bias, O *out,
          int64_t rows, int64_t k, int64_t bn, int64_t n, bool turned, int threads) {
-    Operand left = {{a, k, rows, k, true}, Engine::ROWS, Engine::PER_WORD};
-    Operand right = {{b, bn, n, k, turned}, Engine::COLUMNS, Engine::PER_WORD};
+    Operand left = {{a, k, rows, k, true}, Engine::ROWS, Engine::PER_WORD, false};
+    Operand right = {{b, bn, n, k, turned}, Engine::COLUMNS, Engine::PER_WORD, false};
     Output to = {out, n, sizeof(O), 1, a_scale, b_scale, bias};
     return divide<typename Engine::Kernel>(left, right, k, to, finish<int32_t, O>, threads);
 }

@@ -133,7 +133,7 @@ int skinny(const Lines &a, const Lines &b, const Output &out, int threads) {
             else
                 for (int r = 0; r < few.lines; r += 4) dots<T, 4>(few, r, many, part, sums + r * step, step);
             if (rows)
-                finish<float, O>(sums, step, out, 0, j, lines, int(part.to - j));
+                finish<float, O>({sums, step}, {}, out, 0, j, lines, int(part.to - j));
             else
                 store_columns<O>(sums, step, out, part, lines);
         }

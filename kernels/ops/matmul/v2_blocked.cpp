@@ -9,11 +9,11 @@
 using namespace gemm;
 
 #if defined(__AVX512F__)
-constexpr int TILE_ROWS = 14, DEEP = 384;
+constexpr int TILE_ROWS = 8, TILE_VECTORS = 3, DEEP = 512, STRIP = 480;
 #elif defined(__AVX2__)
-constexpr int TILE_ROWS = 6, DEEP = 256;
+constexpr int TILE_ROWS = 6, TILE_VECTORS = 2, DEEP = 256, STRIP = 256;
 #else
-constexpr int TILE_ROWS = 4, DEEP = 256;
+constexpr int TILE_ROWS = 4, TILE_VECTORS = 2, DEEP = 256, STRIP = 256;
 #endif
 
 struct Fma {  // float: the vector type, a word in all lanes, a step, and what sums start from
@@ -50,51 +50,67 @@ template <class Math>
 struct Vector {
     typedef typename Math::Acc Acc;
     typedef typename Math::V V;
-    static constexpr int MR = TILE_ROWS, NR = 2 * W, KC = DEEP, MC = 24 * MR, NC = 512;
+    static constexpr int MR = TILE_ROWS, NV = TILE_VECTORS, NR = NV * W, KC = DEEP, MC = 30 * MR, NC = STRIP;
+    static constexpr int MORE = Math::MORE;
+    static constexpr bool WHOLE = false;
     struct Session {
         Session() {}
     };
-    static int64_t a_panel(int64_t words) { return words * W; }
-    static int64_t b_panel(int64_t words) { return (words + Math::MORE) * NR; }
 
-    // The last rows of a product may be few: a lower tile then takes less time.
-    static void tile(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add, int rows) {
-        if (MR > 8 && rows <= 8)
-            rows <= 4 ? tile_of<4>(words, a, b, c, add) : tile_of<8>(words, a, b, c, add);
-        else
-            tile_of<MR>(words, a, b, c, add);
+    // Every height and width has a loop of its own: what is not there takes no time.
+    static void tile(int rows, int columns, int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add) {
+        static constexpr auto all = tiles(std::make_integer_sequence<int, MR * NV>());
+        all.of[(rows - 1) * NV + (columns - 1) / W](words, a, b, c, ld, add);
     }
 
-    template <int R>
-    static void tile_of(int64_t words, const int32_t *a, const int32_t *b, Acc *c, bool add) {
-        V s[R][2], first = Math::start(b + words * NR), second = Math::start(b + words * NR + W);
-#pragma GCC unroll 16
-        for (int i = 0; i < R; i++) {
-            s[i][0] = first;
-            s[i][1] = second;
-        }
-        for (int64_t w = 0; w < words; w++, a += W, b += NR) {
-            V left = raw<V>(b), right = raw<V>(b + W);
-#pragma GCC unroll 16
+    typedef void (*Tile)(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add);
+    struct Tiles {
+        Tile of[MR * NV];
+    };
+    template <int... I>
+    static constexpr Tiles tiles(std::integer_sequence<int, I...>) {
+        return {{tile_of<I / NV + 1, I % NV + 1>...}};
+    }
+
+    template <int R, int N>
+    static void tile_of(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add) {
+        V s[R][N];
+        const int32_t *x = a.data, *y = b.data;
+        const int64_t line = a.line, step = a.step, next = b.step;
+#pragma GCC unroll 8
+        for (int i = 0; i < R; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < N; v++) {
+                s[i][v] = Math::start(y + words * next + v * W);
+                __builtin_prefetch(c + i * ld + v * W, 1);
+            }
+        for (int64_t w = 0; w < words; w++, x += step, y += next) {
+            V columns[N];
+#pragma GCC unroll 4
+            for (int v = 0; v < N; v++) columns[v] = raw<V>(y + v * W);
+#pragma GCC unroll 8
             for (int i = 0; i < R; i++) {
-                V x = Math::all(a + i);
-                s[i][0] = Math::step(s[i][0], x, left);
-                s[i][1] = Math::step(s[i][1], x, right);
+                const V row = Math::all(x + i * line);
+#pragma GCC unroll 4
+                for (int v = 0; v < N; v++) s[i][v] = Math::step(s[i][v], row, columns[v]);
             }
         }
-#pragma GCC unroll 16
-        for (int i = 0; i < R; i++) {  // blocks are summed apart: a chain of a block's length loses less
-            if (add) s[i][0] += raw<V>(c + i * NR), s[i][1] += raw<V>(c + i * NR + W);
-            memcpy(c + i * NR, &s[i][0], sizeof(V));
-            memcpy(c + i * NR + W, &s[i][1], sizeof(V));
-        }
+#pragma GCC unroll 8
+        for (int i = 0; i < R; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < N; v++) {  // blocks are summed apart: a chain of a block's length loses less
+                Acc *to = c + i * ld + v * W;
+                if (add) s[i][v] += raw<V>(to);
+                memcpy(to, &s[i][v], sizeof(V));
+            }
     }
 };
 
 template <class T>
 struct FloatEngine {
     typedef Vector<Fma> Kernel;
-    static constexpr Pack ROWS = pack_rows<Widened<T>, W>, COLUMNS = pack_rows<Widened<T>, Kernel::NR>;
+    static constexpr bool AS_IT_IS = std::is_same_v<T, float>;
+    static constexpr Pack ROWS = AS_IT_IS ? as_it_is : pack_along<Widened<T>>, COLUMNS = pack_across<Widened<T>, Kernel::NR>;
     static constexpr int PER_WORD = 1, FEWEST = 8;
 };
 
@@ -102,23 +118,24 @@ struct FloatEngine {
 struct IntEngine {
     typedef Vector<Dot> Kernel;
     // The rows' int8 have 128 added, so each sum starts from -128 times the sum of its column.
-    static void columns(const Lines &s, int64_t line, int64_t depth, int64_t words, int32_t *to) {
-        pack_rows<Fours<false>, Kernel::NR>(s, line, depth, words, to);
-        for (int v = 0; v < Kernel::NR; v += W) {
+    static Panel columns(const Lines &s, int64_t line, int lanes, int64_t depth, int64_t words, int32_t *to) {
+        for (int v = 0; v < lanes; v += W) {
+            pack_across<Fours<false>, Kernel::NR>(s, line + v, W, depth, words, to + v);
             vi sum = vi{};
             for (int64_t w = 0; w < words; w++)
                 sum = Dot::step(sum, splat_int(int(0x80808080)), raw<vi>(to + w * Kernel::NR + v));
             sum = -sum;
             memcpy(to + words * Kernel::NR + v, &sum, sizeof sum);
         }
+        return {to, 1, Kernel::NR};
     }
-    static constexpr Pack ROWS = pack_rows<Fours<true>, W>, COLUMNS = columns;
+    static constexpr Pack ROWS = pack_along<Fours<true>>, COLUMNS = columns;
     static constexpr int PER_WORD = 4;
 };
 #else
 struct IntEngine {
     typedef Vector<Dot> Kernel;
-    static constexpr Pack ROWS = pack_rows<Pairs, W>, COLUMNS = pack_rows<Pairs, Kernel::NR>;
+    static constexpr Pack ROWS = pack_along<Pairs>, COLUMNS = pack_across<Pairs, Kernel::NR>;
     static constexpr int PER_WORD = 2;
 };
 #endif

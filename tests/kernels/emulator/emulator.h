@@ -43,7 +43,8 @@ namespace emulator {
 
 constexpr int MOST = 1024, WARP = 32;
 constexpr size_t STACK = 128 << 10, SHARED = 232448;
-enum State { READY, BLOCK, LANES, DONE };
+constexpr unsigned SHARED_BASE = 1024 + 16;  // address of dynamic shared memory: on no border of more than 16 bytes
+enum State { READY, BLOCK, LANES, WARPGROUPS, SOME, PHASE, DONE };
 typedef void (*Kernel)(...);
 
 struct Fiber {
@@ -52,6 +53,14 @@ struct Fiber {
     bool begun;
     jmp_buf at;
     uint3 id;
+    // sm_90a, see hopper.cuh
+    const uint64_t *barrier;  // whom a PHASE waits for: until its parity is another
+    unsigned parity;
+    int number, expected;  // of a SOME: which barrier, how many threads
+    bool unfenced, products_fenced;
+    size_t products_awaited;
+
+    bool passed() const { return *barrier >> 63 != parity; }
 };
 static Fiber fibers[MOST];
 static jmp_buf scheduler, given_up;
@@ -59,12 +68,16 @@ static int current, count;
 static char message[256];
 static char *stacks;
 static uint64_t slots[MOST / WARP][WARP];
-alignas(1024) static char dynamic[SHARED];
+alignas(1024) static char dynamic[SHARED + 16];
 static size_t dynamic_size;
+static bool descending_order;
+static void (*on_wait)(int warpgroup), (*on_block)();  // hopper.cuh, where it is included
 static void *kernel;
 static long long whole[32];
 static double real[8];
 static int votes[MOST];
+
+inline char *dynamic_begin() { return dynamic + 16; }
 
 [[noreturn]] inline void fail(const char *why) {
     snprintf(message, sizeof message, "%s (block %u %u, thread %u %u)", why, blockIdx.x, blockIdx.y, threadIdx.x,
@@ -135,16 +148,45 @@ inline bool release(int warp) {
     return released;
 }
 
-inline void run_block(bool descending) {
+// Let go of a warpgroup whose threads all wait for products.
+inline bool release_warpgroup(int number) {
+    constexpr int SIZE = 4 * WARP;
+    Fiber *threads = fibers + number * SIZE;
+    for (int i = 0; i < SIZE; i++)
+        if (threads[i].state != WARPGROUPS) return false;
+    on_wait(number);
+    for (int i = 0; i < SIZE; i++) threads[i].state = READY;
+    return true;
+}
+
+// Let go of those who wait at a barrier for some threads of the block, if all have come.
+inline bool release_some(int number) {
+    int come = 0, expected = 0;
+    for (int i = 0; i < count; i++) {
+        if (fibers[i].state != SOME || fibers[i].number != number) continue;
+        if (come && fibers[i].expected != expected) fail("threads wait for different numbers of each other");
+        come++, expected = fibers[i].expected;
+    }
+    if (!come || come < expected) return false;
+    for (int i = 0; i < count; i++)
+        if (fibers[i].state == SOME && fibers[i].number == number) fibers[i].state = READY;
+    return true;
+}
+
+inline void run_block() {
     for (int i = 0; i < count; i++) {
         fibers[i].state = READY;
         fibers[i].id = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
+        fibers[i].unfenced = fibers[i].products_fenced = false;
     }
-    memset(dynamic, 0xff, dynamic_size);
+    if (on_block) on_block();
+    memset(dynamic_begin(), 0xff, dynamic_size);
     for (;;) {
+        bool any = false;
         for (int i = 0; i < count; i++) {
-            const int each = descending ? count - 1 - i : i;
-            if (fibers[each].state == READY) resume(each);
+            const int each = descending_order ? count - 1 - i : i;
+            if (fibers[each].state == PHASE && fibers[each].passed()) fibers[each].state = READY;
+            if (fibers[each].state == READY) resume(each), any = true;
         }
         int done = 0, waiting = 0;
         for (int i = 0; i < count; i++) done += fibers[i].state == DONE, waiting += fibers[i].state == BLOCK;
@@ -154,9 +196,10 @@ inline void run_block(bool descending) {
             for (int i = 0; i < count; i++) fibers[i].state = READY;
             continue;
         }
-        bool any = false;
         for (int warp = 0; warp < count / WARP; warp++) any |= release(warp);
-        if (!any) fail("nobody can go on: lanes of a warp wait for different things");
+        for (int group = 0; group < count / (4 * WARP); group++) any |= release_warpgroup(group);
+        for (int number = 1; number < 16; number++) any |= release_some(number);
+        if (!any) fail("nobody can go on: threads wait for different things");
     }
 }
 
@@ -219,6 +262,7 @@ extern "C" __attribute__((visibility("default"))) const char *emulate(
     blockDim = {block[0], block[1], block[2]};
     count = static_cast<int>(block[0] * block[1] * block[2]);
     dynamic_size = shared;
+    descending_order = descending;
     struct sigaction mine = {}, before;
     mine.sa_sigaction = on_fault;
     mine.sa_flags = SA_SIGINFO;
@@ -229,7 +273,7 @@ extern "C" __attribute__((visibility("default"))) const char *emulate(
         for (uint64_t i = 0; i < blocks; i++) {
             const uint64_t b = descending ? blocks - 1 - i : i;
             blockIdx = {unsigned(b % grid[0]), unsigned(b / grid[0] % grid[1]), unsigned(b / grid[0] / grid[1])};
-            run_block(descending);
+            run_block();
         }
     } else
         for (int i = 0; i < MOST; i++) fibers[i].begun = false;  // they stand in the middle of something

@@ -33,9 +33,15 @@ inline uint4 load16(const void *p) {
 inline void store16(void *p, uint4 x) {
     if (reinterpret_cast<uint64_t>(p) % 16) emulator::fail("16 bytes written between borders");
     *static_cast<uint4 *>(p) = x;
+    using namespace emulator;
+    const char *to = static_cast<char *>(p);
+    if (to >= dynamic && to < dynamic + sizeof dynamic) fibers[current].unfenced = true;
 }
 
-inline void *dynamic_shared() { return emulator::dynamic; }
+inline void *dynamic_shared() { return emulator::dynamic_begin(); }
+inline unsigned shared_address(const void *p) {
+    return static_cast<unsigned>(static_cast<const char *>(p) - emulator::dynamic_begin()) + emulator::SHARED_BASE;
+}
 
 // Copies arrive when they are waited for, not before.
 namespace emulator {
