@@ -1,6 +1,6 @@
 """One conversation between a git client and `git http-backend`: bytes in, bytes out, and a sure end.
 
-Not in charge of who may ask (`door.py`) nor of how the process is started and limited (`git.py`).
+Not in charge of who may ask (`door.py`) nor of how the process is started and limited (`process.py`).
 
 Request body → standard input, standard output → response, both at the pace of the slower side. git may refuse
 a pack before it has all of it; the rest is then read and dropped, so that its reason reaches the client. A

@@ -43,6 +43,7 @@ from hub.repos import git, queries
 from hub.repos.access import Policy, PolicyTooLong, Unidentified, hidden_refs, identify
 from hub.repos.backend import ClientLeft, Message, NoAnswer, Receive, Send, complaint, converse, end
 from hub.repos.models import Repository
+from hub.repos.process import start_backend
 
 T = TypeVar("T")
 
@@ -161,7 +162,7 @@ class Door:
 
     async def _serve(self, admitted: Admitted, receive: Receive, send: Send) -> None:
         request = admitted.request
-        process = await git.start_backend(request.slug, admitted.environment, admitted.config)
+        process = await start_backend(git.path_of(request.slug), admitted.environment, admitted.config)
         complaining = asyncio.create_task(complaint(process.stderr))
         grace: float = LEAVE_SECONDS
         try:

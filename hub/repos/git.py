@@ -1,4 +1,4 @@
-"""The one module of the hub that runs git: everything about the bare repository of a task.
+"""Everything that the hub asks of the bare repository of a task.
 
 Not in charge of who may do what (`access.py`), of the smart HTTP protocol (`door.py`), nor of what a push may
 contain (`hooks/pre_receive.py`, a program of its own that git starts).
@@ -11,8 +11,7 @@ A repository holds the work of strangers, so nothing in it may become an option,
    made. Its dynamic `repo.git.…` is unguarded (what begins with a hyphen becomes an option): it is not used.
 2. Changing is a subprocess with a fixed argument list. What varies is a full hexadecimal id or a ref name
    checked here, after `--end-of-options`; contents and file names go through standard input.
-3. Every git process gets an environment made from nothing: no system or user configuration, no hooks, no
-   prompt. Settings of one request are GIT_CONFIG_* variables; nothing that is pushed can touch them.
+3. What a git process inherits, and its limits, is decided in one place: `process.py`.
 4. Names and contents are bytes. What is not UTF-8 is shown with U+FFFD; `bundle` refuses such names.
 
 Objects that lose their branch by a forced push stay: `keep` pins them under `refs/keep/`, which nobody sees.
@@ -20,11 +19,8 @@ Objects that lose their branch by a forced push stay: `keep` pins them under `re
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,24 +36,16 @@ from bench_runner.contract import Bundle
 from hub.accounts.models import User
 from hub.core.ids import SHA, SLUG
 from hub.core.refs import MAIN, branch_of
+from hub.repos import process
 from hub.repos.diffs import FileDiff, file_diff, shown
+from hub.repos.process import GitFailed
 
 ZERO = "0" * 40
 KEEP = "refs/keep/"
-TIMEOUT_SECONDS = 30
 BUNDLE_FILES_MOST = 1_000
 BUNDLE_BYTES_MOST = 16 * 1024 * 1024
 COMMITS_MOST = 250
 REGULAR = (0o100644, 0o100755)
-
-# Limits of one process behind the git door: against packs that inflate to more than they look.
-BACKEND_CPU_SECONDS = 60
-BACKEND_MEMORY_BYTES = 1536 * 1024 * 1024
-BACKEND_FILE_FACTOR = 8  # times GIT_MAX_PACK_BYTES: the largest file it may write
-
-
-class GitFailed(Exception):
-    """git did not do what the hub asked for: our failure, or a damaged repository."""
 
 
 class UnknownCommit(GitFailed):
@@ -104,7 +92,7 @@ def create(slug: str, files: Mapping[str, bytes], message: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
             fresh = Path(folder) / "bare.git"
-            _run(fresh, "init", "--quiet", "--bare", "--initial-branch=main", "--template=")
+            process.run(fresh, "init", "--quiet", "--bare", "--initial-branch=main", "--template=")
             _commit_into(fresh, MAIN, files, None, message, None)
             # Complete before anybody sees it; of two who create it at once, the second one finds it there.
             try:
@@ -117,7 +105,7 @@ def create(slug: str, files: Mapping[str, bytes], message: str) -> str:
 
 def branches(slug: str) -> dict[str, str]:
     """Every branch: full ref name to sha, `main` included."""
-    listed = _run(path_of(slug), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+    listed = process.run(path_of(slug), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
     return {ref: sha for sha, ref in (line.split(" ", 1) for line in listed.splitlines())}
 
 
@@ -130,7 +118,7 @@ def main_sha(slug: str) -> str:
 
 def keep(slug: str, sha: str) -> None:
     """Pin a commit, so that it stays readable when its branch is moved elsewhere by force."""
-    _run(path_of(slug), "update-ref", "--end-of-options", f"{KEEP}{_full(sha)}", sha)
+    process.run(path_of(slug), "update-ref", "--end-of-options", f"{KEEP}{_full(sha)}", sha)
 
 
 # --- Reading -----------------------------------------------------------------------------------------------
@@ -171,18 +159,18 @@ def bundle(slug: str, sha: str, prefix: str) -> Bundle:
 
 def merge_base(slug: str, a: str, b: str) -> str | None:
     """The best common ancestor; None if the histories are unrelated."""
-    done = _try(path_of(slug), "merge-base", "--end-of-options", _full(a), _full(b))
+    done = process.attempt(path_of(slug), "merge-base", "--end-of-options", _full(a), _full(b))
     if done.returncode not in (0, 1):
-        raise _failure("merge-base", done)
+        raise process.failure("merge-base", done)
     return done.stdout.decode().strip() or None
 
 
 def changed_names(slug: str, old: str, new: str) -> list[str]:
     """Names of all files that differ between two commits or trees, renamed ones under both names."""
     arguments = ("-r", "--name-only", "--no-renames", "-z", "--end-of-options", _full(old), _full(new))
-    done = _try(path_of(slug), "diff-tree", *arguments)
+    done = process.attempt(path_of(slug), "diff-tree", *arguments)
     if done.returncode != 0:
-        raise _failure("diff-tree", done)
+        raise process.failure("diff-tree", done)
     return [shown(name) for name in done.stdout.split(b"\0") if name]
 
 
@@ -207,13 +195,13 @@ def commit_files(
 
 def test_merge(slug: str, main: str, head: str) -> MergeTree:
     """Merge two commits into a tree, in no working copy and moving nothing."""
-    done = _try(
+    done = process.attempt(
         path_of(slug),
         *("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z"),
         *("--end-of-options", _full(main), _full(head)),
     )
     if done.returncode not in (0, 1):  # 1: there are conflicts
-        raise _failure("merge-tree", done)
+        raise process.failure("merge-tree", done)
     tree, *names = done.stdout.split(b"\0")
     return MergeTree(tree.decode(), tuple(dict.fromkeys(shown(name) for name in names if name)))
 
@@ -228,98 +216,12 @@ def commit_merge(slug: str, tree: str, parents: Sequence[str], message: str, aut
 def move_main(slug: str, new: str, old: str) -> bool:
     """Move `main` from `old` to `new`; False if it is no longer at `old` (compare-and-swap)."""
     path = path_of(slug)
-    done = _try(path, "update-ref", "--end-of-options", MAIN, _full(new), _full(old))
+    done = process.attempt(path, "update-ref", "--end-of-options", MAIN, _full(new), _full(old))
     if done.returncode == 0:
         return True
     if _sha_of(path, MAIN) != old:
         return False
-    raise _failure("update-ref", done)
-
-
-# --- Behind the git door -----------------------------------------------------------------------------------
-
-
-async def start_backend(
-    slug: str, request: Mapping[str, str], config: Sequence[tuple[str, str]]
-) -> asyncio.subprocess.Process:
-    """`git http-backend` for one request (CGI variables), in its own session, so that all of it can end."""
-    limits = (
-        f"--cpu={BACKEND_CPU_SECONDS}",
-        f"--as={BACKEND_MEMORY_BYTES}",
-        f"--fsize={BACKEND_FILE_FACTOR * settings.GIT_MAX_PACK_BYTES}",
-        "--core=0",
-    )
-    cgi = {
-        "GIT_PROJECT_ROOT": str(settings.GIT_ROOT),
-        "GIT_HTTP_EXPORT_ALL": "1",
-        "GIT_HTTP_MAX_REQUEST_BUFFER": "10M",
-    }
-    return await asyncio.create_subprocess_exec(
-        *("prlimit", *limits, "--", "git", "http-backend"),
-        env=_environment(path_of(slug), config) | cgi | dict(request),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-# --- Running git -------------------------------------------------------------------------------------------
-
-
-def _environment(path: Path, config: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """All that a git process of ours inherits. These settings win over the repository's own."""
-    fixed = [
-        ("safe.directory", str(path)),
-        ("core.hooksPath", os.devnull),
-        ("core.fsmonitor", "false"),
-        ("core.bigFileThreshold", "1m"),  # larger blobs are streamed, not held in memory
-        ("gc.auto", "0"),  # nothing that a page may still show is ever collected
-        ("pack.threads", "1"),
-    ]
-    settings_of_git = [*fixed, *config]
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": "/nonexistent",
-        "LC_ALL": "C.UTF-8",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "none",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_CONFIG_COUNT": str(len(settings_of_git)),
-    }
-    for number, (key, value) in enumerate(settings_of_git):
-        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return environment
-
-
-def _try(
-    path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["git", f"--git-dir={path}", *arguments],
-            input=stdin,
-            env=_environment(path) | dict(more or {}),
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitFailed(f"git {arguments[0]}: {error}") from error
-
-
-def _run(path: Path, *arguments: str, stdin: bytes = b"", more: Mapping[str, str] | None = None) -> str:
-    done = _try(path, *arguments, stdin=stdin, more=more)
-    if done.returncode != 0:
-        raise _failure(arguments[0], done)
-    return done.stdout.decode().strip()
-
-
-def _failure(command: str, done: subprocess.CompletedProcess[bytes]) -> GitFailed:
-    said = shown(done.stderr).strip()[-500:]
-    return GitFailed(f"git {command} ended with {done.returncode}: {said or 'it said nothing'}")
+    raise process.failure("update-ref", done)
 
 
 def _full(sha: str) -> str:
@@ -329,7 +231,7 @@ def _full(sha: str) -> str:
 
 
 def _sha_of(path: Path, name: str) -> str | None:
-    done = _try(path, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    done = process.attempt(path, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     return done.stdout.decode().strip() or None
 
 
@@ -345,12 +247,15 @@ def _commit_into(
         raise ValueError(f"{ref!r} is neither main nor a contributor's branch: refs/heads/<username>/<topic>")
     now = _sha_of(path, ref)
     tree = _tree_with(path, files, parent)
-    if now is not None and _run(path, "rev-parse", "--verify", "--end-of-options", f"{now}^{{tree}}") == tree:
+    if (
+        now is not None
+        and process.run(path, "rev-parse", "--verify", "--end-of-options", f"{now}^{{tree}}") == tree
+    ):
         return now
     sha = _commit_tree(path, tree, [parent] if parent else [], message, author)
     # On main a merge may have landed since `parent` was read: it must not be lost.
     expected = parent if ref == MAIN else now
-    _run(path, "update-ref", "--end-of-options", ref, sha, expected or ZERO)
+    process.run(path, "update-ref", "--end-of-options", ref, sha, expected or ZERO)
     return sha
 
 
@@ -359,20 +264,26 @@ def _tree_with(path: Path, files: Mapping[str, bytes | None], parent: str | None
     with tempfile.TemporaryDirectory(prefix="touchstone-index-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         if parent is not None:
-            _run(path, "read-tree", "--end-of-options", _full(parent), more=index)
+            process.run(path, "read-tree", "--end-of-options", _full(parent), more=index)
         rows = []
         for name, content in files.items():
             if content is None:
                 rows.append(f"0 {ZERO}\t{name}")
             else:
-                rows.append(f"100644 {_run(path, 'hash-object', '-w', '--stdin', stdin=content)}\t{name}")
-        _run(path, "update-index", "-z", "--index-info", stdin="\0".join([*rows, ""]).encode(), more=index)
-        return _run(path, "write-tree", more=index)
+                rows.append(
+                    f"100644 {process.run(path, 'hash-object', '-w', '--stdin', stdin=content)}\t{name}"
+                )
+        process.run(
+            path, "update-index", "-z", "--index-info", stdin="\0".join([*rows, ""]).encode(), more=index
+        )
+        return process.run(path, "write-tree", more=index)
 
 
 def _commit_tree(path: Path, tree: str, parents: Sequence[str], message: str, author: User | None) -> str:
     fixed = [argument for parent in parents for argument in ("-p", _full(parent))]
-    return _run(path, "commit-tree", tree, *fixed, "-F", "-", stdin=message.encode(), more=_signature(author))
+    return process.run(
+        path, "commit-tree", tree, *fixed, "-F", "-", stdin=message.encode(), more=_signature(author)
+    )
 
 
 def _signature(author: User | None) -> dict[str, str]:
@@ -399,7 +310,7 @@ def _reading(slug: str) -> Iterator[Repo]:
     path = path_of(slug)
     try:
         with Repo(path, expand_vars=False) as repo:
-            repo.git.update_environment(**_environment(path))
+            repo.git.update_environment(**process.environment(path))
             yield repo
     except (GitError, ODBError, ValueError) as error:  # no repository, or an object is missing or damaged
         raise GitFailed(f"{slug}: {type(error).__name__}: {error}") from error
