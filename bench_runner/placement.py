@@ -13,8 +13,9 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
+from bench_runner.awake import awake
 from bench_runner.guests import measuring_cpus
 
 FIRST = -19  # nice
@@ -24,8 +25,8 @@ class Placement:
     """Made before `undisturbed`, which leaves us fewer CPUs to count."""
 
     def __init__(self) -> None:
-        theirs, self._ours = measuring_cpus()
-        self._apart = theirs is not None  # on a lone CPU whoever is first keeps the other from running
+        self._theirs, self._ours = measuring_cpus()
+        self._apart = self._theirs is not None  # on a lone CPU whoever is first keeps the other from running
 
     def prefer(self, guest: int) -> None:
         """Let the guest with this process id, and all that it starts, go before others."""
@@ -46,13 +47,14 @@ class Placement:
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Keep us off the CPU that measures, and Python's collector out of the timed windows."""
+        """Keep us off the CPU that measures, and that awake; Python's collector out of the timed windows."""
         before = os.sched_getaffinity(0)
         _move_all_threads(set(self._ours))
         collecting = gc.isenabled()
         gc.disable()
         try:
-            yield
+            with awake(self._theirs[-1]) if self._theirs else nullcontext():
+                yield
         finally:
             if collecting:
                 gc.enable()

@@ -228,11 +228,9 @@ class Timing:
 
     def _case(self, run: CaseRun) -> Samples:
         self._grow(run, WARM_UPS)
-        begin = time.perf_counter()
         warm = self._warm_up(run)
         if run.plan is None:
-            both = (time.perf_counter() - begin) / WARM_UPS
-            run.plan = self._plan(run, max(warm.values()), both)
+            run.plan = self._plan(run, max(seconds for seconds, _ in warm), sum(around for _, around in warm))
         items = self._fresh(run, run.plan)
         samples: Samples = {name: [] for name in SIDES}
         order = self._roles.order(run.case.id)
@@ -247,25 +245,28 @@ class Timing:
             raise Failed("faster_than_possible", case=run.case.id, seconds=fastest, floor=run.floor)
         return samples
 
-    def _plan(self, run: CaseRun, seconds: float, both: float) -> Plan:
-        """`seconds`: of a call of the slower side; `both`: of a call of each side with all around it."""
+    def _plan(self, run: CaseRun, seconds: float, around: float) -> Plan:
+        """`seconds`: of a call of the slower side; `around`: what a call of each costs beside them."""
         budget = BUDGET_SHARE * self._task.limits.time_seconds
         share = budget / (PLAN * len(self._runs))
-        return plan(self._task, run.case, seconds, around=max(both - 2 * seconds, 0.0), share=share)
+        return plan(self._task, run.case, seconds, around=around, share=share)
 
-    def _warm_up(self, run: CaseRun) -> dict[str, float]:
-        """The first calls of both sides; gives the seconds of each side's quickest."""
+    def _warm_up(self, run: CaseRun) -> list[tuple[float, float]]:
+        """The first calls of both sides; gives each side's quickest: seconds, and seconds around it."""
         self._drawn = self._shuffled(run.pool.items)
-        seconds: dict[str, float] = {}
-        for name in self._shuffled(SIDES):
-            with self._at_the_cost_of(name):
-                self._sides[name].bind(run.case)
-            for item in self._drawn[:WARM_UPS]:
-                took = self._call(name, run, item)
-                seconds[name] = min(seconds.get(name, took), took)
-                if took > WARM_SECONDS:
-                    break
-        return seconds
+        return [self._warm_up_side(name, run) for name in self._shuffled(SIDES)]
+
+    def _warm_up_side(self, name: str, run: CaseRun) -> tuple[float, float]:
+        with self._at_the_cost_of(name):
+            self._sides[name].bind(run.case)
+        quickest = around = math.inf
+        for item in self._drawn[:WARM_UPS]:
+            begin = time.perf_counter()
+            took = self._call(name, run, item)
+            quickest, around = min(quickest, took), min(around, time.perf_counter() - begin - took)
+            if took > WARM_SECONDS:
+                break
+        return quickest, around
 
     def _fresh(self, run: CaseRun, plan: Plan) -> Iterator[Item]:
         """Inputs that neither guest of this pair has met, in random order."""

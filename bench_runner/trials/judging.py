@@ -19,6 +19,7 @@ from typing import Any, Self
 from bench_runner import config, director, fingerprint, stats
 from bench_runner.contract import JobKind, JobSpec, Result
 from bench_runner.errors import InfrastructureFault, JudgeError
+from bench_runner.plan import SAMPLE_SECONDS
 from bench_runner.sandbox import Sandbox
 from bench_runner.workspace import Revision
 from tasks.spec import Bundle, Case, load_folder, read_folder
@@ -66,7 +67,8 @@ class Record:
 
 def rule() -> str:
     looks = "/".join(map(str, stats.LOOKS))
-    return f"looks {looks}, margin {stats.MARGIN:.4f}, same {stats.SAME_WITHIN:.4f}, trim 1/{stats.TRIM}"
+    found = f"looks {looks}, margin {stats.MARGIN:.4f}, same {stats.SAME_WITHIN:.4f}, trim 1/{stats.TRIM}"
+    return f"{found}, samples of {1e6 * SAMPLE_SECONDS:.0f} µs, awake"
 
 
 def machine_name() -> str:

@@ -6,11 +6,13 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from bench_runner import placement
+from bench_runner.awake import awake
 from bench_runner.placement import FIRST, Placement
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may go before others")
@@ -81,6 +83,29 @@ def test_a_guest_that_is_gone_already_is_no_trouble() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
     Placement().prefer(gone.pid)
+
+
+def _spinning() -> list[set[int]]:
+    """Where threads of ours run that everybody else goes before."""
+    threads = [int(name) for name in os.listdir("/proc/self/task")]
+    return [os.sched_getaffinity(each) for each in threads if os.sched_getscheduler(each) == os.SCHED_IDLE]
+
+
+def test_the_cpu_that_measures_is_kept_awake_behind_everybody_else(apart: bool) -> None:
+    wanted = [{max(os.sched_getaffinity(0))}] if apart else []
+    until = time.monotonic() + 10
+    with Placement().undisturbed():
+        while _spinning() != wanted and time.monotonic() < until:
+            time.sleep(0.001)
+        assert _spinning() == wanted
+    assert _spinning() == []
+
+
+def test_where_we_may_not_run_nothing_spins() -> None:
+    before = time.process_time()
+    with awake(max(os.sched_getaffinity(0)) + 1000):
+        time.sleep(0.2)
+    assert time.process_time() - before < 0.1
 
 
 def test_processors_and_collector_are_afterwards_as_they_were(apart: bool) -> None:

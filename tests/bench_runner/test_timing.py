@@ -148,10 +148,10 @@ def test_every_pair_is_two_fresh_processes_and_every_sample_is_kept(task: Task):
         ] * timing.PLAN
 
 
-def test_the_slower_sides_sample_lasts_a_millisecond_or_more(task: Task):
-    assert _time(task, Pace(0.0003), Pace(0.0001)).measurements[0].calls_per_sample == 4
-    assert _time(task, Pace(0.0001), Pace(0.0006)).measurements[0].calls_per_sample == 2
-    assert _time(task, Pace(0.003), Pace(0.006)).measurements[0].calls_per_sample == 1
+def test_the_slower_sides_sample_lasts_fifty_microseconds_or_more(task: Task):
+    assert _time(task, Pace(15e-6), Pace(10e-6)).measurements[0].calls_per_sample == 4
+    assert _time(task, Pace(10e-6), Pace(30e-6)).measurements[0].calls_per_sample == 2
+    assert _time(task, Pace(30e-6), Pace(60e-6)).measurements[0].calls_per_sample == 1
 
 
 def test_both_sides_come_first_equally_often(task: Task):
@@ -176,11 +176,16 @@ def test_a_pair_has_as_many_rounds_as_fit_and_a_slow_call_six(task: Task):
     assert rounds == [40, 20, 6]
 
 
+def test_a_short_call_has_more_rounds_unless_what_surrounds_it_takes_too_long(task: Task):
+    rounds = [plan(task, task.cases[0], 1e-4, around=around).rounds for around in (2e-4, 6e-4, 2e-3)]
+    assert rounds == [100, 62, 40]
+
+
 def test_very_short_calls_are_bounded_in_number_and_by_the_pool(task: Task):
     large = Case("large", "rank", {"n": 1_000_000})
     short = plan(task, task.cases[0], 5e-6)
     assert plan(task, large, 1e-4).inputs <= 128 * 2**20 / 8e6
-    assert (short.rounds, short.calls) == (40, 12)
+    assert (short.rounds, short.calls) == (100, 5)
 
 
 def test_a_baseline_below_two_empty_calls_is_not_ranked_and_the_task_is_to_blame(task: Task):
