@@ -1,9 +1,17 @@
 // A loop over the elements [from, to) of arrays in whole vectors, with shorter ones at both ends.
 //
 // The first one ends where the array that is written becomes aligned: a vector that straddles two cache lines
-// costs two accesses, and NumPy's large arrays begin 16 bytes into a line (relu: 10 % of its time).
+// costs two accesses, and NumPy's large arrays begin 16 bytes into a line (relu: 10 % of its time). Lines that are
+// needed 2 KiB later are fetched meanwhile: what is written (stores wait for lines that nothing has read: 3 to 12 %),
+// and by the callers what is read, where there is so much arithmetic that the processor does not look far enough
+// ahead by itself (gelu: 15 to 30 %).
 #pragma once
 #include "simd.h"
+
+template <class T>
+inline void fetch_ahead(const T *p) {
+    __builtin_prefetch((const char *)p + 2048);
+}
 
 template <class T, class Whole, class Some>
 inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some some) {
@@ -14,6 +22,9 @@ inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some 
         some(i, int(before));
         i += before;
     }
-    for (; i + W <= to; i += W) whole(i);
+    for (; i + W <= to; i += W) {
+        fetch_ahead(written + i);
+        whole(i);
+    }
     if (i < to) some(i, int(to - i));
 }

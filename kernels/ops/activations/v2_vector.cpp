@@ -13,7 +13,11 @@ template <class T, class F>
 static int map(const T *x, T *y, int64_t n, int threads, F f) {
     parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
         sweep(
-            y, from, to, [=](int64_t i) { store(y + i, f(load(x + i))); },
+            y, from, to,
+            [=](int64_t i) {
+                fetch_ahead(x + i);
+                store(y + i, f(load(x + i)));
+            },
             [=](int64_t i, int count) { store_some(y + i, count, f(load_some(x + i, count, 0))); });
     });
     return OK;
@@ -23,7 +27,12 @@ template <class T, class F>
 static int map(const T *a, const T *b, T *y, int64_t n, int threads, F f) {
     parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
         sweep(
-            y, from, to, [=](int64_t i) { store(y + i, f(load(a + i), load(b + i))); },
+            y, from, to,
+            [=](int64_t i) {
+                fetch_ahead(a + i);
+                fetch_ahead(b + i);
+                store(y + i, f(load(a + i), load(b + i)));
+            },
             [=](int64_t i, int count) {
                 store_some(y + i, count, f(load_some(a + i, count, 0), load_some(b + i, count, 0)));
             });
@@ -44,6 +53,10 @@ template <class T>
 static int swiglu_grad(
     const T *dy, const T *gate, const T *up, T *dgate, T *dup, int64_t n, int threads) {
     auto whole = [=](int64_t i) {
+        fetch_ahead(dy + i);
+        fetch_ahead(gate + i);
+        fetch_ahead(up + i);
+        fetch_ahead(dup + i);
         Both d = swiglu_slopes(load(dy + i), load(gate + i), load(up + i));
         store(dgate + i, d.gate);
         store(dup + i, d.up);
