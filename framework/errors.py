@@ -3,6 +3,7 @@
 FrameworkError
 ├── ShapeError(ValueError)      shapes, axes, indices that do not fit
 ├── DTypeError(TypeError)       dtypes or kinds of values that do not fit
+├── ArgumentError(ValueError)   an option or a number that is not allowed
 ├── TraceError(TypeError)       the value of a tensor that has none: a function is being traced
 ├── InPlaceError(RuntimeError)  writing to a tensor that a gradient or a trace still needs
 └── GradientError(ValueError)   no gradient where one was asked for, or a rule that gave a wrong one
@@ -21,6 +22,24 @@ class ShapeError(FrameworkError, ValueError):
 
 class DTypeError(FrameworkError, TypeError):
     """Dtypes, or kinds of values, do not fit each other."""
+
+
+class ArgumentError(FrameworkError, ValueError):
+    """An option or a number is not one of those allowed."""
+
+
+class TraceError(FrameworkError, TypeError):
+    """Python needed the value of a tensor that has none: it stands for every value while a function is
+    traced.
+    """
+
+
+class InPlaceError(FrameworkError, RuntimeError):
+    """Writing in place would change what a gradient or a trace still needs."""
+
+
+class GradientError(FrameworkError, ValueError):
+    """A gradient was asked for where there is none, or a rule gave a wrong one."""
 
 
 class TraceError(FrameworkError, TypeError):

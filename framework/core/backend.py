@@ -45,6 +45,19 @@ def to_numpy(array: Array) -> np.ndarray:
     )
 
 
+def add_at(out: Array, where: Any, values: Array) -> None:
+    """out[where] += values, each time where an index stands more than once."""
+    if isinstance(out, np.ndarray):
+        np.add.at(out, where, values)
+    else:
+        importlib.import_module("cupyx").scatter_add(out, where, values)
+
+
+def place(array: Array, device: str) -> Array:
+    """The array on a device: `"cpu"` or `"gpu"`."""
+    return to_numpy(array) if device == "cpu" else importlib.import_module("cupy").asarray(array)
+
+
 def to_backend(array: Array) -> Array:
     """The array as one of the current device's."""
     if xp is np:

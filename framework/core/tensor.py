@@ -27,7 +27,7 @@ from framework.core import backend, dtypes
 from framework.core.backend import Array
 from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
-from framework.errors import DTypeError, ShapeError, TraceError
+from framework.errors import DTypeError, InPlaceError, ShapeError, TraceError
 
 _recorders = 0  # how many differentiations are under way, in all threads: one too many only records in vain
 _lock = Lock()
@@ -162,6 +162,16 @@ class Tensor:
             return f"{name}(shape={self.shape}, dtype={self.dtype.name}, traced)"
         text = np.array2string(self.asnumpy(), separator=", ", prefix=name + "(", threshold=200, precision=4)
         return f"{name}({text}, dtype={self.dtype.name})"
+
+    def __setitem__(self, where: Any, value: Any) -> None:
+        from framework import ops
+
+        if self.value is None or self.prim is not None or getattr(self, "index", None) == 0:
+            raise InPlaceError(
+                f"x[{where!r}] = … would change a tensor of shape {self.shape} that a gradient needs: "
+                "write x = ops.index_put(x, where, value) instead, or x = x.copy() first"
+            )
+        self.value = ops.index_put(self, where, value).value
 
     if TYPE_CHECKING:  # methods that are operators: framework/ops/methods.py installs them
 
@@ -426,6 +436,11 @@ class Parameter(Tensor):
         return self
 
     set_data = assign
+
+    def __setitem__(self, where: Any, value: Any) -> None:
+        from framework import ops
+
+        self.assign(ops.index_put(self, where, value))
 
     def __repr__(self) -> str:
         return f"Parameter(name={self.name!r}, requires_grad={self.requires_grad}, {self.held!r})"

@@ -7,6 +7,7 @@ from typing import Any
 
 from framework.core.tensor import Tensor
 from framework.ops import elementwise as e
+from framework.ops import index as i
 from framework.ops import reduce as r
 from framework.ops import shape as s
 from framework.ops.coerce import cast
@@ -30,6 +31,8 @@ _METHODS = [
     e.abs, e.exp, e.log, e.sqrt, e.rsqrt, e.sin, e.cos, e.tanh, e.square, e.sign, e.pow, e.conj, e.copy,
     e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum,
     s.broadcast_to, s.expand_dims, s.moveaxis, s.squeeze, s.swapaxes,
+    i.argmax, i.argmin, i.argsort, i.cumprod, i.cumsum, i.flip, i.masked_fill, i.nonzero, i.sort, i.take,
+    i.take_along_axis, i.topk,
     r.sum, r.mean, r.max, r.min, r.matmul,
 ]  # fmt: skip
 
@@ -53,7 +56,14 @@ def install() -> None:
     for name, method in {**_COMPARISONS, **_UNARY}.items():
         setattr(Tensor, f"__{name}__", method)
     methods: dict[str, Any] = {fn.__name__: fn for fn in _METHODS}
-    methods |= {"reshape": _reshape, "permute": _permute, "transpose": _permute, "astype": cast, "to": cast}
+    methods |= {
+        "reshape": _reshape,
+        "permute": _permute,
+        "transpose": _permute,
+        "astype": cast,
+        "to": cast,
+        "__getitem__": i.getitem,
+    }
     methods |= {"T": property(_permute), "mT": property(s.matrix_transpose)}
     for name, method in methods.items():
         setattr(Tensor, name, method)

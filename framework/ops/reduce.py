@@ -8,13 +8,14 @@ from typing import Any
 from framework.core import dtypes
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.ops.coerce import Operand, axes_from_right, cast, pair
+from framework.ops.elementwise import divide
 from framework.ops.shape import expand_dims, squeeze
 from framework.prims import reduce as p
 
 Axis = int | tuple[int, ...] | None
 
 
-def _wide(x: Tensor, dtype: Any) -> Tensor:
+def wide(x: Tensor, dtype: Any) -> Tensor:
     """What sum and prod compute in: the dtype asked for, else 64 bits for integers and bools."""
     if dtype is not None:
         return cast(x, dtype)
@@ -25,7 +26,7 @@ def _wide(x: Tensor, dtype: Any) -> Tensor:
 
 def sum(x: Operand, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The sum over axes, of all by default; of integers in 64 bits. Array API `sum`."""
-    x = _wide(as_tensor(x), dtype)
+    x = wide(as_tensor(x), dtype)
     result: Tensor = apply(p.SUM, x, axis=axes_from_right(axis, x.ndim, "sum"), keepdims=keepdims)
     return result
 
@@ -35,7 +36,7 @@ def mean(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     x = as_tensor(x)
     x = cast(x, dtypes.to_float(x.dtype))
     axes = axes_from_right(axis, x.ndim, "mean")
-    return sum(x, axes, keepdims=keepdims) / _product([x.shape[a] for a in axes])
+    return divide(sum(x, axes, keepdims=keepdims), _product([x.shape[a] for a in axes]))
 
 
 def max(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:

@@ -23,12 +23,13 @@ def _reshape(x: Any, shape: tuple[int, ...]) -> Aval:
     return Aval(shape, x.dtype)
 
 
-def _front(x: Any, bdim: int) -> Any:
+def to_front(x: Any, bdim: int) -> Any:
+    """The batch dimension in front."""
     return x if bdim == 0 else ops.moveaxis(x, bdim, 0)
 
 
 def _batched_reshape(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
-    x = _front(ins[0], bdims[0])
+    x = to_front(ins[0], bdims[0])
     return ops.reshape(x, (x.shape[0], *attrs["shape"])), 0
 
 
@@ -51,7 +52,7 @@ def _broadcast(x: Any, shape: tuple[int, ...]) -> Aval:
 
 
 def _batched_broadcast(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
-    x, shape = _front(ins[0], bdims[0]), attrs["shape"]
+    x, shape = to_front(ins[0], bdims[0]), attrs["shape"]
     x = ops.reshape(x, (x.shape[0], *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:]))
     return ops.broadcast_to(x, (x.shape[0], *shape)), 0
 
@@ -124,7 +125,7 @@ def _concat_vjp(g: Any, out: Any, *xs: Any, axis: int) -> tuple[Any, ...]:
 def _batched_concat(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
     size = next(x.shape[d] for x, d in zip(ins, bdims, strict=True) if d is not None)
     xs = [
-        ops.broadcast_to(x, (size, *x.shape)) if d is None else _front(x, d)
+        ops.broadcast_to(x, (size, *x.shape)) if d is None else to_front(x, d)
         for x, d in zip(ins, bdims, strict=True)
     ]
     return apply(prim, *xs, **attrs), 0

@@ -19,6 +19,7 @@ from framework.core.graph import Graph, collect, is_array
 from framework.core.prim import Aval, Prim
 from framework.core.tensor import PICK, Tensor, abstract, apply, as_tensor
 from framework.errors import ShapeError
+from framework.prims.shape import to_front
 
 Batched = tuple[Any, "int | None"]  # a tensor (of a `multi` node, a tuple of them) and its batch dimension
 
@@ -41,11 +42,6 @@ def unbatched(x: Tensor, bdim: int | None) -> Aval:
     """What one example of a batched tensor is."""
     shape = x.shape if bdim is None else x.shape[:bdim] + x.shape[bdim + 1 :]
     return Aval(shape, x.dtype)
-
-
-def to_front(x: Tensor, bdim: int) -> Tensor:
-    """The batch dimension in front."""
-    return x if bdim == 0 else ops.moveaxis(x, bdim, 0)
 
 
 def aligned(xs: list[Tensor], bdims: Sequence[int | None], words: Sequence[str]) -> list[Tensor]:
