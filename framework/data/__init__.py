@@ -2,6 +2,5 @@
 
 from framework.data.dataset import Dataset, GeneratorDataset, NumpySlicesDataset
 from framework.data.loader import Loader
-from framework.data.workers import WorkerError
 
-__all__ = ["Dataset", "GeneratorDataset", "Loader", "NumpySlicesDataset", "WorkerError"]
+__all__ = ["Dataset", "GeneratorDataset", "Loader", "NumpySlicesDataset"]

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from framework.errors import ArgumentError, ShapeError
+
 Column = Sequence[Any] | npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
 
@@ -66,7 +68,7 @@ class Dataset:
         generator that depends on `seed`, the epoch and the row alone.
 
         Raises:
-            ValueError: a column that the dataset does not have, or a name used twice.
+            ArgumentError: a column that the dataset does not have, or a name used twice.
         """
         return _Map(self, operation, input_columns, output_columns, seed)
 
@@ -78,7 +80,8 @@ class Dataset:
         """Rows stacked along a new first axis; the last batch is shorter, or left out by `drop_remainder`.
 
         Raises:
-            ValueError: `batch_size` is less than 1; when fetched, rows of different shapes.
+            ArgumentError: `batch_size` is less than 1.
+            ShapeError: when fetched, rows of different shapes.
         """
         return _Batch(self, batch_size, drop_remainder)
 
@@ -108,7 +111,7 @@ class GeneratorDataset(Dataset):
     def _checked(self, row: Any, index: int) -> tuple[Any, ...]:
         values = tuple(row) if isinstance(row, tuple | list) else (row,)
         if len(values) != len(self.column_names):
-            raise ValueError(
+            raise ArgumentError(
                 f"row {index} has {len(values)} values; the columns are {', '.join(self.column_names)}"
             )
         return values
@@ -118,7 +121,7 @@ class NumpySlicesDataset(Dataset):
     """Rows along the first axis of arrays, one array for each of `column_names`: no work per row.
 
     Raises:
-        ValueError: arrays of different lengths, or not one for each name.
+        ArgumentError: arrays of different lengths, or not one for each name.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class NumpySlicesDataset(Dataset):
         self.arrays = tuple(np.asanyarray(array) for array in arrays)
         lengths = [len(array) for array in self.arrays]
         if len(lengths) != len(self.column_names) or len(set(lengths)) != 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"NumpySlicesDataset: arrays of {lengths} rows given for the columns "
                 f"{', '.join(self.column_names)}; one array for each, all of one length, is needed"
             )
@@ -154,7 +157,7 @@ class _Map(Dataset):
         outputs = inputs if output_columns is None else _names(output_columns)
         for name in inputs:
             if name not in parent.column_names:
-                raise ValueError(f"map: no column {name!r}; there are {', '.join(parent.column_names)}")
+                raise ArgumentError(f"map: no column {name!r}; there are {', '.join(parent.column_names)}")
         self.parent, self.operation, self.outputs = parent, operation, outputs
         self.inputs = [parent.column_names.index(name) for name in inputs]
         self.kept = [i for i in range(len(parent.column_names)) if i not in self.inputs]
@@ -185,7 +188,7 @@ class _Map(Dataset):
             result = self.operation(*values)
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(self.outputs):
-            raise ValueError(
+            raise ArgumentError(
                 f"map: {getattr(self.operation, '__name__', 'the operation')} returned {len(results)} values "
                 f"for the columns {', '.join(self.outputs)}"
             )
@@ -210,7 +213,7 @@ class _Shuffle(Dataset):
 class _Batch(Dataset):
     def __init__(self, parent: Dataset, batch_size: int, drop_remainder: bool) -> None:
         if batch_size < 1:
-            raise ValueError(f"batch: batch_size is {batch_size}; 1 or more is needed")
+            raise ArgumentError(f"batch: batch_size is {batch_size}; 1 or more is needed")
         self.parent, self.size, self.column_names = parent, batch_size, parent.column_names
         self.count = len(parent) // batch_size if drop_remainder else -(-len(parent) // batch_size)
 
@@ -233,7 +236,7 @@ def _stacked(column: Column, name: str) -> npt.NDArray[Any]:
     arrays = [np.asarray(value) for value in column]
     if len({array.shape for array in arrays}) > 1:
         shapes = sorted({array.shape for array in arrays})
-        raise ValueError(
+        raise ShapeError(
             f"batch: the rows of column {name!r} have shapes {', '.join(map(str, shapes))}; "
             "one shape is needed. Cure: pad or crop them in a map before the batch"
         )
@@ -243,7 +246,7 @@ def _stacked(column: Column, name: str) -> npt.NDArray[Any]:
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     listed = (names,) if isinstance(names, str) else tuple(names)
     if not listed or len(set(listed)) != len(listed):
-        raise ValueError(f"columns {listed} given; at least one name, and none twice, is needed")
+        raise ArgumentError(f"columns {listed} given; at least one name, and none twice, is needed")
     return listed
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from framework.data.dataset import Dataset
 from framework.data.workers import Workers
+from framework.errors import ArgumentError
 
 
 class Loader:
@@ -18,13 +19,13 @@ class Loader:
     was given, `state_dict()` says so: restored into a new loader, it goes on with the row after it.
 
     Raises:
-        ValueError: `num_workers` is negative.
+        ArgumentError: `num_workers` is negative.
         WorkerError: while iterating, the dataset raised in a worker, or a worker died.
     """
 
     def __init__(self, dataset: Dataset, num_workers: int = 0) -> None:
         if num_workers < 0:
-            raise ValueError(f"Loader: num_workers is {num_workers}; 0 (this process) or more is needed")
+            raise ArgumentError(f"Loader: num_workers is {num_workers}; 0 (this process) or more is needed")
         self.dataset, self.num_workers = dataset, num_workers
         self.epoch = 0
         self.position = 0  # rows of the epoch given so far
@@ -52,10 +53,10 @@ class Loader:
         """Go on where `state` was taken.
 
         Raises:
-            ValueError: it was taken from a dataset of another length, whose rows would be other ones.
+            ArgumentError: it was taken from a dataset of another length, whose rows would be other ones.
         """
         if state["length"] != len(self):
-            raise ValueError(
+            raise ArgumentError(
                 f"the state is of a dataset with {state['length']} rows an epoch, this one has {len(self)}; "
                 "resuming needs the same data and batch size"
             )

@@ -19,12 +19,9 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from framework.data.dataset import Dataset
+from framework.errors import WorkerError
 
 AHEAD = 2  # rows asked of each worker before the first is awaited: one is computed while one is on its way
-
-
-class WorkerError(RuntimeError):
-    """A worker process failed; the message has its traceback, or the signal that ended it."""
 
 
 class _Failure(NamedTuple):

@@ -7,7 +7,8 @@ import signal
 import numpy as np
 import pytest
 
-from framework.data import GeneratorDataset, Loader, NumpySlicesDataset, WorkerError
+from framework.data import GeneratorDataset, Loader, NumpySlicesDataset
+from framework.errors import WorkerError
 
 
 def jittered(x, rng):
