@@ -63,9 +63,7 @@ def test_second_derivatives_of_conv2d_are_those_of_differences(stride, padding, 
     u, v = draw(*x.shape), draw(*w.shape)
 
     def slope(x, w):  # along (u, v)
-        dx, dw = grad(
-            lambda x, w: ops.sum(ops.conv2d(x, w, None, stride, padding, dilation, groups) ** 3), (0, 1)
-        )(x, w)
+        dx, dw = grad(lambda x, w: ops.sum(ops.conv2d(x, w, None, *options) ** 3), (0, 1))(x, w)
         return ops.sum(dx * u) + ops.sum(dw * v)
 
     dx, dw = grad(slope, (0, 1))(Tensor(x), Tensor(w))
@@ -135,7 +133,9 @@ def test_a_nan_is_the_largest_of_its_window():
 
 
 @pytest.mark.parametrize("fn", [
-    lambda x, w: ops.conv2d(x, w, padding=1), lambda x, w: ops.max_pool2d(x, 2), lambda x, w: ops.avg_pool2d(x, 2),
+    lambda x, w: ops.conv2d(x, w, padding=1),
+    lambda x, w: ops.max_pool2d(x, 2),
+    lambda x, w: ops.avg_pool2d(x, 2),
 ])  # fmt: skip
 def test_vmap_over_images_is_a_loop_over_them(fn):
     x, w = Tensor(draw(3, 2, 4, 5, 6)), Tensor(draw(4, 4, 3, 3))
