@@ -6,7 +6,9 @@ FrameworkError
 ├── ArgumentError(ValueError)   an option or a number that is not allowed
 ├── TraceError(TypeError)       the value of a tensor that has none: a function is being traced
 ├── InPlaceError(RuntimeError)  writing to a tensor that a gradient or a trace still needs
-└── GradientError(ValueError)   no gradient where one was asked for, or a rule that gave a wrong one
+├── GradientError(ValueError)   no gradient where one was asked for, or a rule that gave a wrong one
+├── CheckpointError(ValueError) a file of tensors that is damaged, or does not fit what it is loaded into
+└── WorkerError(RuntimeError)   a process that makes data failed
 """
 
 from __future__ import annotations
@@ -40,24 +42,6 @@ class InPlaceError(FrameworkError, RuntimeError):
 
 class GradientError(FrameworkError, ValueError):
     """A gradient was asked for where there is none, or a rule gave a wrong one."""
-
-
-class TraceError(FrameworkError, TypeError):
-    """Python needed the value of a tensor that has none: it stands for every value while a function is
-    traced.
-    """
-
-
-class InPlaceError(FrameworkError, RuntimeError):
-    """Writing in place would change what a gradient or a trace still needs."""
-
-
-class GradientError(FrameworkError, ValueError):
-    """A gradient was asked for where there is none, or a rule gave a wrong one."""
-
-
-class ArgumentError(FrameworkError, ValueError):
-    """An argument, neither shape nor dtype, is outside of what is allowed."""
 
 
 class CheckpointError(FrameworkError, ValueError):
