@@ -68,7 +68,19 @@ def test_a_fault_in_the_source_is_told_with_its_line(source: Path) -> None:
         nvrtc.compile_source(source, "sm_80")
 
 
-def test_serialised_wgmma_is_a_fault(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("warning", "told"),
+    [
+        ("(C7510) Potential Performance Loss: wgmma", "C7510"),
+        (
+            "(C7518) Potential Performance Loss: wgmma.mma_async instructions are serialized",
+            "instructions are",
+        ),
+    ],
+)
+def test_serialised_wgmma_is_a_fault(
+    source: Path, monkeypatch: pytest.MonkeyPatch, warning: str, told: str
+) -> None:
     class Nvrtc:
         """Compiles everything, with a warning."""
 
@@ -76,8 +88,8 @@ def test_serialised_wgmma_is_a_fault(source: Path, monkeypatch: pytest.MonkeyPat
             return lambda *_: 0
 
     monkeypatch.setattr(nvrtc, "_nvrtc", Nvrtc)
-    monkeypatch.setattr(nvrtc, "_bytes", lambda *_: b"ptxas info : (C7510) Potential Performance Loss: wgmma")
-    with pytest.raises(BuildFailed, match="ptxas warns of C7510"):
+    monkeypatch.setattr(nvrtc, "_bytes", lambda *_: b"ptxas info : " + warning.encode())
+    with pytest.raises(BuildFailed, match=f"ptxas warns of {told}"):
         nvrtc._compile(source, "sm_90a", ())
 
 

@@ -64,6 +64,15 @@ ATTENTION = Operator(
         Cuda(
             "v2_flash", "v2_flash.cu", plans.flash, registers=255, dtypes=("bf16", "f16"), fits=plans.in_tiles
         ),
+        Cuda(
+            "v3_wgmma",
+            "v3_wgmma.cu",
+            plans.warpgroups,
+            archs=("sm_90a",),
+            registers=168,
+            dtypes=("bf16", "f16"),
+            fits=plans.in_pieces,
+        ),
     ],
 )
 ATTENTION_GRAD = Operator(

@@ -131,6 +131,17 @@ CASES = (
     ),
     Case(
         "attention",
+        "NaN in hidden keys of several tiles",
+        {
+            "q": normal(1, 2, 140, 64),
+            "k": _with_nan_where_hidden(1, 1, 270, 64),
+            "v": _with_nan_where_hidden(1, 1, 270, 64),
+            "key_mask": _padding(270, most=270),
+        },
+        _attributes(64, True),
+    ),
+    Case(
+        "attention",
         "specials",
         {
             "q": exactly([[[[1.0, 0], [NAN, 0], [INF, 1], [1e-40, 1]]]]),

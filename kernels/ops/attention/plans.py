@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernels.registry import Launch, Step
-from kernels.toolchain.grids import THREADS, blocks, ceil_div
+from kernels.toolchain.grids import PROCESSORS, THREADS, blocks, ceil_div
 
 Dims = Mapping[str, int | float]
 EACH = 16  # numbers to a thread of the plain versions
 WARPS, WARP = 4, 32
 # Of heads of up to so many numbers: multiples of 16 rows to a warp, keys to a tile.
 TILES = {64: (2, 64), 128: (2, 32), 256: (1, 32)}
+KEYS = {64: 128, 128: 128, 256: 64}  # of a tile of v3_wgmma
+ROWS, SLOTS, WARPGROUPS = 128, 4, 3 * 128  # of queries to a block of it; tiles in its ring; threads
+ROOM = 1024 + 128  # bytes beside those: up to the border where they begin, barriers
 
 
 def naive(dims: Dims, dtypes: str) -> Launch:
@@ -38,6 +41,19 @@ def flash(dims: Dims, dtypes: str) -> Launch:
     count = ceil_div(_rows_per_head(dims), rows) * int(dims["b"] * dims["hk"])
     shared = 2 * width * (rows + 4 * keys)
     return Launch((Step(f"_{width}", blocks(count, 1), (WARPS * WARP, 1, 1), shared),))
+
+
+def in_pieces(dims: Mapping[str, int]) -> bool:
+    """… and rows of queries, keys and values begin on borders of 16 bytes."""
+    return in_tiles(dims) and dims["d"] % 8 == 0 and dims["e"] % 8 == 0
+
+
+def warpgroups(dims: Dims, dtypes: str) -> Launch:
+    """v3_wgmma: a block to each processor; queries and a ring of tiles in shared memory."""
+    width = _width(dims)
+    count = ceil_div(_rows_per_head(dims), ROWS) * int(dims["b"] * dims["hk"])
+    shared = 2 * width * (ROWS + SLOTS * KEYS[width]) + ROOM
+    return Launch((Step(f"_{width}", (max(1, min(count, PROCESSORS)), 1, 1), (WARPGROUPS, 1, 1), shared),))
 
 
 def _width(dims: Dims) -> int:
