@@ -20,18 +20,18 @@ def main(arguments: list[str] | None = None) -> int:
     )
     build.add_argument("--level", action="append", help="only these levels")
     build.add_argument("--in-package", action="store_true", help="beside the sources, for read-only mounts")
-    for name, what in (
-        ("bench", "time operators beside NumPy and the peers that are installed"),
-        ("ladder", "time the versions of operators beside each other, and write the README's table"),
+    for name, seconds, what in (
+        ("bench", 1.5, "time operators beside NumPy and the peers that are installed"),
+        ("ladder", 0.5, "time the versions of operators beside each other, and write the README's table"),
     ):
         timing = commands.add_parser(name, help=what)
         timing.add_argument("operators", nargs="*", help="only these")
-        timing.add_argument("--seconds", type=float, default=2.0, help="per case")
+        timing.add_argument("--seconds", type=float, default=seconds, help=f"per case; {seconds}")
         if name == "bench":
             timing.add_argument(
-                "--threads", type=int, action="append", help="these numbers; 1 and all of them"
+                "--threads", type=int, action="append", help="this number alone (may be repeated); 1 and all"
             )
-            timing.add_argument("--data", type=Path, help="where the figures are kept")
+            timing.add_argument("--data", type=Path, help="where the figures are kept: a file of the day")
     try:
         return _run(parser.parse_args(arguments))
     except KernelError as refused:

@@ -63,11 +63,13 @@ def race(contenders: Mapping[str, Run], budget: float, seed: int = 0) -> dict[st
     pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}  # theirs and ours of a round
     until = time.perf_counter() + budget
     while len(pairs[ours]) < ROUNDS[1]:
-        running = [name for name in names if not _spent(pairs[name], repeats[name], budget)]
+        spent = {name for name in names if _spent(pairs[name], repeats[name], budget)}
+        running = [name for name in names if name == ours or name not in spent]
         found = {name: _sample(contenders[name], repeats[name]) for name in rng.sample(running, len(running))}
         for name, seconds in found.items():
             pairs[name].append((seconds, found[ours]))
-        if len(pairs[ours]) >= ROUNDS[0] and (time.perf_counter() > until or _all_narrow(pairs)):
+        enough = len(pairs[ours]) >= ROUNDS[0] or ours in spent
+        if enough and (time.perf_counter() > until or _all_narrow(pairs)):
             break
     return {name: Timing(statistics.median(a for a, _ in each), _of(each)) for name, each in pairs.items()}
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.bench import peers, report
+from kernels.bench import measure, peers, report
+from kernels.bench.record import Record
 from kernels.errors import BadArgument, KernelError
 from kernels.registry import operators
 from kernels.toolchain import cc, isa
@@ -30,37 +31,44 @@ THREADS = ("KERNELS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MK
 
 
 def bench(names: list[str], seconds: float, counts: list[int] | None, data: Path | None) -> int:
-    """Time operators beside NumPy and the peers that are installed, with one thread and with all."""
+    """Time operators beside NumPy and the peers that are installed, with one thread and with all.
+
+    The rows go to `data`, by default a file of the day, and renew those of the same cases there; a table of
+    all of them goes beside it.
+    """
     counts = counts or sorted({1, len(os.sched_getaffinity(0))})
     names = _known(names)
     if missing := peers.missing():
         print(f"not installed, so not compared with: {', '.join(missing)} (pip install {' '.join(missing)})")
-    rows = []
+    record = _record(data or RESULTS / f"peers-{datetime.now(UTC):%Y-%m-%d}.json")
     for count in counts:
         for row in _measured(names, seconds, count, "peers"):
-            rows.append(row)
+            record.add(row)
             print(report.line(row), flush=True)
-    path = data or RESULTS / f"peers-{datetime.now(UTC):%Y-%m-%d}.json"
-    _keep(rows, path)
-    print("\n".join(["", *report.table(rows), "", *report.summary(rows), "", f"kept in {path}"]))
+    summary, table = report.summary(record.rows, list(operators())), record.path.with_suffix(".md")
+    table.write_text("\n".join([*report.heading(record.kept), *report.table(record.rows), "", *summary, ""]))
+    print("\n".join(["", *summary, "", f"kept in {record.path}, as a table in {table}"]))
     return 0
 
 
 def ladder(names: list[str], seconds: float) -> int:
     """Time the versions of operators beside each other, one thread, and write the table into the README."""
-    rows = []
-    for row in _measured(_known(names), seconds, 1, "ladder"):
-        rows.append(row)
+    names = _known(names)
+    record = _record(RESULTS / "ladder.json")
+    for row in _measured(names, seconds, 1, "ladder"):
+        record.add(row)
         print(report.line(row), flush=True)
-    report.write_ladder(_keep(rows, RESULTS / "ladder.json"))
+    report.write_ladder(record.kept)
     return 0
 
 
-def _keep(rows: list[dict[str, Any]], path: Path) -> dict[str, Any]:
-    kept = {"machine": machine(), "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1) + "\n")
-    return kept
+def _record(path: Path) -> Record:
+    cases = [
+        (name, case.label, "_".join(kinds.values()))
+        for name, operator in operators().items()
+        for case, kinds in measure.timed(operator)
+    ]
+    return Record(path, machine(), cases)
 
 
 def machine() -> dict[str, Any]:
@@ -69,9 +77,8 @@ def machine() -> dict[str, Any]:
     models = (line.partition(":")[2].strip() for line in lines if "model name" in line)
     return {
         "cpu": next(models, platform.processor()),
-        "cores": len(os.sched_getaffinity(0)),
+        "processors": os.cpu_count(),
         "level": isa.chosen(),
-        "load": os.getloadavg()[0],
         "compiler": cc.compiler_version(),
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -140,6 +140,21 @@ def _decode(c: Tensors) -> Run | None:
     return lambda: F.scaled_dot_product_attention(c.q, c.k, c.v, **options)
 
 
+def _decode_paged(c: Tensors) -> Run | None:
+    """The blocks put together, then attention: torch reads no table. Sequences of one length go together."""
+    (length, *others), size = set(c.lengths.tolist()), c.k.shape[1]
+    if others:
+        return None
+    blocks = c.table[:, : -(-length // size)].long()
+    options = {"scale": c.attributes["scale"], "enable_gqa": c.q.shape[1] != c.k.shape[2]}
+
+    def run() -> Any:
+        k, v = (store[blocks].flatten(1, 2)[:, :length].transpose(1, 2) for store in (c.k, c.v))
+        return F.scaled_dot_product_attention(c.q, k, v, **options)
+
+    return run
+
+
 def _convolution(c: Tensors) -> list[Any]:
     o = c.attributes
     steps = [o["stride_h"], o["stride_w"]], [o["pad_h"], o["pad_w"]], [o["dilation_h"], o["dilation_w"]]
@@ -260,15 +275,15 @@ def _grouped_matmul(c: Tensors) -> Run:
 
 
 def _sample_top_p(c: Tensors) -> Run:
-    """The steps that serving code takes."""
+    """The steps that serving code takes: the likeliest k, or all, in order; then the running mass."""
     o = c.attributes
 
     def run() -> Any:
         weights = torch.softmax(c.logits.float() / o["temperature"], -1)
-        ordered, order = weights.sort(-1, descending=True)
+        ordered, order = weights.topk(o["top_k"], -1) if o["top_k"] else weights.sort(-1, descending=True)
         mass = ordered.cumsum(-1)
-        kept = ordered * (mass - ordered < o["p"])
-        reached = kept.cumsum(-1) >= c.u[:, None] * kept.sum(-1, keepdim=True)
+        kept = ordered * (mass - ordered < o["p"] * mass[:, -1:])
+        reached = kept.cumsum(-1) > c.u[:, None] * kept.sum(-1, keepdim=True)
         return order.gather(-1, reached.int().argmax(-1, keepdim=True))[:, 0]
 
     return run
@@ -352,6 +367,7 @@ _MAKERS: dict[str, Callable[[Tensors], Run | None]] = {
     "adam": _adam(decoupled=False),
     "adamw": _adam(decoupled=True),
     "attention_decode": _decode,
+    "attention_decode_paged": _decode_paged,
     "conv2d": _conv2d,
     "conv2d_grad": _conv2d_grad,
     "max_pool2d": _max_pool2d,
