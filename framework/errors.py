@@ -50,3 +50,7 @@ class CheckpointError(FrameworkError, ValueError):
 
 class WorkerError(FrameworkError, RuntimeError):
     """A worker process failed; the message has its traceback, or the signal that ended it."""
+
+
+class CustomError(FrameworkError, RuntimeError):
+    """The library, the source or the function of a custom operator cannot be used, or did wrong."""

@@ -3,10 +3,12 @@
 from framework.ops.create import *  # noqa: F403
 from framework.ops.elementwise import *  # noqa: F403 (the public names of each group, by its __all__)
 from framework.ops.index import *  # noqa: F403
+from framework.ops.nn import *  # noqa: F403
 from framework.ops.reduce import *  # noqa: F403
 from framework.ops.shape import *  # noqa: F403
 from framework.ops.windows import *  # noqa: F403
 
+from framework.custom import Custom, CustomRegOp  # isort: skip  # noqa: F401 (its record needs the operators)
 from framework.ops import methods  # isort: skip
 
 methods.install()
