@@ -1,0 +1,302 @@
+"""`jit`: a function traced once per kind of argument, optimised, compiled, and run from then on without
+Python.
+
+What a trace depends on is checked at every call (guards.py); where something has changed, the function is
+traced again, so that a stale value is never used. Parameters that the function reaches are inputs; those that
+it assigns are outputs too, written over their old values where nobody else holds those: a whole training step
+is one program.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from framework.core import backend, tree
+from framework.core.graph import is_array, trace
+from framework.core.tensor import Parameter, Tensor, as_tensor, wrap
+from framework.errors import ArgumentError, TraceError
+from framework.jit import link
+from framework.jit.emit_c import emit
+from framework.jit.guards import Captured
+from framework.jit.ir import read
+from framework.jit.lower import lower
+from framework.jit.lowered import Lowered, listing, summary
+from framework.jit.passes import simplified
+from framework.jit.program import Compiled, Interpreted
+
+LEVELS = ("O0", "O1")
+KEPT = 16  # traces of one function that are kept; the one unused for longest goes first
+RESTLESS = 8  # traces for the same kind of arguments after which a warning says why
+_said: set[str] = set()  # warnings
+
+
+@dataclass(slots=True)
+class Entry:
+    """One trace, ready to run."""
+
+    captured: Captured
+    run: Interpreted | Compiled | None = None  # None: the function is run as it is
+    assigned: tuple[int, ...] = ()  # parameters that get new values, by their place among the captured
+    out_tree: tree.Tree = tree.LEAF
+
+
+class Jit:
+    """A compiled function; `jit` makes it. `traces` counts how often the function has been traced."""
+
+    def __init__(
+        self, function: Callable[..., Any], level: str, fullgraph: bool, donate: tuple[int, ...]
+    ) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function, self.level, self.fullgraph, self.donate = function, level, fullgraph, donate
+        self.entries: dict[Any, list[Entry]] = {}
+        self.traces = 0
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        arrays: list[Any] = []
+        marks: list[Any] = []
+        if not _scan(args, arrays, marks) or (kwargs and not _scan(kwargs, arrays, marks)):
+            return self.function(*args, **kwargs)  # inside of another trace or of a gradient: a part of that
+        entry = self._entry(marks, args, kwargs)
+        if entry.run is None:
+            return self.function(*args, **kwargs)
+        parameters = entry.captured.parameters
+        state: list[Any] = [p.held.value for p in parameters]
+        if parameters and any(p.held.prim is not None for p in parameters):
+            return self.function(*args, **kwargs)
+        for i in entry.assigned:
+            if not _alone(parameters[i], state, i):
+                state[i] = state[i].copy()
+        outputs = entry.run([*state, *arrays])
+        for i, array in zip(entry.assigned, outputs, strict=False):
+            parameters[i].held = wrap(array)
+            parameters[i].version += 1
+        results = [wrap(array) for array in outputs[len(entry.assigned) :]]
+        return tree.unflatten(entry.out_tree, results)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """What these arguments are compiled to, for reading: nothing is run or kept."""
+        traced = _Trace(self.function, Captured(self.function, args, kwargs), args, kwargs)
+        before = listing(read(traced.graph))
+        program = simplified(read(traced.graph))
+        after = listing(program)
+        plan = None if self.level == "O0" else lower(program, traced.donated(self.donate))
+        return Lowered(
+            before,
+            after,
+            summary(len(traced.graph.nodes), after.count("\nv"), plan),
+            "" if plan is None else emit(plan),
+        )
+
+    def _entry(self, marks: list[Any], args: Any, kwargs: Any) -> Entry:
+        """The trace that fits, made where there is none."""
+        key = (backend.xp, *marks)
+        try:
+            known = self.entries.setdefault(key, [])
+        except TypeError:
+            static = next(each for each in marks if not _hashable(each))
+            raise ArgumentError(
+                f"jit: argument {static!r:.100} ({type(static).__name__}) is neither an array nor hashable; "
+                "give a tensor, a number, a text, or a container of them"
+            ) from None
+        why = ""
+        for i, entry in enumerate(known):
+            why = entry.captured.changed()
+            if not why:
+                if i:
+                    known.insert(0, known.pop(i))
+                return entry
+        if len(known) >= RESTLESS and len(known) % RESTLESS == 0:
+            _say_once(
+                f"jit: {self._name()} was traced {len(known)} times for the same kind of arguments, "
+                f"the last time because {why} had changed; pass it as a tensor, or hold it in a Parameter"
+            )
+        entry = self._traced(args, kwargs)
+        known.insert(0, entry)
+        del known[KEPT:]
+        self._forget()
+        return entry
+
+    def _forget(self) -> None:
+        """Keep the traces of the kinds of arguments seen last."""
+        for key in list(self.entries)[: max(0, len(self.entries) - 4 * KEPT)]:
+            del self.entries[key]
+
+    def _traced(self, args: Any, kwargs: Any) -> Entry:
+        self.traces += 1
+        captured = Captured(self.function, args, kwargs)
+        try:
+            trace = _Trace(self.function, captured, args, kwargs)
+        except TraceError as why:
+            if self.fullgraph:
+                raise
+            _say_once(f"jit: {self._name()} runs as it is, uncompiled: {why}")
+            return Entry(captured)
+        program = simplified(read(trace.graph))
+        run: Interpreted | Compiled = Interpreted(program)
+        if self.level == "O1" and backend.get_device() == "cpu":
+            reason = link.missing()
+            if reason:
+                _say_once(f"jit: programs are interpreted, not compiled: {reason}")
+            else:
+                run = Compiled(program, trace.donated(self.donate))
+        return Entry(captured, run, trace.assigned, trace.out_tree)
+
+    def _name(self) -> str:
+        code = getattr(self.function, "__code__", None)
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
+
+
+class _Trace:
+    """A function traced with its parameters as inputs, and those that it assigned as the first outputs."""
+
+    def __init__(self, function: Callable[..., Any], captured: Captured, args: Any, kwargs: Any) -> None:
+        self.parameters = captured.parameters
+        self.args = args
+        self.leaves, self.tree = tree.flatten((args, kwargs))
+        self.places = [i for i, x in enumerate(self.leaves) if is_array(x) and not isinstance(x, Parameter)]
+        self.assigned: tuple[int, ...] = ()
+        self.out_tree = tree.LEAF
+        self.function = function
+        state = [p.held for p in self.parameters]
+        self.graph = trace(self._body, state, [self.leaves[i] for i in self.places])
+
+    def _body(self, state: list[Tensor], arrays: list[Tensor]) -> Any:
+        given = list(self.leaves)
+        for i, array in zip(self.places, arrays, strict=True):
+            given[i] = array
+        args, kwargs = tree.unflatten(self.tree, given)
+        before = [(p.held, p.version) for p in self.parameters]
+        for p, held in zip(self.parameters, state, strict=True):
+            p.held = held
+        try:
+            out = self.function(*args, **kwargs)
+            results, self.out_tree = tree.flatten(out)
+            results = [x.held if isinstance(x, Parameter) else x for x in results]
+            now = [p.held for p in self.parameters]
+        finally:
+            for p, (held, version) in zip(self.parameters, before, strict=True):
+                p.held, p.version = held, version
+        self.assigned = tuple(i for i, held in enumerate(now) if held is not state[i])
+        return [*(now[i] for i in self.assigned), *results]
+
+    def donated(self, positions: Sequence[int]) -> list[int]:
+        """The inputs that outputs may be written over: assigned parameters and donated arguments."""
+        found = list(self.assigned)
+        first = 0
+        for position, arg in enumerate(self.args):
+            after = first + len(tree.flatten(arg)[0])
+            if position in positions:
+                inside = (place for place, i in enumerate(self.places) if first <= i < after)
+                found += [len(self.parameters) + place for place in inside]
+            first = after
+        return found
+
+
+def jit(
+    function: Callable[..., Any] | None = None,
+    *,
+    jit_level: str = "O1",
+    fullgraph: bool = False,
+    donate: int | Sequence[int] = (),
+) -> Any:
+    """Trace a function, optimise it and compile it; usable as a decorator, with or without arguments.
+
+    Args:
+        function: of tensors, arrays, containers of them, and anything hashable, for each value of which it is
+            compiled anew. What it returns becomes tensors. A Cell, a method, a partial serve as well.
+        jit_level: "O1" compiles to C (`framework/README.md` says what that may change in the last bits); "O0"
+        runs the
+            optimised program by the primitives' implementations, and gives the bits that eager mode gives.
+        fullgraph: raise where the function cannot be traced, instead of running it as it is with a warning.
+        donate: positions of arguments whose memory may be used for results: do not use them after the call.
+
+    Raises:
+        ArgumentError: another level; an argument that is neither array nor hashable.
+        TraceError: Python needs the value of a traced tensor, and `fullgraph` is set.
+    """
+    if jit_level not in LEVELS:
+        raise ArgumentError(f"jit: jit_level is {jit_level!r}; one of {', '.join(LEVELS)}")
+    positions = (donate,) if isinstance(donate, int) else tuple(donate)
+    if function is None:
+        return lambda later: Jit(later, jit_level, fullgraph, positions)
+    return Jit(function, jit_level, fullgraph, positions)
+
+
+def _scan(value: Any, arrays: list[Any], marks: list[Any]) -> bool:
+    """Collect arrays, and marks that equal calls have in common; False where a tensor is being traced."""
+    kind = value.__class__
+    if kind is Tensor:
+        array = value.value
+        if array is None or value.prim is not None:
+            return False
+        arrays.append(array)
+        marks.append(array.shape)
+        marks.append(array.dtype.num)
+        return True
+    if kind is tuple or kind is list:
+        marks.append(kind)
+        marks.append(len(value))
+        return _scan_all(value, arrays, marks)
+    if kind is dict:
+        names = sorted(value)
+        marks.append(kind)
+        marks.extend(names)
+        return _scan_all([value[name] for name in names], arrays, marks)
+    if kind is not Parameter and is_array(value):
+        return _scan(as_tensor(value), arrays, marks)
+    leaves, shape = tree.flatten(value)
+    marks.append(shape)
+    if shape is not tree.LEAF:
+        return _scan_all(leaves, arrays, marks)
+    marks.append(kind)
+    marks.append(value)
+    return True
+
+
+def _scan_all(values: Iterable[Any], arrays: list[Any], marks: list[Any]) -> bool:
+    for value in values:  # noqa: SIM110 - a generator in all() takes twice as long
+        if not _scan(value, arrays, marks):
+            return False
+    return True
+
+
+def _references(parameter: Parameter, state: list[Any], i: int) -> tuple[int, int]:
+    """How many hold a parameter's tensor, and how many that tensor's array, which `state` holds too."""
+    return sys.getrefcount(parameter.held), sys.getrefcount(state[i])
+
+
+def _alone(parameter: Parameter, state: list[Any], i: int) -> bool:
+    """Does nobody else hold the parameter's tensor, its array, or memory of that?"""
+    tensors, arrays = _references(parameter, state, i)
+    return tensors <= _FEWEST[0] and arrays <= _FEWEST[1] and state[i].base is None
+
+
+def _fewest() -> tuple[int, int]:
+    parameter = Parameter(0.0)
+    return _references(parameter, [parameter.held.value], 0)
+
+
+_FEWEST = _fewest()
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _say_once(message: str) -> None:
+    if message not in _said:
+        _said.add(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=4)

@@ -1,0 +1,131 @@
+"""The C program of a plan: a function for every nest of loops, and one that runs everything in order."""
+
+from __future__ import annotations
+
+from framework.jit import link
+from framework.jit.expressions import C_TYPE, cost
+from framework.jit.fuse import Loops
+from framework.jit.index import Form, Var
+from framework.jit.lower import Plan, nest_of
+from framework.jit.nest import Nest, start_of
+from framework.jit.products import Operand, Product
+
+SPREAD_FROM = 1 << 16  # multiplications of a kernel: smaller ones are not worth waking threads for
+
+
+def emit(plan: Plan) -> str:
+    """The source of `int run(arrays, block, env)`: 0, 1 + the number of an array that is not as it must be,
+    or -1.
+
+    `arrays` is a tuple of the inputs and then the outputs that take no input's memory.
+    """
+    functions: list[str] = []
+    main: list[str] = []
+    found = pointers(plan)
+    for number, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Loops):
+            nest = nest_of(plan, kernel)
+            functions += _function(nest, number)
+            main.append(_call(nest, number, found))
+        elif kernel in plan.products:
+            main += _product(plan.products[kernel], plan, found)
+        else:
+            main.append(f"if (env->host({number}, (void **)pointers)) return -1;")
+    return "\n".join([link.RUNTIME.read_text(), *functions, *_run(plan, main, found)]) + "\n"
+
+
+def fresh(plan: Plan) -> list[int]:
+    """The outputs that get arrays of their own."""
+    return [i for i in range(len(plan.program.outputs)) if i not in plan.donated]
+
+
+def pointers(plan: Plan) -> dict[str, str]:
+    """Where every pointer of the program points, in C."""
+    inputs = len(plan.program.inputs)
+    found = {f"a{i}": f"array[{i}]" for i in range(inputs)}
+    found |= {f"r{i}": f"array[{inputs + place}]" for place, i in enumerate(fresh(plan))}
+    return found | {name: f"(block + {offset})" for name, offset in plan.offsets.items()}
+
+
+def _run(plan: Plan, main: list[str], found: dict[str, str]) -> list[str]:
+    arrays = len(found) - len(plan.offsets)
+    hosted = any("env->host" in line for line in main)
+    return [
+        "",
+        '__attribute__((visibility("default")))',
+        "int run(const struct tuple *arrays, char *block, const struct env *env) {",
+        f"    char *array[{arrays}];",
+        f"    for (int i = 0; i < {arrays}; i++) {{",
+        "        const struct array *each = arrays->item[i];",
+        "        if (each->type != env->ndarray || (each->flags & USABLE) != USABLE) return 1 + i;",
+        "        array[i] = each->data;",
+        "    }",
+        *[
+            f"    if (!(arrays->item[{i}]->flags & IS_WRITEABLE)) return {1 + i};"
+            for i in plan.donated.values()
+        ],
+        "    const int threads = *env->threads;",
+        "    (void)threads, (void)block;",
+        *([f"    char *pointers[] = {{{', '.join(found.values())}}};"] if hosted else []),
+        *["    " + line for line in main],
+        "    return 0;",
+        "}",
+    ]
+
+
+def _function(nest: Nest, number: int) -> list[str]:
+    """The function of a nest, over steps `begin` to `end` of its outermost loop."""
+    starts = []
+    for node in nest.stored:
+        if node in nest.kernel.accumulated:
+            pointer = nest.name(node)
+            nest.loaded[pointer] = C_TYPE[node.dtype.name]
+            fill = f"{pointer}[i] = {start_of(node)};"
+            starts.append(f"    for (int64_t i = 0; i < {node.size}; i++) {fill}")
+    body = nest.text() if nest.kernel.size else []
+    arguments = [f"{kind} *restrict {pointer}" for pointer, kind in nest.loaded.items()]
+    what = ", ".join(dict.fromkeys(node.prim.name if node.prim else "copy" for node in nest.kernel.nodes))
+    head = f"static void k{number}({', '.join([*arguments, 'int64_t begin, int64_t end'])}) {{"
+    return ["", f"// {what}", head, *starts, *body, "}"]
+
+
+def _call(nest: Nest, number: int, found: dict[str, str]) -> str:
+    arguments = [f"({kind} *){found[pointer]}" for pointer, kind in nest.loaded.items()]
+    call = f"k{number}({', '.join([*arguments, 'begin, end'])})"
+    price = nest.kernel.size * sum(cost(node.prim.name if node.prim else "") for node in nest.kernel.nodes)
+    if price >= SPREAD_FROM and not nest.kernel.accumulated & nest.kernel.forms.keys():
+        return f"SPREAD({nest.outermost}, {call})"
+    return f"k{number}({', '.join([*arguments, f'0, {nest.outermost}'])});"
+
+
+def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
+    node = product.node
+    kind = C_TYPE[node.dtype.name]
+    names = {var: f"l{i}" for i, var in enumerate(product.loops)}
+    a, b, m, n = product.a, product.b, product.m, product.n
+    flags = [a.transposed, b.transposed]
+    if product.c.transposed:  # the transposed result is the product of the transposed operands in reverse
+        a, b, m, n, flags = b, a, n, m, [not b.transposed, not a.transposed]
+    again = " || ".join(names[var] for var in product.adding)
+    arguments = [
+        "ROWS",
+        *("TRANSPOSED" if flag else "PLAIN" for flag in flags),
+        f"{m}, {n}, {product.k}, 1",
+        _matrix(a, kind, names, plan, found),
+        _matrix(b, kind, names, plan, found),
+        f"({again}) != 0" if again else "0",
+        _matrix(product.c, kind, names, plan, found),
+    ]
+    call = f"env->{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
+    loops = [f"for (int64_t {names[v]} = 0; {names[v]} < {v.extent}; {names[v]}++)" for v in product.loops]
+    return ["    " * i + line for i, line in enumerate([*loops, call])] if node.size else []
+
+
+def _matrix(operand: Operand, kind: str, names: dict[Var, str], plan: Plan, found: dict[str, str]) -> str:
+    pointer = f"({kind} *){found[plan.place[operand.base]]}"
+    return f"{pointer}{_offset(operand.start, names)}, {operand.step}"
+
+
+def _offset(form: Form, names: dict[Var, str]) -> str:
+    terms = [f" + {names[var]} * {step}" for var, step in form.terms]
+    return "".join([*terms, *([f" + {form.const}"] if form.const else [])])

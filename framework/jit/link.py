@@ -1,0 +1,100 @@
+"""From C text to a function that takes arrays: NumPy's own BLAS, the compiler and its cache, the call.
+
+Compiling, caching and loading is `kernels.toolchain.cc`'s: a library is named by its source, flags and
+compiler, and flags name the instruction set, so code never meets a processor it was not made for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kernels import arrays, threads
+from kernels.errors import BuildFailed
+from kernels.toolchain import cc, isa
+
+RUNTIME = Path(__file__).with_name("runtime.h")
+# Names of CBLAS with 64-bit sizes in the libraries that NumPy's wheels bring.
+_SGEMM = ("scipy_cblas_sgemm64_", "cblas_sgemm64_", "cblas_sgemm")
+_SET_THREADS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_")
+Host = Callable[[int, Any], int]
+HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+
+
+class Env(ctypes.Structure):
+    """What generated code reaches the outside by; `struct env` of runtime.h."""
+
+    _fields_ = (
+        ("sgemm", ctypes.c_void_p),
+        ("dgemm", ctypes.c_void_p),
+        ("ndarray", ctypes.c_void_p),
+        ("threads", ctypes.c_void_p),
+        ("host", ctypes.c_void_p),
+    )
+
+
+@functools.cache
+def blas() -> tuple[int, int] | None:
+    """The addresses of sgemm and dgemm with 64-bit sizes in NumPy's OpenBLAS; None where there is none."""
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    for path in sorted(folder.glob("*openblas64*")):
+        library = ctypes.CDLL(str(path))
+        for name in _SGEMM:
+            if hasattr(library, name) and hasattr(library, name.replace("sgemm", "dgemm")):
+                pair = (library[name], library[name.replace("sgemm", "dgemm")])
+                single, double = (ctypes.cast(each, ctypes.c_void_p).value for each in pair)
+                return single or 0, double or 0
+    return None
+
+
+def missing() -> str:
+    """Why code cannot be compiled here; empty if it can."""
+    if not cc.available():
+        return f"there is no C compiler ({cc.CURE})"
+    if not arrays.FIELDS_ARE_THERE:
+        return "this interpreter lays arrays out in another way than NumPy's interface says"
+    return ""
+
+
+def flags() -> tuple[str, ...]:
+    """The compiler's flags for the best instruction set here that has vectors of floats."""
+    return isa.FLAGS[isa.best_of(isa.SIMD, isa.chosen()) or isa.BASELINE]
+
+
+def build(source: str) -> Any:
+    """The function `run` of a C source, compiled unless it is in the cache.
+
+    Raises:
+        BuildFailed: it does not compile, or there is no compiler.
+    """
+    threads.in_use()
+    name = "jit-" + hashlib.sha256(source.encode()).hexdigest()[:20]
+    file = cc.cache() / f"{name}.c"
+    if not file.is_file() or file.read_text() != source:
+        file.write_text(source)
+    library = cc.load(cc.library(name, [cc.Unit(file, flags())]))
+    run = library.run
+    run.argtypes = [ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p]
+    run.restype = ctypes.c_int
+    return run
+
+
+def environment(host: Any) -> Env:
+    """The outside of one program; `host` is called for what has no C."""
+    found = blas() or (None, None)
+    return Env(
+        sgemm=found[0],
+        dgemm=found[1],
+        ndarray=id(np.ndarray),
+        threads=threads.ADDRESS,
+        host=ctypes.cast(host, ctypes.c_void_p),
+    )
+
+
+__all__ = ["HOST", "BuildFailed", "Env", "blas", "build", "environment", "missing"]

@@ -1,0 +1,309 @@
+"""From a program to a plan: kernels in order, what is stored, how and where it lies in memory.
+
+What cannot be expressed (a view that is not linear, an operand that BLAS cannot read) is found on the way;
+then the program is changed (a copy, a call of the implementation) and planning begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from framework.jit import link, memory
+from framework.jit.expressions import cost
+from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order, taken_by
+from framework.jit.index import address, strides_of
+from framework.jit.ir import Node, Program
+from framework.jit.memory import Life
+from framework.jit.nest import Nest
+from framework.jit.products import Copy, Product, planned
+
+AGAIN_LIMIT = 48  # what computing a value again may cost, in multiplications, to spare a store and a load
+SHARE = 8  # a value with less than one element in so many of the loop's costs nothing to load
+
+
+@dataclass
+class Plan:
+    """All that the code is written from."""
+
+    program: Program
+    kernels: list[Kernel]
+    products: dict[Kernel, Product]
+    nests: dict[Kernel, Nest]
+    stored: set[Node]
+    layout: dict[Node, tuple[int, ...]]  # order of the dimensions, where it is not that of the shape
+    place: dict[Node, str] = field(default_factory=dict)  # the pointer by which the code reaches a node
+    offsets: dict[str, int] = field(default_factory=dict)  # of pointers into the block
+    nbytes: int = 0  # of the block
+    naive: int = 0  # bytes, were every value given a buffer of its own
+    donated: dict[int, int] = field(default_factory=dict)  # output -> input whose memory it takes over
+
+    def strides(self, node: Node) -> Sequence[int]:
+        return strides_of(node.shape, self.layout.get(node))
+
+
+def lower(program: Program, donate: Iterable[int] = ()) -> Plan:
+    """The plan of a program. `donate`: inputs whose memory outputs may take over."""
+    for_code(program)
+    while True:
+        try:
+            return _planned(program, frozenset(donate))
+        except Hard as why:
+            why.view.op = "call"
+        except Copy as why:
+            _copy(program, why.node, why.operand)
+
+
+def for_code(program: Program) -> None:
+    """Rewrites that only compiled code can run; outputs become nodes of their own."""
+    users = _users(program)
+    nodes = []
+    for node in program.nodes:
+        source = node.ins[0] if node.ins else node
+        if source.op == "matmul" and users[source] == 1 and source.attrs["summed"] == 0:
+            if node.op == "reduce" and _sums_batch(node, source):
+                node.op, node.ins, node.attrs = "matmul", source.ins, {"summed": len(node.attrs["axes"])}
+            elif node.op == "transpose" and _swaps(node):  # (a b)ᵀ = bᵀ aᵀ
+                nodes += (turned := [_turned(x) for x in reversed(source.ins)])
+                node.op, node.ins, node.attrs = "matmul", tuple(turned), {"summed": 0}
+        nodes.append(node)
+    program.nodes = nodes
+    if link.blas() is None:
+        for node in program.nodes:
+            if node.op == "matmul":
+                node.op = "call"
+    seen: set[Node] = set()
+    for i, node in enumerate(program.outputs):
+        if (
+            base(node) in seen
+            or node.is_leaf
+            or (node.is_view and not _only_reshaped(node))
+            or node.op == "pick"
+        ):
+            program.outputs[i] = node = Node("map", (node,), node.shape, node.dtype, {"code": "{0}"})
+            program.nodes.append(node)
+        seen.add(base(node))
+    program.nodes = program.used()
+
+
+def _sums_batch(node: Node, source: Node) -> bool:
+    """Is it the sum of a batch of products over its first dimensions?"""
+    axes = node.attrs["axes"]
+    first = axes == frozenset(range(len(axes))) and len(axes) <= len(source.shape) - 2
+    return first and node.attrs["kind"] == "sum" and not node.attrs["keepdims"]
+
+
+def _swaps(node: Node) -> bool:
+    """Does it exchange the last two dimensions and nothing else?"""
+    rank = len(node.shape)
+    return bool(node.attrs["order"] == (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _turned(node: Node) -> Node:
+    rank = len(node.shape)
+    order = (*range(rank - 2), rank - 1, rank - 2)
+    return Node("transpose", (node,), tuple(node.shape[i] for i in order), node.dtype, {"order": order})
+
+
+def _only_reshaped(node: Node) -> bool:
+    while node.op == "reshape":
+        node = node.ins[0]
+    return not node.is_view and not node.is_leaf and node.op != "pick"
+
+
+def _users(program: Program) -> dict[Node, int]:
+    count = dict.fromkeys([*program.inputs, *program.nodes], 0)
+    for node in program.nodes:
+        for x in node.ins:
+            count[x] += 1
+    for node in program.outputs:
+        count[node] += 1
+    return count
+
+
+def _copy(program: Program, node: Node, operand: int) -> None:
+    source = node.ins[operand]
+    copy = Node("map", (source,), source.shape, source.dtype, {"code": "{0}"})
+    node.ins = tuple(copy if i == operand else x for i, x in enumerate(node.ins))
+    program.nodes.insert(program.nodes.index(node), copy)
+
+
+def _planned(program: Program, donate: frozenset[int]) -> Plan:
+    kernels = Fusion(program.nodes).kernels
+    stored = _stored(program, kernels)
+    layout = _layouts(program, stored)
+    plan = Plan(program, kernels, {}, {}, stored, layout)
+    for kernel in kernels:
+        if kernel.nodes[0].op == "matmul":
+            plan.products[kernel] = planned(kernel.nodes[0], plan.strides)
+    _donate(plan, donate)
+    plan.kernels = in_order(plan.kernels)
+    _lay_out(plan, donate)
+    return plan
+
+
+def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
+    """What must be in memory, after what is cheap to compute again has been taken into its readers."""
+    of = {node: kernel for kernel in kernels for node in kernel.nodes}
+    stored = {base(node) for node in program.outputs}
+    readers: dict[Node, list[Loops]] = {}
+    for kernel in kernels:
+        if isinstance(kernel, Loops):
+            for node in {node for node, _ in kernel.taken()}:
+                readers.setdefault(node, []).append(kernel)
+        else:
+            stored.update(base(x) for node in kernel.nodes for x in node.ins)
+    stored.update(node for node, kernel in of.items() if not isinstance(kernel, Loops))
+    stored.update(node for node in of if node.op == "reduce" and node in readers)
+    for kernel in reversed(kernels):
+        for node in reversed(kernel.nodes):
+            if node in readers and node not in stored:
+                _spare(node, readers, stored)
+    for kernel in kernels:
+        if isinstance(kernel, Loops):
+            taken = {node for node, _ in kernel.taken()}
+            stored.update(taken)
+            kernel.deps.update(of[node] for node in taken if node in of)
+    return {node for node in stored if node in of}
+
+
+def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> None:
+    """Compute a value again in all kernels that read it, if that costs little in each; else store it."""
+    wanted: list[tuple[Loops, set[Item], set[Item]]] = []
+    if any(node.size * SHARE <= kernel.size for kernel in readers[node]):
+        stored.add(node)
+        return
+    for kernel in readers[node]:
+        again, leaves, price = _expanded([item for item in kernel.taken() if item[0] is node], kernel, stored)
+        large = {item for item in leaves - kernel.taken() if item[0].size * SHARE > kernel.size}
+        if price > AGAIN_LIMIT or len(large) > 1:
+            stored.add(node)
+            return
+        wanted.append((kernel, again, leaves))
+    for kernel, again, leaves in wanted:
+        kernel.again.update(dict.fromkeys(again))
+        for source, _ in leaves:
+            of_source = readers.setdefault(source, [])
+            if kernel not in of_source:
+                of_source.append(kernel)
+
+
+def _expanded(items: list[Item], kernel: Loops, stored: set[Node]) -> tuple[set[Item], set[Item], int]:
+    """What has to be computed for these elements, what that reads, and what it costs."""
+    again: set[Item] = set()
+    leaves: set[Item] = set()
+    price = 0
+    stack = list(items)
+    while stack:
+        item = stack.pop()
+        node = item[0]
+        if item in again or item in leaves or kernel.computes(item):
+            continue
+        if node.op != "map" or node in stored or node.size * SHARE <= kernel.size:
+            leaves.add(item)
+            continue
+        again.add(item)
+        price += cost(node.prim.name if node.prim else "")
+        stack.extend(taken_by(item))
+    return again, leaves, price
+
+
+def _layouts(program: Program, stored: set[Node]) -> dict[Node, tuple[int, ...]]:
+    """A value that is only read transposed is written transposed, if its last dimension stays the last."""
+    users: dict[Node, list[Node]] = {}
+    for node in program.nodes:
+        for x in node.ins:
+            users.setdefault(x, []).append(node)
+    found = {}
+    for node in stored - {base(x) for x in program.outputs}:
+        readers = users.get(node, [])
+        if node.op in ("map", "matmul") and readers and all(each.op == "transpose" for each in readers):
+            orders = {each.attrs["order"] for each in readers}
+            order = orders.pop()
+            if not orders and order[-1] == len(order) - 1:
+                found[node] = order
+    return found
+
+
+def _reads(plan: Plan, kernel: Kernel) -> set[Node]:
+    if isinstance(kernel, Loops):
+        return {node for node, _ in kernel.taken()}
+    return {base(x) for node in kernel.nodes for x in node.ins}
+
+
+def _donate(plan: Plan, donate: frozenset[int]) -> None:
+    """Let outputs be written over arguments that they are computed from, after all else that reads those."""
+    inputs = {plan.program.inputs[i]: i for i in donate}
+    for number, output in enumerate(plan.program.outputs):
+        node = base(output)
+        kernel = next(each for each in plan.kernels if node in each.nodes)
+        if not isinstance(kernel, Loops):
+            continue
+        for x in sorted(_reads(plan, kernel) & inputs.keys(), key=plan.program.inputs.index):
+            others = [each for each in plan.kernels if each is not kernel and x in _reads(plan, each)]
+            if not _may_overwrite(plan, kernel, node, x) or any(each.waits_for(kernel) for each in others):
+                continue
+            kernel.deps.update(others)
+            plan.donated[number] = inputs.pop(x)
+            break
+
+
+def _may_overwrite(plan: Plan, kernel: Loops, node: Node, x: Node) -> bool:
+    """Does the kernel read x for the last time, in every iteration, where it writes the node?"""
+    if (x.nbytes, x.dtype) != (node.nbytes, node.dtype) or node in kernel.accumulated:
+        return False
+    forms = kernel.indices(node)
+    here = address(forms, plan.strides(node))
+    if here.vars() != {var for var in kernel.vars if var.extent > 1}:
+        return False
+    if any(address(f, plan.strides(each)) != here for each, f in kernel.taken() if each is x):
+        return False
+    nest = nest_of(plan, kernel)
+    return nest.level((node, forms)) == max(nest.level(target.item) for target in nest.targets)
+
+
+def nest_of(plan: Plan, kernel: Loops) -> Nest:
+    if kernel not in plan.nests:
+        plan.nests[kernel] = Nest(kernel, plan.stored, plan.strides, plan.place.__getitem__)
+    return plan.nests[kernel]
+
+
+def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
+    """A pointer for every node that is in memory, and a place in the block for those between the kernels."""
+    for i, node in enumerate(plan.program.inputs):
+        plan.place[node] = f"a{i}"
+    outputs = {base(node): i for i, node in enumerate(plan.program.outputs)}
+    last = {node: step for step, kernel in enumerate(plan.kernels) for node in _reads(plan, kernel)}
+    lives: dict[str, Life] = {}
+    for step, kernel in enumerate(plan.kernels):
+        for node in kernel.nodes:
+            if node not in plan.stored:
+                continue
+            plan.naive += node.nbytes
+            if node in outputs:
+                i = outputs[node]
+                plan.place[node] = f"a{plan.donated[i]}" if i in plan.donated else f"r{i}"
+                continue
+            over = _overwritten(plan, kernel, node, step, last, lives)
+            end = last.get(node, step)
+            if over:
+                plan.place[node] = over
+                lives[over].last = end
+            else:
+                plan.place[node] = name = f"m{len(lives)}"
+                lives[name] = Life(node.nbytes, step, end)
+    plan.nbytes = memory.plan(list(lives.values()))
+    plan.offsets = {name: life.offset for name, life in lives.items()}
+
+
+def _overwritten(
+    plan: Plan, kernel: Kernel, node: Node, step: int, last: dict[Node, int], lives: dict[str, Life]
+) -> str | None:
+    """The pointer of a buffer that is read here for the last time, and that the node may be written over."""
+    if not isinstance(kernel, Loops):
+        return None
+    for x in sorted(_reads(plan, kernel), key=lambda each: plan.place[each]):
+        name = plan.place[x]
+        if name in lives and lives[name].last == step == last[x] and _may_overwrite(plan, kernel, node, x):
+            return name
+    return None

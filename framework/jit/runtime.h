@@ -1,0 +1,131 @@
+// What generated code calls: functions of one element that the compiler turns into vector code inside a loop (no
+// branches, no tables, no calls), and how it reaches NumPy's arrays and matrix products.
+//
+// The errors stated are the largest over all floats. NaN stays NaN; subnormal results of `exp` are given as zero.
+// Functions of doubles, and what is seldom used, are the C library's.
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE float as_float(int32_t x) { float y; memcpy(&y, &x, 4); return y; }
+INLINE int32_t as_int(float x) { int32_t y; memcpy(&y, &x, 4); return y; }
+
+// Cody and Waite's reduction to |r| <= ln2 / 2, a polynomial, and the power of two in two factors, because 2^128 is
+// no float.
+INLINE float fast_exp(float x) {  // 1 ulp
+    const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
+    float clamped = x > 89.0f ? 89.0f : x < -88.0f ? -88.0f : x;
+    float shifted = clamped * 1.44269504088896341f + magic, n = shifted - magic;
+    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.381454362e-03f;
+    p = p * r + 8.368714866e-03f;
+    p = p * r + 4.166838864e-02f;
+    p = p * r + 1.666652065e-01f;
+    p = p * r + 4.999999345e-01f;
+    p = p * r * r + r + 1.0f;
+    int32_t power = as_int(shifted) - as_int(magic), half = power >> 1;
+    float y = p * as_float((half + 127) << 23) * as_float((power - half + 127) << 23);
+    return x < -87.336544f ? 0.0f : y;
+}
+
+INLINE float fast_log(float x) {  // 1 ulp; twice the inverse hyperbolic tangent of (m - 1) / (m + 1)
+    int tiny = x < 1.17549435e-38f;
+    float scaled = tiny ? x * 8388608.0f : x;
+    int32_t raised = as_int(scaled) - 0x3f3504f3;  // mantissa between sqrt(1/2) and sqrt(2)
+    float n = (float)((raised >> 23) - (tiny ? 23 : 0));
+    float m = as_float((raised & 0x7fffff) + 0x3f3504f3), f = m - 1.0f;
+    float s = f / (m + 1.0f), z = s * s;
+    float p = z * (6.666677610e-01f + z * (3.997757148e-01f + z * 2.987101196e-01f));
+    float half = 0.5f * f * f;
+    float y = n * 0.693359375f + (f - (half - (s * (half + p) - n * 2.12194440e-4f)));
+    y = x > 3.40282347e38f ? x : y;
+    return x > 0.0f ? y : x == 0.0f ? -INFINITY : NAN;
+}
+
+INLINE float fast_tanh(float x) {  // 4 ulp: odd, so that small arguments keep their precision
+    float c = x > 9.7f ? 9.7f : x < -9.7f ? -9.7f : x, t = c * c;
+    float p = t * 1.331932165e-08f + 2.058370228e-05f;
+    float q = t * 7.762133691e-07f + 3.283116384e-04f;
+    p = p * t + 3.494049655e-03f;
+    q = q * t + 2.587113343e-02f;
+    p = p * t + 1.337973177e-01f;
+    q = q * t + 4.671304822e-01f;
+    p = p * t + 1.0f;
+    q = q * t + 1.0f;
+    float y = c * p / q;
+    return y > 1.0f ? 1.0f : y < -1.0f ? -1.0f : y;
+}
+
+INLINE float fast_erf(float x) {  // 1 ulp: a polynomial times x up to 0.95, 1 - exp of a polynomial above
+    float a = fabsf(x), s = x * x, t = a > 4.05f ? 4.05f : a;
+    float p = -5.862075273e-04f;
+    p = p * s + 4.967505267e-03f;
+    p = p * s - 2.674886300e-02f;
+    p = p * s + 1.128132064e-01f;
+    p = p * s - 3.761244593e-01f;
+    p = p * s + 3.379142310e-03f;
+    float near = x * p + x * 1.125f;
+    float q = -1.043284946e-05f;
+    q = q * t + 3.148555729e-04f;
+    q = q * t - 3.610332087e-03f;
+    q = q * t + 2.369454608e-02f;
+    q = q * t - 1.061590272e-01f;
+    q = q * t - 6.351980469e-01f;
+    q = q * t - 1.286370720e-01f;
+    float far = copysignf(1.0f - fast_exp(q * t - t), x);
+    return a < 0.95f ? near : x != x ? x : far;
+}
+
+INLINE float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+
+// ---- NumPy's arrays, read as kernels/toolchain/enter.c does
+
+struct array {
+    intptr_t references;
+    const void *type;
+    char *data;
+    int axes;
+    const int64_t *shape, *strides;
+    const void *base, *dtype;
+    int flags;
+};
+struct tuple {
+    intptr_t references;
+    const void *type;
+    intptr_t length;
+    const struct array *item[];
+};
+enum { IS_CONTIGUOUS = 0x1, IS_ALIGNED = 0x100, IS_WRITEABLE = 0x400, USABLE = IS_CONTIGUOUS | IS_ALIGNED };
+
+// ---- what generated code reaches the outside by
+
+typedef void sgemm_t(int, int, int, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t,
+                     float, float *, int64_t);
+typedef void dgemm_t(int, int, int, int64_t, int64_t, int64_t, double, const double *, int64_t, const double *, int64_t,
+                     double, double *, int64_t);
+struct env {
+    sgemm_t *sgemm;
+    dgemm_t *dgemm;
+    const void *ndarray;
+    const int *threads;
+    int (*host)(int, void **);
+};
+enum { ROWS = 101, PLAIN = 111, TRANSPOSED = 112 };
+
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+
+// Run `call` for parts [begin, end) of n steps on all threads.
+#define SPREAD(n, call)                                                                     \
+    if (threads > 1) {                                                                      \
+        _Pragma("omp parallel num_threads(threads)") {                                      \
+            int64_t part = omp_get_thread_num(), parts = omp_get_num_threads();             \
+            int64_t begin = (int64_t)(n) * part / parts, end = (int64_t)(n) * (part + 1) / parts; \
+            call;                                                                           \
+        }                                                                                   \
+    } else {                                                                                \
+        int64_t begin = 0, end = n;                                                         \
+        call;                                                                               \
+    }
