@@ -75,7 +75,7 @@ def trace(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     value.
     """
     leaves, shape = tree.flatten((args, kwargs))
-    inputs = [abstract(x.shape, as_tensor(x).dtype) if is_array(x) else None for x in leaves]
+    inputs = [abstract(x.shape, x.dtype) if is_array(x) else None for x in leaves]
     given = [x if t is None else t for x, t in zip(leaves, inputs, strict=True)]
     new_args, new_kwargs = tree.unflatten(shape, given)
     outputs, out_tree = tree.flatten(fn(*new_args, **new_kwargs))

@@ -45,8 +45,20 @@ class Prim:
     emit: str | Callable[..., Any] | None = (
         None  # C expression of {0}, {1}, …, or an emitter; None: call `impl`
     )
+    expand: Callable[..., Any] | None = (
+        None  # (*ins, **attrs): the same by smaller primitives; then vjp, jvp,
+    )
+    # ^ vmap may be left to it, and compilers fuse it
     cost: Callable[..., tuple[int, int]] | None = None  # (*avals, **attrs) -> flops, bytes; None: from `axes`
     multi: bool = False  # gives several outputs: one node whose value is a tuple, a `pick` node for each
+
+    def definition(self, *ins: Any, **attrs: Any) -> Any:
+        """`expand`, where the record has one."""
+        if self.expand is None:
+            raise FrameworkError(
+                f"primitive {self.name!r} has no definition by smaller ones; give its record `expand`"
+            )
+        return self.expand(*ins, **attrs)
 
 
 PRIMS: dict[str, Prim] = {}

@@ -182,6 +182,14 @@ def minimum(x: Operand, y: Operand) -> Tensor:
     return binary(p.MINIMUM, x, y)
 
 
+def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """x, but not below min nor above max. At a bound all gradient is x's. Array API `clip`."""
+    t = as_tensor(x)
+    if min is not None:
+        t = where(t < min, min, t)
+    return t if max is None else where(t > max, max, t)
+
+
 def floor(x: Operand) -> Tensor:
     """The largest integer not above x, in x's dtype. Array API `floor`."""
     return unary(p.FLOOR, x)

@@ -118,10 +118,8 @@ def index_put(x: Operand, where: Any, value: Operand) -> Tensor:
     t = as_tensor(x)
     places = getitem(reshape(arange(t.size), t.shape), where)
     given = broadcast_to(cast(value, t.dtype), places.shape)
-    result: Tensor = reshape(
-        apply(p.SCATTER, reshape(t, (-1,)), reshape(given, (-1,)), reshape(places, (-1,))), t.shape
-    )
-    return result
+    flat: Tensor = apply(p.SCATTER, reshape(t, (-1,)), reshape(given, (-1,)), reshape(places, (-1,)))
+    return reshape(flat, t.shape)
 
 
 def take(x: Operand, indices: Operand, axis: int | None = None) -> Tensor:
@@ -145,7 +143,7 @@ def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Tensor:
 
 
 def scatter_add(x: Operand, axis: int, index: Operand, src: Operand) -> Tensor:
-    """x plus each element of src at index[...] along the axis. `torch.scatter_add`, for src of index's shape."""
+    """x plus each element of src (of index's shape) at index along the axis. `torch.scatter_add`."""
     t = as_tensor(x)
     place = axis_from_right(axis, t.ndim, "scatter_add")
     added: Tensor = apply(p.ADD_ALONG, cast(src, t.dtype), as_tensor(index), axis=place, n=t.shape[place])
@@ -200,7 +198,7 @@ def _arg(prim: Any, x: Operand, axis: int | None, keepdims: bool) -> Tensor:
 
 
 def cumsum(x: Operand, axis: int, dtype: Any = None) -> Tensor:
-    """The running total along an axis; of integers in 64 bits. Array API `cumulative_sum` has more options."""
+    """The running total along an axis; of integers in 64 bits. `torch.cumsum`."""
     t = wide(as_tensor(x), dtype)
     result: Tensor = apply(p.CUMSUM, t, axis=axis_from_right(axis, t.ndim, "cumsum"))
     return result

@@ -171,7 +171,8 @@ ADD_ALONG: Prim = define(  # what take_along_axis would take from, with the oper
 )
 
 
-def _whole_axis(avals: Sequence[Any], attrs: dict[str, Any]) -> str:
+def whole_axis(avals: Sequence[Any], attrs: dict[str, Any]) -> str:
+    """The rule of one operand and result, whose dimension `axis` stays whole."""
     rest = _LETTERS[: -attrs["axis"] - 1]
     return f"...A{rest}->...A{rest}"
 
@@ -184,7 +185,7 @@ def _argsort(xp: Any, x: Any, axis: int, descending: bool) -> Any:
 
 
 ARGSORT: Prim = define(
-    "argsort", _argsort, lambda x, axis, descending: Aval(x.shape, dtypes.int64), axes=_whole_axis
+    "argsort", _argsort, lambda x, axis, descending: Aval(x.shape, dtypes.int64), axes=whole_axis
 )  # fmt: skip
 
 
@@ -231,7 +232,7 @@ CUMSUM: Prim = define(
     "cumsum",
     lambda xp, x, axis: xp.cumsum(x, axis=axis, dtype=x.dtype),
     lambda x, axis: Aval(x.shape, x.dtype),
-    axes=_whole_axis,
+    axes=whole_axis,
     vjp=(lambda g, o, x, axis: ops.flip(apply(CUMSUM, ops.flip(g, axis), axis=axis), axis),),
     jvp="linear",
 )
@@ -239,7 +240,7 @@ CUMPROD: Prim = define(
     "cumprod",
     lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype),
     lambda x, axis: Aval(x.shape, x.dtype),
-    axes=_whole_axis,
+    axes=whole_axis,
     vjp=(_cumprod_vjp,),
 )
 SEARCHSORTED: Prim = define(

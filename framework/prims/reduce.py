@@ -20,7 +20,9 @@ def reduced(x: Any, axis: tuple[int, ...], keepdims: bool) -> Aval:
     return Aval(tuple(kept), x.dtype)
 
 
-def _axes(suffix: str) -> Any:
+def reduction_axes(suffix: str) -> Any:
+    """The rule of a reduction over the dimensions `axis`; the suffix says of which kind."""
+
     def rule(avals: Sequence[Any], attrs: dict[str, Any]) -> str:
         axis = attrs["axis"]
         width = -min(axis, default=0)
@@ -40,7 +42,7 @@ SUM = define(
     "sum",
     lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
     reduced,
-    axes=_axes(""),
+    axes=reduction_axes(""),
     vjp=(lambda g, o, x, axis, keepdims: ops.broadcast_to(unreduced(g, x, axis, keepdims), x.shape),),
     jvp="linear",
 )
@@ -57,14 +59,14 @@ MAX = define(
     "max",
     lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
     reduced,
-    axes=_axes(":max"),
+    axes=reduction_axes(":max"),
     vjp=(_extremum_vjp,),
 )
 MIN = define(
     "min",
     lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
     reduced,
-    axes=_axes(":min"),
+    axes=reduction_axes(":min"),
     vjp=(_extremum_vjp,),
 )
 

@@ -18,6 +18,7 @@ from typing import Any
 from framework import ops
 from framework.core import dtypes, tree
 from framework.core.graph import dependents
+from framework.core.prim import Prim
 from framework.core.tensor import (
     PICK,
     Parameter,
@@ -52,12 +53,14 @@ def cotangents(
     """(input, cotangent) for each input that is wanted and that the node's rule passes a gradient to."""
     prim = node.prim
     rules = prim.vjp
-    if rules is None:
+    if rules is None and prim.expand is None:
         return
     ins, attrs = node.ins, node.attrs
     out: Any = outputs_of(node) if prim.multi else node
-    if callable(rules):
-        for x, gx in zip(ins, rules(tuple(g) if prim.multi else g, out, *ins, **attrs), strict=True):
+    if rules is None or callable(rules):
+        g = tuple(g) if prim.multi else g
+        found = by_expansion(prim, g, ins, attrs) if rules is None else rules(g, out, *ins, **attrs)
+        for x, gx in zip(ins, found, strict=True):
             if gx is not None and wanted(x):
                 yield x, fit(gx, x)
         return
@@ -66,6 +69,12 @@ def cotangents(
             gx = rule(g, out, *ins, **attrs)
             if gx is not None:
                 yield x, fit(gx, x)
+
+
+def by_expansion(prim: Prim, g: Any, ins: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Any, ...]:
+    """The cotangents of a primitive's inputs from the definition by smaller primitives."""
+    run = Run(functools.partial(prim.definition, **attrs), ins, {}, range(len(ins)), None, False)
+    return tuple(run.pull(g if prim.multi else (g,))[0])
 
 
 def pull(
@@ -113,11 +122,7 @@ def push(
         if prim is PICK:
             t = held[id(node.ins[0])][node.attrs["i"]]
         elif prim.multi:
-            t = (
-                prim.jvp(outputs_of(node), node.ins, ts, **node.attrs)
-                if callable(prim.jvp)
-                else by_two_vjps(node, ts)
-            )
+            t = several_tangents(node, ts)
         else:
             t = tangent(node, ts)
         if t is not None:
@@ -137,10 +142,25 @@ def tangent(node: Tensor, ts: Sequence[Tensor | None]) -> Tensor | None:
     elif callable(prim.jvp):
         t = prim.jvp(node, node.ins, ts, **node.attrs)
     else:
-        t = by_two_vjps(node, ts)
+        t = by_two_vjps(node, ts) if prim.expand is None else forward_expansion(node, ts)[0]
     if t is not None and t.shape != node.shape:
         t = ops.broadcast_to(t, node.shape)
     return t
+
+
+def several_tangents(node: Tensor, ts: Sequence[Tensor | None]) -> Any:
+    """The tangents of the outputs of a `multi` node."""
+    prim = node.prim
+    if callable(prim.jvp):
+        return prim.jvp(outputs_of(node), node.ins, ts, **node.attrs)
+    return by_two_vjps(node, ts) if prim.expand is None else forward_expansion(node, ts)
+
+
+def forward_expansion(node: Tensor, ts: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The tangents of a node's outputs from its definition by smaller primitives."""
+    given = [ops.zeros_like(x) if t is None else t for x, t in zip(node.ins, ts, strict=True)]
+    expand = functools.partial(node.prim.definition, **node.attrs)
+    return tree.flatten(jvp(expand, node.ins, tuple(given))[1])[0]
 
 
 def diagonal(node: Tensor, ts: Sequence[Tensor | None]) -> Tensor | None:

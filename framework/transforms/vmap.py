@@ -15,7 +15,7 @@ from typing import Any
 from framework import ops
 from framework.core import tree
 from framework.core.axes import rule_of
-from framework.core.graph import Graph, collect, is_array
+from framework.core.graph import Graph, collect, is_array, trace
 from framework.core.prim import Aval, Prim
 from framework.core.tensor import PICK, Tensor, abstract, apply, as_tensor
 from framework.errors import ShapeError
@@ -32,7 +32,7 @@ def batch(prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs:
     if rule is None or any(
         d is not None and not w.startswith("...") for w, d in zip(rule.ins, bdims, strict=False)
     ):
-        return loop(prim, ins, bdims, attrs)
+        return loop(prim, ins, bdims, attrs) if prim.expand is None else expanded(prim, ins, bdims, attrs)
     fronted = [x if d is None else to_front(x, d) for x, d in zip(ins, bdims, strict=True)]
     out = apply(prim, *aligned(fronted, bdims, rule.ins), **attrs)
     return (out, (0,) * len(out)) if prim.multi else (out, 0)
@@ -57,6 +57,15 @@ def aligned(xs: list[Tensor], bdims: Sequence[int | None], words: Sequence[str])
         x if d is None or n == most else ops.reshape(x, (x.shape[0], *(1,) * (most - n), *x.shape[1:]))
         for x, d, n in zip(xs, bdims, spare, strict=True)
     ]
+
+
+def expanded(prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs: dict[str, Any]) -> Any:
+    """By the definition in smaller primitives."""
+    avals = [unbatched(x, d) for x, d in zip(ins, bdims, strict=True)]
+    graph = trace(functools.partial(prim.definition, **attrs), *avals)
+    found = replay_batched(graph, ins, bdims)
+    outs, dims = tuple([x for x, _ in found]), tuple([d for _, d in found])
+    return (outs, dims) if prim.multi else (outs[0], dims[0])
 
 
 def loop(prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs: dict[str, Any]) -> Any:
