@@ -97,6 +97,14 @@ ATTENTION_GRAD = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_recompute", "v2_recompute.cpp", levels=SIMD),
         Cuda("v1_naive", "v1_naive.cu", plans.naive_grad, registers=104),
+        Cuda(
+            "v2_recompute",
+            "v2_recompute.cu",
+            plans.recompute,
+            registers=255,
+            dtypes=("bf16", "f16"),
+            fits=plans.in_tiles,
+        ),
     ],
 )
 OPERATORS = (ATTENTION, ATTENTION_GRAD)

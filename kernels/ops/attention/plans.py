@@ -14,6 +14,8 @@ WARPS, WARP = 4, 32
 TILES = {64: (2, 64), 128: (2, 32), 256: (1, 32)}
 KEYS = {64: 128, 128: 128, 256: 64}  # of a tile of v3_wgmma
 ROWS, SLOTS, WARPGROUPS = 128, 4, 3 * 128  # of queries to a block of it; tiles in its ring; threads
+GRAD_TILES = {64: 32, 128: 32, 256: 16}  # of v2_recompute: rows that pass
+GRAD_ROWS, ROW = 64, 12  # rows that stay; bytes that are kept of one that passes
 ROOM = 1024 + 128  # bytes beside those: up to the border where they begin, barriers
 
 
@@ -54,6 +56,21 @@ def warpgroups(dims: Dims, dtypes: str) -> Launch:
     count = ceil_div(_rows_per_head(dims), ROWS) * int(dims["b"] * dims["hk"])
     shared = 2 * width * (ROWS + SLOTS * KEYS[width]) + ROOM
     return Launch((Step(f"_{width}", (max(1, min(count, PROCESSORS)), 1, 1), (WARPGROUPS, 1, 1), shared),))
+
+
+def recompute(dims: Dims, dtypes: str) -> Launch:
+    """v2_recompute: 64 rows of one side to a block, with two tiles of the other side."""
+    width, rows = _width(dims), _rows(dims)
+    tile = GRAD_TILES[width]
+    shared = 2 * 2 * width * (GRAD_ROWS + 2 * tile)
+    heads, block = int(dims["b"] * dims["hk"]), (WARPS * WARP, 1, 1)
+    keys = ceil_div(int(dims["sk"]), GRAD_ROWS) * heads * (2 if width == max(GRAD_TILES) else 1)
+    steps = (
+        Step("_delta", blocks(rows, THREADS // WARP), (THREADS, 1, 1)),
+        Step(f"_keys_{width}", blocks(keys, 1), block, shared + 2 * tile * ROW),
+        Step(f"_{width}", blocks(ceil_div(_rows_per_head(dims), GRAD_ROWS) * heads, 1), block, shared),
+    )
+    return Launch(steps, scratch=max(1, rows) * 4)
 
 
 def _width(dims: Dims) -> int:
