@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import framework.ops as ops
 from framework.core.prim import Aval, define
 from framework.errors import ShapeError
@@ -80,9 +82,16 @@ def _matmul(x: Any, y: Any) -> Aval:
     return Aval((*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
 
 
+def _product(xp: Any, x: Any, y: Any) -> Any:
+    """16-bit floats by way of float32: NumPy multiplies float16 without BLAS, and bfloat16 to float32."""
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return xp.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    return xp.matmul(x, y)
+
+
 MATMUL = define(
     "matmul",
-    lambda xp, x, y: xp.matmul(x, y),
+    _product,
     _matmul,
     axes="...ik,...kj->...ij",
     vjp=(
