@@ -437,6 +437,10 @@ class Parameter(Tensor):
 
     set_data = assign
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled by value, name and `requires_grad`."""
+        return Parameter, (np.array(self.asnumpy()), self.name, self.requires_grad)
+
     def __setitem__(self, where: Any, value: Any) -> None:
         from framework import ops
 
