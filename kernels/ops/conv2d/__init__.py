@@ -8,8 +8,10 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.ops.conv2d import plans
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain.grids import thread_per
 from kernels.toolchain.isa import SIMD
 
 Pair = int | tuple[int, int]
@@ -67,7 +69,7 @@ CONV2D = Operator(
     ),
     Work(flops=_flops, bytes=_bytes),
     __name__,
-    VERSIONS,
+    [*VERSIONS, Cuda("v1_naive", "v1_naive.cu", thread_per("n", "k", "oh", "ow"))],
 )
 CONV2D_GRAD = Operator(
     Schema(
@@ -79,7 +81,7 @@ CONV2D_GRAD = Operator(
     ),
     Work(flops=lambda d: 2 * _flops(d), bytes=lambda d: 2 * _bytes(d)),
     __name__,
-    VERSIONS,
+    [*VERSIONS, Cuda("v1_naive", "v1_naive.cu", plans.naive_grad)],
 )
 OPERATORS = (CONV2D, CONV2D_GRAD)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Launch, Operator, Step
 from kernels.schema import Array, Attribute, Dims, Schema, Work
+from kernels.toolchain import grids
 from kernels.toolchain.isa import SIMD
 
 Pair = int | tuple[int, int]
@@ -19,6 +20,18 @@ WINDOW = tuple(
 )
 SIZE = (Attribute("h", "int"), Attribute("w", "int"))
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_rows", "v2_rows.cpp", levels=SIMD)]
+
+
+def _naive(plan: grids.Plan) -> Cuda:
+    return Cuda("v1_naive", "v1_naive.cu", plan)
+
+
+def _by_planes(dims: grids.Dims, dtypes: str) -> Launch:
+    """A block to a plane, whose sums are float32 in scratch memory."""
+    planes, size = int(dims["planes"]), int(dims["h"] * dims["w"])
+    return Launch(
+        (Step("", grids.blocks(planes, 1), (grids.THREADS, 1, 1)),), scratch=max(1, planes * size) * 4
+    )
 
 
 def _pooled(d: Dims) -> tuple[int, int]:
@@ -61,12 +74,13 @@ def _flops(d: Mapping[str, int]) -> float:
     return d["planes"] * d["oh"] * d["ow"] * d["kernel_h"] * d["kernel_w"]
 
 
+PER_WINDOW = grids.thread_per("planes", "oh", "ow")
 IMAGE, POOLED = "planes* h w", "planes* oh ow"
 MAX = Operator(
     Schema("max_pool2d", [Array("x", IMAGE)], [Array("y", POOLED)], WINDOW, derive=_forward),
     Work(flops=_flops, bytes=_forward_bytes),
     __name__,
-    VERSIONS,
+    [*VERSIONS, _naive(PER_WINDOW)],
 )
 MAX_INDICES = Operator(
     Schema(
@@ -78,7 +92,7 @@ MAX_INDICES = Operator(
     ),
     Work(flops=_flops, bytes=lambda d: _forward_bytes(d) + 8 * d["planes"] * d["oh"] * d["ow"]),
     __name__,
-    VERSIONS,
+    [*VERSIONS, _naive(PER_WINDOW)],
 )
 MAX_GRAD = Operator(
     Schema(
@@ -89,7 +103,7 @@ MAX_GRAD = Operator(
         bytes=lambda d: _forward_bytes(d) + 8 * d["planes"] * d["oh"] * d["ow"],
     ),
     __name__,
-    VERSIONS,
+    [*VERSIONS, _naive(_by_planes)],
 )
 AVG = Operator(
     Schema(
@@ -101,7 +115,7 @@ AVG = Operator(
     ),
     Work(flops=_flops, bytes=_forward_bytes),
     __name__,
-    VERSIONS,
+    [*VERSIONS, _naive(PER_WINDOW)],
 )
 AVG_GRAD = Operator(
     Schema(
@@ -113,7 +127,7 @@ AVG_GRAD = Operator(
     ),
     Work(flops=_flops, bytes=_forward_bytes),
     __name__,
-    VERSIONS,
+    [*VERSIONS, _naive(grids.thread_per("planes", "h", "w"))],
 )
 OPERATORS = (MAX, MAX_INDICES, MAX_GRAD, AVG, AVG_GRAD)
 
