@@ -42,7 +42,7 @@ def dependents(outputs: Iterable[Tensor], leaves: Sequence[Tensor]) -> list[Tens
     return nodes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # hashes by identity: an attribute of nodes
 class Graph:
     """A traced function. Nodes are tensors with `prim`, `ins`, `attrs`; all that depend on an input are
     abstract.
@@ -57,9 +57,11 @@ class Graph:
     consts: list[Tensor]
     out_tree: tree.Tree
 
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """The outputs for other inputs."""
-        return replay(self, inputs)
+    def widened(self, at: int, extra: Sequence[Tensor]) -> Graph:
+        """The same with inputs that it does not use, before input `at`."""
+        unused = [abstract(x.shape, x.dtype) for x in extra]
+        inputs = [*self.inputs[:at], *unused, *self.inputs[at:]]
+        return Graph(inputs, self.nodes, self.outputs, self.consts, self.out_tree)
 
 
 def is_array(x: Any) -> bool:
@@ -95,6 +97,13 @@ def collect(inputs: list[Tensor], outputs: list[Tensor], out_tree: tree.Tree) ->
         if id(x) not in inside:
             consts.setdefault(id(x), x)
     return Graph(inputs, nodes, outputs, list(consts.values()), out_tree)
+
+
+def closed(graph: Graph) -> tuple[Graph, list[Tensor]]:
+    """A graph with no constants but plain values, and the recorded ones, which are its last inputs now."""
+    captured = [x for x in graph.consts if x.prim is not None]
+    plain = [x for x in graph.consts if x.prim is None]
+    return Graph(graph.inputs + captured, graph.nodes, graph.outputs, plain, graph.out_tree), captured
 
 
 def replay(graph: Graph, inputs: Sequence[Tensor], consts: Sequence[Tensor] | None = None) -> list[Tensor]:

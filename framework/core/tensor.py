@@ -323,6 +323,22 @@ def abstract(shape: tuple[int, ...], dtype: DType) -> Tensor:
     return t
 
 
+def without_value(node: Tensor, ins: list[Tensor]) -> Tensor:
+    """A recorded node as an abstract one, of other inputs."""
+    t = _new(Tensor)
+    t.value, t.prim, t.ins, t.attrs, t.index = None, node.prim, tuple(ins), node.attrs, node.index
+    several = node.value if isinstance(node.value, tuple) else None
+    if node.value is None:
+        t.aval = node.aval
+    else:
+        t.aval = (
+            Aval(node.shape, node.dtype)
+            if several is None
+            else tuple([Aval(v.shape, v.dtype) for v in several])
+        )
+    return t
+
+
 def detach(x: Tensor) -> Tensor:
     """The value of x without its history; x itself where it has none, or no value."""
     return x if x.prim is None or x.value is None else wrap(x.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.core import dtypes
-from framework.core.tensor import Tensor, apply, as_tensor
+from framework.core.tensor import Tensor, apply, as_tensor, detach
 from framework.ops.coerce import Operand, binary, cast, pair, unary, unary_float
 from framework.prims import elementwise as p
 
@@ -344,7 +344,7 @@ def imag(x: Operand) -> Tensor:
 def stop_gradient(x: Operand) -> Tensor:
     """x, of which no gradient is taken: a constant to every derivative. `torch.Tensor.detach`."""
     t = as_tensor(x)
-    return t if t.prim is None else unary(p.STOP_GRADIENT, t)
+    return detach(t) if t.value is not None else unary(p.STOP_GRADIENT, t)
 
 
 def copy(x: Operand) -> Tensor:

@@ -33,7 +33,7 @@ _METHODS = [
     s.broadcast_to, s.expand_dims, s.moveaxis, s.squeeze, s.swapaxes,
     i.argmax, i.argmin, i.argsort, i.cumprod, i.cumsum, i.flip, i.masked_fill, i.nonzero, i.sort, i.take,
     i.take_along_axis, i.topk,
-    r.sum, r.mean, r.max, r.min, r.matmul,
+    r.sum, r.mean, r.max, r.min, r.matmul, r.all, r.any, r.prod, r.std, r.var,
 ]  # fmt: skip
 
 

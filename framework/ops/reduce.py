@@ -8,7 +8,7 @@ from typing import Any
 from framework.core import dtypes
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.ops.coerce import Operand, axes_from_right, cast, pair
-from framework.ops.elementwise import divide
+from framework.ops.elementwise import abs, divide, sqrt, square, subtract
 from framework.ops.shape import expand_dims, squeeze
 from framework.prims import reduce as p
 
@@ -53,6 +53,47 @@ def min(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     return result
 
 
+def all(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Are all elements non-zero, over axes, of all by default? Array API `all`."""
+    return _logical(p.ALL, x, axis, keepdims)
+
+
+def any(x: Operand, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """Is any element non-zero, over axes, of all by default? Array API `any`."""
+    return _logical(p.ANY, x, axis, keepdims)
+
+
+def _logical(prim: Any, x: Operand, axis: Axis, keepdims: bool) -> Tensor:
+    t = cast(x, dtypes.bool_)
+    result: Tensor = apply(prim, t, axis=axes_from_right(axis, t.ndim, prim.name), keepdims=keepdims)
+    return result
+
+
+def prod(x: Operand, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The product over axes, of all by default; of integers in 64 bits. Array API `prod`."""
+    t = wide(as_tensor(x), dtype)
+    result: Tensor = apply(p.PROD, t, axis=axes_from_right(axis, t.ndim, "prod"), keepdims=keepdims)
+    return result
+
+
+def var(x: Operand, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The mean square distance from the mean, divided by n - correction. Array API `var` (torch corrects by
+    1).
+    """
+    t = as_tensor(x)
+    t = cast(t, dtypes.to_float(t.dtype))
+    axes = axes_from_right(axis, t.ndim, "var")
+    distance = subtract(t, mean(t, axes, keepdims=True))
+    return divide(
+        sum(square(abs(distance)), axes, keepdims=keepdims), _product([t.shape[a] for a in axes]) - correction
+    )
+
+
+def std(x: Operand, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The square root of `var`. Array API `std`."""
+    return sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+
+
 def matmul(x: Operand, y: Operand) -> Tensor:
     """The product of matrices in the last two dimensions, the rest broadcast; vectors as in the array API
     `matmul`.
@@ -66,4 +107,4 @@ def matmul(x: Operand, y: Operand) -> Tensor:
     return result
 
 
-__all__ = ["matmul", "max", "mean", "min", "sum"]
+__all__ = ["all", "any", "matmul", "max", "mean", "min", "prod", "std", "sum", "var", "wide"]

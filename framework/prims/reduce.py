@@ -73,6 +73,41 @@ MIN = define(
 )
 
 
+def _cofactors(x: Any, axis: tuple[int, ...]) -> Any:
+    """For each element the product of all others along the axes."""
+    lead = [i for i in range(-x.ndim, 0) if i not in axis]
+    order = [*lead, *axis]
+    moved = ops.permute_dims(x, order)
+    flat = ops.reshape(moved, (*moved.shape[: len(lead)], -1))
+    one = ops.ones_like(ops.narrow(flat, -1, 0, 1)) if flat.shape[-1] else flat
+    n = flat.shape[-1] - 1
+    before = ops.concat([one, ops.cumprod(ops.narrow(flat, -1, 0, n), -1)], -1)
+    after = ops.flip(ops.concat([one, ops.cumprod(ops.flip(ops.narrow(flat, -1, 1, n), -1), -1)], -1), -1)
+    back = [order.index(i) for i in range(-x.ndim, 0)]
+    return ops.permute_dims(ops.reshape(before * after, moved.shape), back)
+
+
+PROD = define(
+    "prod",
+    lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    reduced,
+    axes=reduction_axes(":prod"),
+    vjp=(lambda g, o, x, axis, keepdims: unreduced(g, x, axis, keepdims) * ops.conj(_cofactors(x, axis)),),
+)
+ALL = define(
+    "all",
+    lambda xp, x, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims),
+    reduced,
+    axes=reduction_axes(":min"),
+)
+ANY = define(
+    "any",
+    lambda xp, x, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims),
+    reduced,
+    axes=reduction_axes(":max"),
+)
+
+
 def _matmul(x: Any, y: Any) -> Aval:
     if len(x.shape) < 2 or len(y.shape) < 2 or x.shape[-1] != y.shape[-2]:
         raise ShapeError(

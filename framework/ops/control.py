@@ -1,0 +1,150 @@
+"""Control flow that can be traced. Where values are known it is Python's own, recorded step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from framework.core import tree
+from framework.core.graph import Graph, closed, trace
+from framework.core.tensor import Tensor, apply, as_tensor
+from framework.errors import ArgumentError, ShapeError
+from framework.ops.elementwise import logical_and
+from framework.ops.shape import select, stack
+from framework.prims.control import COND, WHILE, scan_node
+
+
+def _tensors(value: Any) -> tuple[list[Tensor], tree.Tree]:
+    leaves, shape = tree.flatten(value)
+    return [as_tensor(x) for x in leaves], shape
+
+
+def _same(name: str, first: Graph, second: list[Tensor], trees: tuple[tree.Tree, tree.Tree]) -> None:
+    """Do the outputs of a graph have the structure, shapes and dtypes of those tensors?"""
+    given = [(x.shape, x.dtype.name) for x in first.outputs]
+    wanted = [(x.shape, x.dtype.name) for x in second]
+    if trees[0] != trees[1] or given != wanted:
+        raise ShapeError(
+            f"{name}: {given} in {trees[0]} must equal {wanted} in {trees[1]}; cast or reshape one of them"
+        )
+
+
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any) -> Any:
+    """`true_fn(*operands)` if pred (one bool) holds, else `false_fn(*operands)`.
+
+    Inside a trace both are traced, and must give the same structure, shapes and dtypes: ShapeError otherwise.
+    `jax.lax.cond`.
+    """
+    p = as_tensor(pred)
+    if p.value is not None:
+        return (true_fn if bool(p) else false_fn)(*operands)
+    if p.size != 1:
+        raise ShapeError(f"cond: pred has shape {p.shape}; one bool is needed: use where, all() or any()")
+    ts, shape = _tensors(operands)
+    yes, no = [trace(lambda *xs, f=f: f(*tree.unflatten(shape, xs)), *ts) for f in (true_fn, false_fn)]
+    _same("cond: true_fn's result", yes, no.outputs, (yes.out_tree, no.out_tree))
+    (then, more), (other, rest) = closed(yes), closed(no)
+    then, other = then.widened(len(ts) + len(more), rest), other.widened(len(ts), more)
+    return tree.unflatten(yes.out_tree, apply(COND, p.reshape(()), *ts, *more, *rest, then=then, other=other))
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """`carry, y = f(carry, x)` for each x along the first axis of `xs`: the last carry, and all y stacked.
+
+    `init`, `xs`, y may be containers; `xs` may be None if `length` is given. `reverse` goes from the last x
+    to the first, y staying in the places of x. Inside a trace the carry must keep its structure, shapes and
+    dtypes. Raises ShapeError where sizes differ. `jax.lax.scan`.
+    """
+    carries, carry_tree = _tensors(init)
+    rows, row_tree = _tensors(xs)
+    sizes = {x.shape[0] if x.ndim else None for x in rows} | ({length} if length is not None else set())
+    n = sizes.pop() if len(sizes) == 1 else None
+    if n is None:
+        raise ShapeError(
+            f"scan: xs of shapes {[x.shape for x in rows]}, length {length}: one first size is needed"
+        )
+    if n and all(x.value is not None for x in (*carries, *rows)):
+        return _scan_now(f, init, rows, row_tree, n, reverse)
+
+    def body(*ts: Tensor) -> Any:
+        split = len(carries)
+        return f(tree.unflatten(carry_tree, ts[:split]), tree.unflatten(row_tree, ts[split:]))
+
+    graph = trace(body, *carries, *[select(x, 0, 0) if n else x.sum(0) for x in rows])
+    if graph.out_tree.kind is not tuple or len(graph.out_tree.children) != 2:
+        raise ArgumentError("scan: f must return a tuple of two: the carry and y (None if there is none)")
+    new_carry, y_tree = graph.out_tree.children
+    first = Graph(graph.inputs, graph.nodes, graph.outputs[: new_carry.leaves], graph.consts, new_carry)
+    _same("scan: the carry that f returned", first, carries, (new_carry, carry_tree))
+    whole, captured = closed(graph)
+    found = scan_node(whole, carries, rows, captured, n, reverse)
+    return tree.unflatten(carry_tree, found[: len(carries)]), tree.unflatten(y_tree, found[len(carries) :])
+
+
+def _scan_now(
+    f: Any, carry: Any, rows: list[Tensor], row_tree: tree.Tree, n: int, reverse: bool
+) -> tuple[Any, Any]:
+    columns: list[Any] = [None] * n
+    y_tree = tree.LEAF
+    for i in reversed(range(n)) if reverse else range(n):
+        carry, y = f(carry, tree.unflatten(row_tree, [select(x, 0, i) for x in rows]))
+        columns[i], y_tree = _tensors(y)
+    return carry, tree.unflatten(y_tree, [stack(column) for column in zip(*columns, strict=True)])
+
+
+def while_loop(
+    cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any, max_steps: int | None = None
+) -> Any:
+    """`value = body_fn(value)` as long as `cond_fn(value)`, from `init`.
+
+    Inside a trace the value must keep its structure, shapes and dtypes. With `max_steps` it ends after so
+    many steps at the latest, and its gradient inside a trace costs as much as the steps; without, as much as
+    their square. `jax.lax.while_loop`.
+    """
+    value, steps = init, 0
+    while max_steps is None or steps < max_steps:
+        carries, shape = _tensors(value)
+        going = as_tensor(cond_fn(value)) if all(x.value is not None for x in carries) else None
+        if going is None or going.value is None:
+            left = None if max_steps is None else max_steps - steps
+            return _while_traced(cond_fn, body_fn, carries, shape, left)
+        if not bool(going):
+            break
+        value, steps = body_fn(value), steps + 1
+    return value
+
+
+def _while_traced(
+    cond_fn: Any, body_fn: Any, carries: list[Tensor], shape: tree.Tree, max_steps: int | None
+) -> Any:
+    if max_steps is not None:
+        return _bounded(cond_fn, body_fn, tree.unflatten(shape, carries), max_steps)
+    test = trace(lambda *ts: cond_fn(tree.unflatten(shape, ts)), *carries)
+    if len(test.outputs) != 1 or test.outputs[0].size != 1:
+        raise ShapeError(
+            f"while_loop: cond_fn gave {test.outputs!r:.100}; one bool is needed: use all() or any()"
+        )
+    body = trace(lambda *ts: body_fn(tree.unflatten(shape, ts)), *carries)
+    _same("while_loop: the value that body_fn returned", body, carries, (body.out_tree, shape))
+    (tests, first), (steps, rest) = closed(test), closed(body)
+    attrs = {"test": tests, "body": steps, "carries": len(carries), "tested": len(first)}
+    return tree.unflatten(shape, apply(WHILE, *carries, *first, *rest, **attrs))
+
+
+def _bounded(cond_fn: Any, body_fn: Any, init: Any, max_steps: int) -> Any:
+    """A scan of so many steps, of which those after the end change nothing."""
+
+    def step(state: Any, _: Any) -> Any:
+        going, value = state
+        going = logical_and(going, as_tensor(cond_fn(value)).reshape(()))
+        return (going, cond(going, body_fn, lambda v: v, value)), None
+
+    from framework.ops.create import ones
+
+    return scan(step, (ones((), bool), init), None, length=max_steps)[0][1]

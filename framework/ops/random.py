@@ -1,0 +1,117 @@
+"""Random numbers. Every function takes a `key`; without one it draws the next of the process's own stream.
+
+A key is a tensor of two uint64, the stream and its place in it. `STATE` is the process's: a Parameter, so
+`jit` treats it like any other state that a function reads and assigns, and compiled functions draw new
+numbers at every call. Under `vmap` all examples get the same numbers unless their keys are batched:
+`vmap(f)(xs, split(key, n))`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.core import dtypes
+from framework.core.tensor import Parameter, Tensor, apply, as_tensor
+from framework.errors import ArgumentError
+from framework.ops.coerce import Operand, cast
+from framework.ops.create import full
+from framework.ops.elementwise import floor, where
+from framework.ops.index import argsort
+from framework.ops.shape import as_shape
+from framework.prims.random import RANDOM
+
+STATE = Parameter(Tensor(np.array([0, 0], np.uint64)), name="random state", requires_grad=False)
+_STEP = Tensor(np.array([0, 1], np.uint64))
+
+
+def set_seed(seed: int) -> None:
+    """Start the process's stream anew: the same seed gives the same numbers."""
+    if not 0 <= seed < 2**64:
+        raise ArgumentError(f"set_seed: seed {seed} must be from 0 to 2**64 - 1")
+    STATE.assign(Tensor(np.array([seed, 0], np.uint64)))
+
+
+def key(seed: int) -> Tensor:
+    """The first key of a stream."""
+    return Tensor(np.array([seed, 0], np.uint64))
+
+
+def split(key: Tensor, n: int = 2) -> Tensor:
+    """n keys of independent streams, shape (n, 2)."""
+    return _draw((n, 2), "bits", dtypes.uint64, key)
+
+
+def _next() -> Tensor:
+    now = STATE.held
+    STATE.assign(now + _STEP)
+    return now
+
+
+def _draw(shape: Any, kind: str, dtype: Any, key: Tensor | None) -> Tensor:
+    result: Tensor = apply(
+        RANDOM, _next() if key is None else as_tensor(key), shape=as_shape(shape), kind=kind, dtype=dtype
+    )
+    return result
+
+
+def _float(dtype: Any) -> Any:
+    return dtypes.as_dtype(dtype or dtypes.default_float)
+
+
+def rand(shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:
+    """Uniform in [0, 1), float32 by default. `torch.rand`."""
+    return _draw(shape, "uniform", _float(dtype), key)
+
+
+def uniform(
+    shape: Any, low: float = 0.0, high: float = 1.0, dtype: Any = None, key: Tensor | None = None
+) -> Tensor:
+    """Uniform in [low, high), float32 by default."""
+    return rand(shape, dtype, key) * (high - low) + low
+
+
+def randn(shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:
+    """Standard normal, float32 by default. `torch.randn`."""
+    return _draw(shape, "normal", _float(dtype), key)
+
+
+def normal(
+    shape: Any, mean: float = 0.0, std: float = 1.0, dtype: Any = None, key: Tensor | None = None
+) -> Tensor:
+    """Normal with that mean and standard deviation, float32 by default."""
+    return randn(shape, dtype, key) * std + mean
+
+
+def randint(low: int, high: int, shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:
+    """Integers from low to high - 1, int64 by default. `torch.randint`."""
+    if not low < high <= low + 2**52:
+        raise ArgumentError(f"randint: low {low}, high {high}: low < high <= low + 2**52 is needed")
+    return cast(floor(rand(shape, dtypes.float64, key) * (high - low)), dtype or dtypes.int64) + low
+
+
+def randperm(n: int, key: Tensor | None = None) -> Tensor:
+    """0 to n - 1 in random order, int64. `torch.randperm`."""
+    return argsort(rand((n,), dtypes.float64, key))
+
+
+def bernoulli(p: Operand, key: Tensor | None = None) -> Tensor:
+    """1 with probability p, else 0, in p's shape and dtype. `torch.bernoulli`."""
+    t = as_tensor(p)
+    return cast(rand(t.shape, dtypes.float32, key) < t, t.dtype)
+
+
+def dropout(x: Operand, p: float = 0.5, training: bool = True, key: Tensor | None = None) -> Tensor:
+    """x with elements zeroed with probability p and the rest divided by 1 - p; x itself where not training.
+
+    Raises ArgumentError for p outside [0, 1]. `torch.nn.functional.dropout`.
+    """
+    if not 0 <= p <= 1:
+        raise ArgumentError(f"dropout: p {p} must be from 0 to 1")
+    t = as_tensor(x)
+    if not training or p == 0:
+        return t
+    if p == 1:
+        return where(full((), False), t, 0)
+    return where(rand(t.shape, dtypes.float32, key) >= p, t / (1 - p), 0)
