@@ -1,0 +1,57 @@
+"""Cells: what networks are made of. Names are MindSpore's, defaults and names of weights torch's."""
+
+from framework.nn import init
+from framework.nn.activation import (
+    ELU,
+    GELU,
+    HSigmoid,
+    HSwish,
+    LeakyReLU,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from framework.nn.attention import MultiHeadAttention
+from framework.nn.cell import Cell
+from framework.nn.containers import CellDict, CellList, Lambda, SequentialCell
+from framework.nn.conv import (
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    MaxPool1d,
+    MaxPool2d,
+)
+from framework.nn.linear import Dense, Dropout, Embedding, Flatten, Identity
+from framework.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from framework.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+from framework.nn.recurrent import GRU, LSTM, RNN
+
+__all__ = [
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BCELoss",
+    "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Cell", "CellDict", "CellList", "Conv1d",
+    "Conv2d", "CosineEmbeddingLoss", "CrossEntropyLoss", "Dense", "Dropout", "Embedding", "Flatten",
+    "GroupNorm", "HSigmoid", "HSwish", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "Lambda",
+    "LayerNorm", "LeakyReLU", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish",
+    "MultiHeadAttention", "NLLLoss", "PReLU", "RMSNorm", "ReLU", "ReLU6", "SequentialCell", "SiLU",
+    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "init",
+]  # fmt: skip
