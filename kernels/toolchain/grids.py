@@ -132,6 +132,12 @@ def block_per_row(dims: Dims, dtypes: str) -> Launch:
     return Launch((Step("", blocks(int(dims["rows"]), 1), (THREADS, 1, 1)),))
 
 
+def wide_block_per_row(dims: Dims, dtypes: str) -> Launch:
+    """A block to a row that is read many times: a thread to eight elements, up to the largest block."""
+    threads = min(LARGEST_BLOCK, _power_of_two(ceil_div(int(dims["n"]), 8)))
+    return Launch((Step("", blocks(int(dims["rows"]), 1), (threads, 1, 1)),))
+
+
 def tiles(dims: Dims, dtypes: str) -> Launch:
     """A block to 32 by 32 elements of the last two axes (m, n) of `batch` matrices."""
     count = int(dims["batch"]) * ceil_div(int(dims["m"]), WARP) * ceil_div(int(dims["n"]), WARP)

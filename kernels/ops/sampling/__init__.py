@@ -6,8 +6,9 @@ from typing import Any
 
 from kernels.call import call
 from kernels.errors import BadArgument
-from kernels.registry import Cpu, Operator
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
+from kernels.toolchain.grids import wide_block_per_row
 from kernels.toolchain.isa import SIMD
 
 SAMPLE_TOP_P = Operator(
@@ -25,6 +26,7 @@ SAMPLE_TOP_P = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_bins", "v2_bins.cpp", levels=SIMD),
+        Cuda("v1_search", "v1_search.cu", wide_block_per_row, fits=lambda dims: dims["n"] < 1 << 32),
     ],
 )
 OPERATORS = (SAMPLE_TOP_P,)
