@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from framework.core.tensor import Parameter, Tensor
+from framework.ops.random import STATE
 
 _MISSING = object()
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic)
@@ -38,7 +39,7 @@ class Captured:
         self._entries: list[tuple[dict[Any, Any], Any, Any, str]] = []
         self._others: list[tuple[Callable[[], Any], Any, str]] = []
         self._seen: dict[int, Any] = {}
-        waiting = [("the function", root) for root in roots]
+        waiting = [("the random state", STATE), *(("the function", root) for root in roots)]
         while waiting:
             what, value = waiting.pop()
             if isinstance(value, (*_PLAIN, *_OPAQUE)) or id(value) in self._seen:

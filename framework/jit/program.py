@@ -88,8 +88,8 @@ class Compiled:
         """Run the implementation that step `number` is, on arrays in the block."""
         try:
             (node,) = self.plan.kernels[number].nodes
-            result = computed(node, [self._view(x, at) for x in node.ins], np)
-            self._put(node, result, at)
+            if node.op != "pick":  # that is written with the others of its node
+                self._put(node, computed(node, [self._view(x, at) for x in node.ins], np), at)
         except BaseException as fault:  # noqa: BLE001 - raised again behind the C
             self.faults.append(fault)
             return 1
@@ -101,7 +101,7 @@ class Compiled:
                 for pick in other.nodes:
                     if pick.op == "pick" and pick.ins[0] is node:
                         self._view(pick, at)[...] = result[pick.attrs["i"]]
-        elif node.op != "pick":  # written with the others of its node
+        else:
             self._view(node, at)[...] = result
 
     def _view(self, node: Node, at: int) -> Any:
