@@ -25,6 +25,7 @@ SORT = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_radix", "v2_radix.cpp", fits=_countable),
+        Cpu("v3_quick", "v3_quick.cpp", levels=("avx512",), dtypes=("f32", "i32", "i64")),
     ],
 )
 ARGSORT = Operator(
@@ -46,7 +47,8 @@ def sort(x: Any, *, axis: int = -1, out: Any = None, version: str | None = None)
         version: a version by name.
 
     Returns:
-        Shape and dtype of x. -0.0 and 0.0 are equal and come in either order; a NaN may lose its sign.
+        Shape and dtype of x. -0.0 and 0.0 are equal and come in either order; a NaN may lose its sign and
+        payload.
 
     Raises:
         BadArgument, BadDtype: the axis, shape or dtype does not fit.

@@ -35,6 +35,8 @@ CASES = (
     *(case for m, n in SHAPES for case in _both(f"{m}x{n}", normal(m, n), FLOATS)),
     *(case for m, n in SHAPES for case in _both(f"{m}x{n} int", integers(-(1 << 31), 1 << 31, m, n), WHOLE)),
     *_both("long row", normal(1, 70_001), ("f32",)),
+    *_both("longer row", normal(1, 300_001), ("f32",)),
+    *_both("longer int", integers(-(1 << 31), 1 << 31, 1, 270_000), WHOLE),
     *_both("ties", integers(-3, 4, 2, 3000), ("f32", "bf16", "f16", "i32", "i64")),
     *_both("all alike", exactly(np.full(2000, 2.5)), FLOATS),
     *_both("sorted", exactly(np.arange(-1000.0, 1000.0)), ("f32", "i32")),
@@ -48,6 +50,7 @@ CASES = (
 BENCH = (
     Case("sort", "4M", {"x": normal(1, 1 << 22)}),
     Case("sort", "4M int32", {"x": integers(-(1 << 31), 1 << 31, 1, 1 << 22)}, dtypes=("i32",)),
+    Case("sort", "4M int64", {"x": integers(-(1 << 62), 1 << 62, 1, 1 << 22)}, dtypes=("i64",)),
     Case("sort", "4096x1024", {"x": normal(4096, 1024)}),
     Case("argsort", "4M", {"x": normal(1, 1 << 22)}),
     Case("argsort", "4096x1024", {"x": normal(4096, 1024)}),

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def sort(x: Any) -> Any:
-    return np.sort(_comparable(x), axis=-1).astype(x.dtype)
+    return np.sort(_comparable(x), axis=-1).astype(x.dtype, copy=False)
 
 
 def argsort(x: Any) -> Any:

@@ -3,19 +3,16 @@
 // Learned: no comparison, so no branch to mispredict, and the time is that of n random writes per digit. What they
 // cost is pages and cache lines: 2048 places fit the second cache, and huge pages keep their addresses at hand. Short
 // rows take digits of 8 bits, whose counts are cheaper to add up, or are sorted by insertion.
-#include <sys/mman.h>
-
-#include <cstdlib>
 #include <cstring>
 
 #include "parallel.h"
+#include "scratch.h"
 #include "simd.h"
 
 using namespace simd;
 
 constexpr int64_t FEW = 24;          // elements that are sorted by insertion
 constexpr int64_t SHORT = 1 << 13;   // elements from which on wider digits pay
-constexpr size_t HUGE_PAGE = 2 << 20;
 
 // ---- keys: unsigned, in the order of the values
 
@@ -58,24 +55,6 @@ template <class Kind> struct Positions {
     static result end(item it) { return it.at; }
 };
 
-// Room for two rows of items, kept by each thread for the next call.
-static void *room(size_t bytes) {
-    struct Room {
-        void *memory = nullptr;
-        size_t size = 0;
-        ~Room() { free(memory); }
-    };
-    static thread_local Room mine;
-    if (mine.size < bytes) {
-        free(mine.memory);
-        mine.size = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-        mine.memory = aligned_alloc(HUGE_PAGE, mine.size);
-        if (!mine.memory) mine.size = 0;
-        if (mine.memory) madvise(mine.memory, mine.size, MADV_HUGEPAGE);
-    }
-    return mine.memory;
-}
-
 template <class Kind, class Moved>
 static void insertion(const typename Kind::bits *x, typename Moved::result *y, int64_t n) {
     typename Moved::item a[FEW];
@@ -92,7 +71,7 @@ template <class Kind, class Moved, int BITS>
 static int radix(const typename Kind::bits *x, typename Moved::result *y, int64_t n) {
     typedef typename Moved::item Item;
     constexpr int DIGITS = (8 * sizeof(typename Kind::key) + BITS - 1) / BITS, SIZE = 1 << BITS;
-    Item *from = (Item *)room(2 * size_t(n) * sizeof(Item)), *to = from + n;
+    Item *from = (Item *)scratch(2 * size_t(n) * sizeof(Item)), *to = from + n;
     if (!from) return NO_MEMORY;
     uint32_t count[DIGITS][SIZE] = {};
     auto digit = [](typename Kind::key k, int d) { return int(k >> (d * BITS) & (SIZE - 1)); };

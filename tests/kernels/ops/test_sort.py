@@ -36,3 +36,32 @@ def test_positions_lead_to_the_values() -> None:
 def test_any_axis_will_do(axis: int) -> None:
     x = rng.standard_normal((30, 40)).astype(np.float32)
     np.testing.assert_array_equal(kernels.sort(x, axis=axis), np.sort(x, axis=axis))
+
+
+def _worst_for_pivots(n: int, rounds: int) -> np.ndarray:
+    """The smallest elements always stand where `v3_quick.cpp` takes its guess from; they are equal."""
+    values, places = np.full(n, 1000.0, np.float32), np.arange(n)
+    for round_ in range(rounds):
+        left = len(places)
+        taken = np.concatenate(
+            [at + np.arange(16) for at in (left // 8, left // 2 - 16, left - left // 8 - 16)]
+        )
+        values[places[taken]] = round_
+        places = np.delete(places, taken)
+    values[places] = rng.permutation(len(places)) + 1000
+    return values
+
+
+@pytest.mark.parametrize("version", versions(SORT))
+def test_input_made_against_the_pivots_is_sorted_all_the_same(version: str) -> None:
+    x = _worst_for_pivots(8000, 60)
+    np.testing.assert_array_equal(kernels.sort(x, version=version), np.sort(x))
+
+
+@pytest.mark.parametrize("version", versions(SORT))
+@pytest.mark.parametrize("values", [(0.0, -0.0, 1.0), (0.0, -0.0, np.nan, np.inf, -1.0)])
+def test_long_rows_keep_the_signs_of_zeros_and_have_nan_last(version: str, values: tuple[float, ...]) -> None:
+    x = rng.choice(np.array(values, np.float32), 300_000)
+    y = kernels.sort(x, version=version)
+    np.testing.assert_array_equal(y, np.sort(x))
+    assert np.signbit(y[y == 0]).sum() == np.signbit(x[x == 0]).sum()
