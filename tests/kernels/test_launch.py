@@ -24,6 +24,7 @@ from tests.kernels.stand_ins import (
     Launched,
     Phantom,
     Recorder,
+    as_taken,
     emulate,
     faults,
     in_place,
@@ -185,6 +186,22 @@ def test_nothing_is_launched_where_nothing_is_to_be_computed() -> None:
     assert driver.launched == []
 
 
+@pytest.mark.parametrize(("capability", "version"), [((8, 0), "v2_mma"), ((9, 0), "v3_wgmma")])
+def test_each_card_gets_the_best_version_it_runs(capability: tuple[int, int], version: str) -> None:
+    a = Phantom((256, 256), BY_NAME["bf16"])
+    with in_place(Recorder(of=capability), operators()["matmul"]) as driver:
+        kernels.matmul(a, a)
+    assert driver.launched[0].symbol.startswith(f"matmul_{version}_bf16_bf16")
+
+
+def test_what_is_coarser_is_only_taken_by_name() -> None:
+    a = Phantom((256, 256), np.float32)
+    with in_place(Recorder(), operators()["matmul"]) as driver:
+        kernels.matmul(a, a)
+        kernels.matmul(a, a, version="v3_tf32")
+    assert [each.symbol for each in driver.launched] == ["matmul_v2_tiles_f32_f32", "matmul_v3_tf32_f32_f32"]
+
+
 @pytest.mark.parametrize(
     ("capability", "arch"), [((8, 0), "sm_80"), ((8, 9), "sm_80"), ((9, 0), "sm_90a"), ((12, 0), "sm_120a")]
 )
@@ -272,7 +289,8 @@ def test_a_card_computes_what_the_oracle_says(name: str, version: str) -> None:
         pytest.skip("no NVIDIA card")
     from tests.kernels.trying import judge
 
-    for trial in trials(operators()[name]):
+    for each in trials(operators()[name]):
+        trial = as_taken(each, version)
         with contextlib.suppress(NoVersion):
             inputs = [None if each is None else cupy.asarray(each) for each in trial.inputs()]
             found = trial.call(inputs, None, version)

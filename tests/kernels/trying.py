@@ -29,11 +29,16 @@ FLOATING = {*FLOATS, "f64"}
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A case with its type variables bound."""
+    """A case with its type variables bound.
+
+    Attributes:
+        coarse: float32 inputs are rounded to tf32 (ten bits behind the leading one), for versions that do so.
+    """
 
     operator: Operator
     case: Case
     kinds: tuple[tuple[str, str], ...]
+    coarse: bool = False
 
     def __str__(self) -> str:
         return f"{self.case} {self.dtypes}"
@@ -48,7 +53,8 @@ class Trial:
 
     def inputs(self) -> tuple[Any, ...]:
         """New ones each time: an operator may update them."""
-        return self.case.draw(self.operator, dict(self.kinds))
+        found = self.case.draw(self.operator, dict(self.kinds))
+        return tuple(_in_tf32(each) for each in found) if self.coarse else found
 
     def call(self, inputs: Sequence[Any], outs: Any = None, version: str | None = None) -> tuple[Any, ...]:
         """Outputs and, behind them, the inputs that were updated."""
@@ -73,6 +79,12 @@ class Trial:
         wanted = self.case.want or (True,) * len(found)
         outputs = (each if want else None for each, want in zip(found, wanted, strict=True))
         return (*outputs, *self.updated(inputs))
+
+
+def _in_tf32(array: Any) -> Any:
+    if array is None or array.dtype != np.float32:
+        return array
+    return ((array.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
 
 
 def as_tuple(found: Any) -> tuple[Any, ...]:
@@ -112,7 +124,7 @@ _truths: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
 def truth(trial: Trial, floats: str | None) -> tuple[Any, ...]:
     """What the oracle says, worked out once."""
-    key = id(trial.case), trial.kinds, floats
+    key = id(trial.case), trial.kinds, floats, trial.coarse
     if key not in _truths:
         if len(_truths) > 400:
             _truths.clear()

@@ -34,6 +34,12 @@ DEVICE unsigned to_f16x2(float low, float high) {
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
     return both;
 }
+// To ten bits behind the leading one (tf32), halves away from zero.
+DEVICE unsigned to_tf32(float x) {
+    unsigned bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+    return bits;
+}
 // e to the x within 2 ulp of float32 near 0 and less far from it: for what is rounded to 16 bits afterwards.
 DEVICE float fast_exp(float x) {
     float y;
@@ -110,5 +116,12 @@ DEVICE void mma_f16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned
 DEVICE void mma_s8(int (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                  : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+// And for tf32: a 16x8, b 8x8; a[0], a[1], a[2], a[3]: rows q, q+8, q, q+8, columns t, t, t+4, t+4; b[0], b[1]: rows t,
+// t+4.
+DEVICE void mma_tf32(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }

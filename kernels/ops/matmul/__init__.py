@@ -77,6 +77,15 @@ MATMUL = Operator(
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=BF16),
         Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), dtypes=FLOATS),
         Cuda("v2_tiles", "v2_tiles.cu", plans.tiles, registers=176, dtypes=("f32_f32",)),
+        Cuda(
+            "v3_tf32",
+            "v3_tf32.cu",
+            plans.ring_tf32,
+            registers=255,
+            dtypes=("f32_f32",),
+            fits=plans.in_pieces_of_f32,
+            by_name=True,
+        ),
         Cuda("v2_mma", "v2_mma.cu", plans.ring, dtypes=HALVES),
         Cuda(
             "v3_wgmma",
@@ -188,6 +197,8 @@ def matmul(
         alpha: a factor of the product.
         dtype: of the result: a's (unless `out` has another), or float32.
         out: where the result goes: […, m, n].
+        version: a version by name. "v3_tf32", for float32 on a card, rounds a and b to ten bits behind the
+            leading one; it is taken in no other way.
 
     Returns:
         […, m, n]. Sums are float32 and rounded once; subnormal bfloat16 may count as 0 (AMX).

@@ -9,6 +9,7 @@ from kernels.toolchain.grids import PROCESSORS, Dims, ceil_div
 
 SIDE, THREADS = 128, 256  # of a tile; of a block
 RING = 4 * 2 * SIDE * 64  # bytes: stages, operands, lines, bytes of depth
+RING_TF32 = 4 * 2 * SIDE * 20 * 4  # stages, operands, lines, words from line to line
 WIDTHS = {256: 4, 128: 6}  # of the tiles of v3_wgmma, with the panels of their rings
 LINE = 128  # bytes of depth in a panel of them
 WARPGROUPS = 3 * 128  # threads of a block
@@ -33,6 +34,16 @@ def ring(dims: Dims, dtypes: str) -> Launch:
 def ring_of_groups(dims: Dims, dtypes: str) -> Launch:
     """v2_mma, grouped."""
     return _launch(_tiles_of_groups(dims), RING)
+
+
+def ring_tf32(dims: Dims, dtypes: str) -> Launch:
+    """v3_tf32."""
+    return _launch(_tiles(dims), RING_TF32)
+
+
+def in_pieces_of_f32(dims: Mapping[str, int]) -> bool:
+    """Whether rows of a and b begin on borders of 16 bytes."""
+    return dims["ak"] % 4 == 0 and dims["bn"] % 4 == 0
 
 
 def ring_int8(dims: Dims, dtypes: str) -> Launch:

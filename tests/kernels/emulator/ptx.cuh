@@ -23,6 +23,10 @@ inline float from_f16(unsigned short bits) {
 }
 inline unsigned to_bf16x2(float low, float high) { return to_bf16(low) | static_cast<unsigned>(to_bf16(high)) << 16; }
 inline unsigned to_f16x2(float low, float high) { return to_f16(low) | static_cast<unsigned>(to_f16(high)) << 16; }
+inline unsigned to_tf32(float x) {
+    const unsigned u = __float_as_uint(x);
+    return x - x == 0 ? (u + 0x1000) & ~0x1fffu : u;
+}
 inline float fast_exp(float x) { return exp2f(x * 1.4426950408889634f); }
 inline float fast_exp2(float x) { return exp2f(x); }
 
@@ -125,4 +129,10 @@ inline void mma_f16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned
 }
 inline void mma_s8(int (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     emulator::mma(c, a, b0, b1, 4, [](unsigned x, int e) { return int(static_cast<signed char>(x >> 8 * e)); });
+}
+inline void mma_tf32(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+    emulator::mma(c, a, b0, b1, 1, [](unsigned x, int) {
+        if (x & 0x1fff) emulator::fail("an operand that is not rounded to tf32");
+        return __uint_as_float(x);
+    });
 }
