@@ -100,9 +100,9 @@ DEVICE void multiply(const Operand<float> &a, const Operand<float> &b, const Res
             }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1)
-    matmul_v3_tf32_f32_f32(const float *a, const float *b, const float *bias, float *out, i64 batch, i64 am, i64 ak,
-                           i64 matrices, i64 bk, i64 bn, i64 n, i64 m, i64 ta, i64 tb, double alpha) {
+KERNEL(THREADS) matmul_v3_tf32_f32_f32(const float *a, const float *b, const float *bias, float *out, i64 batch, i64 am,
+                                       i64 ak, i64 matrices, i64 bk, i64 bn, i64 n, i64 m, i64 ta, i64 tb,
+                                       double alpha) {
     const i64 tall = (m + SIDE - 1) / SIDE, wide = (n + SIDE - 1) / SIDE, tiles = tall * wide;
     i64 row, column;
     place_of(blockIdx.x % tiles, tall, wide, row, column);
