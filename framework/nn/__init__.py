@@ -4,9 +4,11 @@ from framework.nn import init
 from framework.nn.activation import (
     ELU,
     GELU,
+    SELU,
     HSigmoid,
     HSwish,
     LeakyReLU,
+    LogSigmoid,
     LogSoftmax,
     Mish,
     PReLU,
@@ -16,6 +18,7 @@ from framework.nn.activation import (
     SiLU,
     Softmax,
     Softplus,
+    Softsign,
     Tanh,
 )
 from framework.nn.attention import MultiHeadAttention
@@ -47,11 +50,11 @@ from framework.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RM
 from framework.nn.recurrent import GRU, LSTM, RNN
 
 __all__ = [
-    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BCELoss",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BCELoss",
     "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Cell", "CellDict", "CellList", "Conv1d",
     "Conv2d", "CosineEmbeddingLoss", "CrossEntropyLoss", "Dense", "Dropout", "Embedding", "Flatten",
     "GroupNorm", "HSigmoid", "HSwish", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "Lambda",
-    "LayerNorm", "LeakyReLU", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish",
+    "LayerNorm", "LeakyReLU", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool1d", "MaxPool2d", "Mish",
     "MultiHeadAttention", "NLLLoss", "PReLU", "RMSNorm", "ReLU", "ReLU6", "SequentialCell", "SiLU",
-    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "init",
+    "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "init",
 ]  # fmt: skip

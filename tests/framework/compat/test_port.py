@@ -1,0 +1,150 @@
+"""Porting a script of torch's: what is rewritten, what stays and is remarked on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framework.compat.port import Ported, port
+from framework.core.tensor import Tensor
+from framework.errors import ArgumentError
+
+NET = '''
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Block(nn.Module):
+    """Two layers."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 8, bias=False)  # 宽度
+        self.act = nn.ReLU(inplace=True)
+        self.out = nn.Linear(in_features=8, out_features=3)
+
+    def forward(self, x):
+        x = self.act(self.fc(x))
+        y = torch.cat([self.out(x), torch.zeros(x.shape[0], 1)], dim=1)
+        y = y.view(x.shape[0], 2, 2)
+        return F.softmax(torch.clamp(y, min=-1.0), dim=-1), torch.sum(y, 1, keepdim=True)
+
+
+class Deep(Block):
+    def forward(self, x):
+        return super().forward(x)[0].unsqueeze(1)
+'''
+
+
+def body(text: str) -> str:
+    return text.strip("\n")
+
+
+def ported(text: str) -> Ported:
+    return port(text)
+
+
+def test_a_network_is_rewritten_and_runs_alike() -> None:
+    found = ported(NET)
+    assert [remark.text for remark in found.remarks] == [
+        ".view() was made .reshape(), as if of a tensor",
+        ".unsqueeze() was made .expand_dims(), as if of a tensor",
+    ]
+    assert "torch" not in found.text
+    assert "# 宽度" in found.text
+    made: dict[str, Any] = {}
+    exec(compile(found.text, "net.py", "exec"), made)
+    net = made["Deep"](4)
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    out = net(Tensor(x)).asnumpy()
+    assert out.shape == (5, 1, 2, 2)
+
+    torch = pytest.importorskip("torch")
+    theirs: dict[str, Any] = {}
+    exec(compile(NET, "net.py", "exec"), theirs)
+    module = theirs["Deep"](4)
+    with torch.no_grad():
+        for name, parameter in net.parameters_and_names():
+            dict(module.named_parameters())[name].copy_(torch.from_numpy(parameter.asnumpy().copy()))
+        np.testing.assert_allclose(out, module(torch.from_numpy(x)).numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("torch.add(a, b)", "ops.add(a, b)"),
+        ("torch.sum(a, 1, True)", "ops.sum(a, 1, keepdims=True)"),
+        ("torch.zeros(2, 3, dtype=torch.long)", "ops.zeros((2, 3), dtype=framework.int64)"),
+        ("torch.zeros((2, 3), device=None)", "ops.zeros((2, 3))"),
+        ("torch.add(a, b, alpha=1)", "ops.add(a, b)"),
+        ("torch.gather(a, 1, b)", "ops.take_along_axis(a, axis=1, indices=b)"),
+        ("torch.std(a, dim=0)", "ops.std(a, axis=0, correction=1)"),
+        ("torch.relu(torch.neg(a))", "ops.relu(ops.negative(a))"),
+        ("torch.nn.functional.elu(a, 0.5, inplace=True)", "ops.elu(a, 0.5)"),
+        ("f(torch.nn.Linear)", "f(nn.Dense)"),
+        ("torch.optim.Adam(ps, lr=1e-3)", "optim.Adam(ps, lr=1e-3)"),
+    ],
+)
+def test_calls_are_rewritten(theirs: str, ours: str) -> None:
+    found = ported(f"import torch\n{theirs}\n")
+    assert found.text.splitlines()[-1] == ours
+    assert found.remarks == []
+
+
+@pytest.mark.parametrize(
+    ("line", "remark"),
+    [
+        ("torch.lerp(a, b, 0.5)", "torch.lerp has no counterpart: x + weight * (y - x)"),
+        ("torch.max(a, 1)", "torch.max is not the same as framework.ops.max: "),
+        ("torch.add(a, b, alpha=2)", "torch.add: alpha= has nothing like it in framework.ops.add"),
+        ("torch.frobnicate(a)", "torch.frobnicate is not in the table"),
+        ("torch.sum(*a)", "torch.sum: * and ** hide which arguments are passed"),
+        ("loss.backward()", ".backward(): if this is a tensor: framework.value_and_grad("),
+        ("x.cuda()", ".cuda(): if this is a tensor: framework.set_device('gpu') once"),
+    ],
+)
+def test_what_cannot_be_rewritten_stays_and_is_remarked_on(line: str, remark: str) -> None:
+    found = ported(f"import torch\n\n{line}\n")
+    assert found.text.splitlines()[-1] == line
+    assert len(found.remarks) == 1
+    assert found.remarks[0].line == 3
+    assert found.remarks[0].text.startswith(remark)
+    assert ("import torch" in found.text) == line.startswith("torch")
+
+
+def test_a_method_that_the_file_defines_is_its_own() -> None:
+    text = "import torch\n\nclass A:\n    def view(self): ...\n\nA().view()\n"
+    assert ported(text).text.splitlines()[-1] == "A().view()"
+
+
+def test_text_that_is_no_python_is_refused_with_its_line() -> None:
+    with pytest.raises(ArgumentError, match="line 2 is no Python"):
+        ported("import torch\nx = (\n")
+
+
+def test_the_command_writes_the_script_and_tells_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(
+        "import torch\ny = torch.neg(x)\nz = torch.lerp(x, y, 1)\n", encoding="utf-8"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "framework",
+        "port",
+        str(tmp_path / "model.py"),
+        "-o",
+        str(tmp_path / "new.py"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{tmp_path}/model.py:3: torch.lerp has no counterpart" in done.stderr
+    assert "y = ops.negative(x)" in (tmp_path / "new.py").read_text(encoding="utf-8")
+    missing = subprocess.run([*command[:-3], "/nowhere.py"], capture_output=True, text=True, check=False)
+    assert missing.returncode == 2
+    assert "/nowhere.py" in missing.stderr
