@@ -20,6 +20,7 @@ from framework.core.dtypes import (
     uint64,
 )
 from framework.core.tensor import Parameter, Tensor
+from framework.jit import jit
 from framework.ops import from_numpy, set_seed
 from framework.transforms import (
     check_grads,
@@ -57,6 +58,7 @@ __all__ = [
     "int64",
     "jacfwd",
     "jacrev",
+    "jit",
     "jvp",
     "ops",
     "recompute",
