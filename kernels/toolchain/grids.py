@@ -81,7 +81,7 @@ def row_step(rows: int, n: int, size: int, held: int, largest: int = LARGEST_BLO
     """
     threads, suffix = row_threads(n, size, held, largest), ""
     if threads is None:
-        threads = min(largest, _power_of_two(ceil_div(n * size, 4 * VECTOR)))
+        threads = min(largest, power_of_two(ceil_div(n * size, 4 * VECTOR)))
         suffix = "_odd" if n * size % VECTOR else "_long"
     together = groups(threads)
     return Step(suffix, blocks(rows, together), (threads, together, 1))
@@ -91,7 +91,7 @@ def row_threads(n: int, size: int, held: int, largest: int) -> int | None:
     """How many threads hold a row in registers; None where none do, or where 16 bytes do not divide it."""
     if not held or n * size % VECTOR:
         return None
-    threads = _power_of_two(ceil_div(n * size, held * VECTOR))
+    threads = power_of_two(ceil_div(n * size, held * VECTOR))
     return threads if threads <= largest else None
 
 
@@ -134,7 +134,7 @@ def block_per_row(dims: Dims, dtypes: str) -> Launch:
 
 def wide_block_per_row(dims: Dims, dtypes: str) -> Launch:
     """A block to a row that is read many times: a thread to eight elements, up to the largest block."""
-    threads = min(LARGEST_BLOCK, _power_of_two(ceil_div(int(dims["n"]), 8)))
+    threads = min(LARGEST_BLOCK, power_of_two(ceil_div(int(dims["n"]), 8)))
     return Launch((Step("", blocks(int(dims["rows"]), 1), (threads, 1, 1)),))
 
 
@@ -159,7 +159,7 @@ def counting(dims: Dims, dtypes: str) -> Launch:
 def lookup(dims: Dims, dtypes: str) -> Launch:
     """A group of threads to each of n rows of d."""
     d, size = int(dims["d"]), itemsize(dtypes)
-    threads = min(THREADS, _power_of_two(ceil_div(d * size, VECTOR)))
+    threads = min(THREADS, power_of_two(ceil_div(d * size, VECTOR)))
     suffix = "_odd" if d * size % VECTOR else ""
     return Launch((Step(suffix, blocks(int(dims["n"]), groups(threads)), (threads, groups(threads), 1)),))
 
@@ -206,6 +206,6 @@ def product(dims: Dims, names: tuple[str, ...]) -> int:
     return result
 
 
-def _power_of_two(threads: int) -> int:
+def power_of_two(threads: int) -> int:
     """At least so many, at least a warp."""
     return max(WARP, 1 << max(0, threads - 1).bit_length())

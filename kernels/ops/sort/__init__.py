@@ -6,7 +6,8 @@ from typing import Any
 
 from kernels.axes import along_last
 from kernels.call import call
-from kernels.registry import Cpu, Operator
+from kernels.ops.sort import plans
+from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Schema, Work
 
 ROWS = "rows* n"
@@ -18,6 +19,7 @@ def _countable(dims: Any) -> bool:
     return bool(dims["n"] < 1 << 32)
 
 
+ON_CARD = Cuda("v1_radix", "v1_radix.cu", plans.radix, fits=_countable)
 SORT = Operator(
     Schema("sort", [Array("x", ROWS)], [Array("y", ROWS)], dtypes={"T": DTYPES}, in_place=True),
     Work(flops=lambda d: 0, bytes=lambda d: 2 * d["rows"] * d["n"] * d["itemsize"]),
@@ -26,13 +28,18 @@ SORT = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_radix", "v2_radix.cpp", fits=_countable),
         Cpu("v3_quick", "v3_quick.cpp", levels=("avx512",), dtypes=("f32", "i32", "i64")),
+        ON_CARD,
     ],
 )
 ARGSORT = Operator(
     Schema("argsort", [Array("x", ROWS)], [Array("order", ROWS, "i64")], dtypes={"T": DTYPES}),
     Work(flops=lambda d: 0, bytes=lambda d: d["rows"] * d["n"] * (d["itemsize"] + 8)),
     __name__,
-    [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_radix", "v2_radix.cpp", fits=_countable)],
+    [
+        Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
+        Cpu("v2_radix", "v2_radix.cpp", fits=_countable),
+        ON_CARD,
+    ],
 )
 OPERATORS = (SORT, ARGSORT)
 
