@@ -56,7 +56,11 @@ DEQUANTIZE = Operator(
     ),
     Work(flops=lambda d: d["n"], bytes=lambda d: d["n"] * (d["itemsize"] + 1) + 4 * d["blocks"]),
     __name__,
-    [*VERSIONS, Cuda(*CARD, eight_per_thread("n"), registers=40)],
+    [
+        *VERSIONS,
+        Cpu("v3_stream", "v3_stream.cpp", levels=SIMD),
+        Cuda(*CARD, eight_per_thread("n"), registers=40),
+    ],
 )
 OPERATORS = (QUANTIZE, DEQUANTIZE)
 

@@ -96,7 +96,11 @@ DEQUANTIZE = Operator(
         bytes=lambda d: d["rows"] * d["columns"] * d["itemsize"] + _weight_bytes(d, d["rows"] * d["columns"]),
     ),
     __name__,
-    [*VERSIONS, Cuda(*CARD, eight_per_thread("rows", "columns"), registers=48)],
+    [
+        *VERSIONS,
+        Cpu("v3_stream", "v3_stream.cpp", levels=SIMD),
+        Cuda(*CARD, eight_per_thread("rows", "columns"), registers=48),
+    ],
 )
 GEMM = Operator(
     Schema(

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdlib>
 #include <memory>
+#include <type_traits>
 
 #include "codes8.h"
 
@@ -97,6 +98,19 @@ inline int code_at(const uint8_t *packed, int64_t i) {
 
 // ---- decoding
 
+#if defined(__AVX512BW__)
+// Sixteen numbers in 16 bits, without the way through memory that `store` takes: it costs more than a block of 64.
+template <class T>
+inline __m256i narrowed(__m512 x) {
+    if constexpr (std::is_same_v<T, f16>) return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512i u = (__m512i)x, odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
+    __m512i quiet = _mm512_or_si512(u, _mm512_set1_epi32(0x400000));
+    __mmask16 number = _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(quiet, number, rounded), 16));
+}
+#endif
+
 // Codes from even `i` on, as values * scale, into y; how many were done: all but those that fill no vector.
 template <class T>
 inline int64_t decode_run(const uint8_t *p, int64_t count, const Table &values, float scale, T *y) {
@@ -104,10 +118,7 @@ inline int64_t decode_run(const uint8_t *p, int64_t count, const Table &values, 
     int64_t i = 0;
 #if defined(__AVX512BW__)
     if constexpr (sizeof(T) == 2) {  // the sixteen products are rounded once, and looked up 32 at a time
-        alignas(64) T words[32];
-        store(words, (vf)scaled.values);
-        memcpy(words + 16, words, 32);
-        __m512i table = _mm512_load_si512(words);
+        __m512i table = _mm512_broadcast_i64x4(narrowed<T>(scaled.values));
         for (; i + 32 <= count; i += 32) {
             __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p + i / 2)));
             __m512i index = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(bytes, 16));

@@ -111,3 +111,19 @@ def test_errors_say_what_was_given_and_what_is_needed() -> None:
         kernels.dequantize_blockwise(
             x.astype(np.uint8), np.zeros(2, np.float32), blocksize=64, dtype="float64"
         )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_what_is_written_past_the_caches_is_what_stays_in_them(dtype):
+    """Large, of an odd length, and from an address inside a line."""
+    rng = np.random.default_rng(2)
+    n = (5 << 20) // np.dtype(dtype).itemsize + 77
+    codes = rng.integers(0, 256, n).astype(np.uint8)
+    absmax = rng.uniform(0.1, 3, -(-n // 64)).astype(np.float32)
+    store = np.full(n + 64, 7, dtype)
+    out = store[5 : n + 5]
+    kernels.dequantize_blockwise(codes, absmax, blocksize=64, out=out, version="v3_stream")
+    plain = kernels.dequantize_blockwise(codes, absmax, blocksize=64, dtype=dtype, version="v2_cells")
+    np.testing.assert_array_equal(out, plain)
+    assert (store[:5] == 7).all()
+    assert (store[n + 5 :] == 7).all()
