@@ -23,14 +23,13 @@ from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, 
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine, conditions
 from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
-from bench_runner.plan import WARM_UPS, plan
+from bench_runner.plan import WARM_UPS
 from bench_runner.pool import Oracle, Pool, growing
 from bench_runner.progress import Progress, Report
 from bench_runner.sandbox import Sandbox
 from bench_runner.timed import Timed
 from bench_runner.timing import Timing
 from bench_runner.workspace import Revision, Workspace
-from tasks.spec import Case, Task
 
 EXCERPT = 4000  # characters
 WITHHELD = "(output of timed runs is not shown)"
@@ -140,8 +139,8 @@ class _Job:
 
     def _time(self, place: Path, oracle: Oracle) -> Timed:
         pools = [Pool(oracle, case) for case in self.task.cases_for("rank")]
-        known = self.workspace.paces(self.revision.digest)
-        with growing({pool: _expected_need(self.task, pool.case, known) for pool in pools}) as wait:
+        needs = self.workspace.needs(self.revision.digest)
+        with growing({pool: needs.get(pool.case.id, WARM_UPS) for pool in pools}) as wait:
             artefact = self._build(place)
             baseline = self._baseline(place)
             self.progress.say(Phase.TIMING)
@@ -161,7 +160,7 @@ class _Job:
             finally:
                 self.steps["time"] = time.perf_counter() - begin
                 self._append(WITHHELD)
-        self.workspace.keep_paces(self.revision.digest, timing.paces())
+        self.workspace.keep_needs(self.revision.digest, timing.needs())
         return self.timed
 
     def _rig(self) -> Rig:
@@ -191,11 +190,3 @@ class _Job:
 def _excerpt(log: str) -> str:
     """The beginning, for the live run; the whole bounded log comes with the result."""
     return log if len(log) <= EXCERPT else log[:EXCERPT] + "\n…"
-
-
-def _expected_need(task: Task, case: Case, paces: dict[str, float]) -> int:
-    """How many inputs the timing of a case will want, by what the baseline needed last time on this
-    worker."""
-    if case.id not in paces:
-        return WARM_UPS
-    return plan(task, case, paces[case.id]).inputs

@@ -168,9 +168,9 @@ class Timing:
             del run.pairs[:half]
         self._forgotten += half
 
-    def paces(self) -> dict[str, float]:
-        """Per case the baseline's seconds a call: what the next job of this revision plans its pools by."""
-        return {run.case.id: typical(run, "baseline") for run in self._runs if run.pairs}
+    def needs(self) -> dict[str, int]:
+        """How many inputs each case took: the next job of this revision makes them beside its build."""
+        return {run.case.id: run.plan.inputs for run in self._runs if run.plan}
 
     def _pair(self, number: int) -> None:
         heard = self._measure_pair()

@@ -103,15 +103,15 @@ class Workspace:
             if number >= OF_THIS_JOB and (left < 0 or number >= KEPT_BUILDS):
                 shutil.rmtree(place)
 
-    def paces(self, digest: str) -> dict[str, float]:
-        """Seconds a call that the baseline of a revision needed here last time, by case; empty at first."""
-        path = self._root / f"pace-{digest[:32]}.json"
-        found: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    def needs(self, digest: str) -> dict[str, int]:
+        """How many inputs the timing of a revision took here last time, by case; empty at first."""
+        path = self._root / f"needs-{digest[:32]}.json"
+        found: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         return found
 
-    def keep_paces(self, digest: str, paces: dict[str, float]) -> None:
-        part = self._root / f"pace-{digest[:32]}.part"
-        part.write_text(json.dumps(paces))
+    def keep_needs(self, digest: str, needs: dict[str, int]) -> None:
+        part = self._root / f"needs-{digest[:32]}.part"
+        part.write_text(json.dumps(needs))
         part.rename(part.with_suffix(".json"))
 
     @contextlib.contextmanager
