@@ -8,8 +8,8 @@
 // a buffer, for MC rows at a time. Edges matter only when a tile is finished: scaled, rounded and stored.
 //
 // A Kernel has MR and NR (the largest tile), KC (words of depth in a block), MC, NC, the type Acc, MORE (words behind
-// a column panel, per column), WHOLE (tiles are written up to MR and NR whatever their size), a Session (what must
-// hold while it runs), and tile().
+// a column panel, per column), WHOLE (tiles are written up to MR and NR whatever their size), IN_ROWS (it can read
+// columns where they are, packing them on the way), a Session (what must hold while it runs), and tile().
 #pragma once
 #include <atomic>
 #include <cstdlib>
@@ -49,7 +49,8 @@ inline int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t rounded(int64_t n, int64_t to) { return parts(n, to) * to; }
 
-constexpr int64_t NEAR = 512;  // words from row to row up to which columns are read where they are
+constexpr int64_t NEAR = 256;  // words from row to row up to which columns are read where they are, if they lie on
+constexpr int64_t LINE = 64;   // … bytes of a line of the cache: a vector from two lines takes twice as long
 
 // Memory of this thread that grows and is kept; NULL if there is none.
 enum Slot { ROWS, COLUMNS, KEPT, FEW, BIAS, SLOTS };
@@ -83,6 +84,12 @@ inline void put(O *p, int64_t n, vf x) {
     else
         store_some(p, int(n), x);
 }
+#if defined(__AVX512BF16__)
+inline void put(bf16 *p, int64_t n, vf x) {  // in one instruction, to which subnormals are 0 as to the tiles
+    const __mmask16 there = n >= W ? 0xffff : __mmask16((1u << n) - 1);
+    _mm256_mask_storeu_epi16(p, there, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+}
+#endif
 inline vf real(vf x) { return x; }
 inline vf real(vi x) { return __builtin_convertvector(x, vf); }
 
@@ -123,7 +130,7 @@ struct Cut {
         blocks = words > deep ? parts(words, deep) : 1;
         apart = narrow && blocks > 1;
         rows = apart ? least(m, Kernel::MC) : m;
-        strip = least(Kernel::NC, rounded(n, Kernel::NR));
+        strip = rounded(parts(n, parts(n, Kernel::NC)), Kernel::NR);  // all about as wide
         if (rows < m) {  // the strip's panels are kept in full depth: in 16 MB
             int64_t kept = (int64_t(1) << 22) / (words + 1) / Kernel::NR;
             strip = least(strip, (kept < 4 ? 4 : kept) * Kernel::NR);
@@ -156,7 +163,7 @@ struct Multiplication {
     Finish finish;
     Range i, j;
     Cut<Kernel> cut;
-    bool plain, b_as_it_is;  // plain: sums are the result
+    bool plain, b_in_rows, near;  // sums are the result; columns could be read where they are; they are
     int64_t a_size, b_size;
     int32_t *rows, *columns;
     Acc *kept;
@@ -165,7 +172,8 @@ struct Multiplication {
         : a(a), b(b), out(out), finish(finish), i(i), j(j),
           cut(k, a.per_word, i.to - i.from, j.to - j.from, out.size != sizeof(Acc)) {
         plain = std::is_same_v<Acc, float> && out.size == 4 && out.alpha == 1 && !out.row_scale && !out.bias;
-        b_as_it_is = b.as_it_is && !b.lines.deep && b.lines.ld <= NEAR;
+        b_in_rows = Kernel::IN_ROWS && b.as_it_is && !b.lines.deep;
+        near = b_in_rows && b.lines.ld <= NEAR && (uintptr_t(b.lines.data) | b.lines.ld * 4) % LINE == 0;
         a_size = cut.deep * rounded(MR, W);
         b_size = (cut.deep + Kernel::MORE) * NR;
     }
@@ -190,32 +198,50 @@ struct Multiplication {
         const Panels<Kernel> panels(strip.to - strip.from);
         int32_t *packed = columns + (once() ? 0 : p * (cut.strip / NR) * b_size);
         for (int64_t ir = part.from; ir < part.to; ir += MR) {
+            const bool fresh = ir == part.from && (once() || part.from == i.from);
             const int high = int(least(MR, part.to - ir));
             const Panel left = a.pack(a.lines, ir, high, first * a.per_word, words, rows);
             for (int64_t q = 0; q < panels.count; q++) {
                 const int64_t jr = strip.from + panels.from(q);
                 const int wide = panels.wide(q);
-                Panel right = {packed + q * b_size, 1, NR};
-                if (b_as_it_is && wide % W == 0)
+                int32_t *panel = packed + q * b_size, *to = nullptr;
+                Panel right = {panel, 1, NR};
+                if (b_in_rows && wide % W == 0 && (near || (fresh && high == MR))) {
                     right = {(const int32_t *)b.lines.data + first * b.lines.ld + jr, 1, b.lines.ld};
-                else if (ir == part.from && (once() || part.from == i.from))
-                    b.pack(b.lines, jr, rounded(wide, W), first * b.per_word, words, packed + q * b_size);
-                const Sums to = cut.apart ? Sums{kept + (ir - part.from) * cut.strip + (jr - strip.from), cut.strip}
-                                          : Sums{(Acc *)out.data + ir * out.ld + jr, out.ld};
-                tile(words, left, right, to, p, ir, jr, high, wide);
+                    if (!near) to = panel;
+                } else if (fresh) {
+                    b.pack(b.lines, jr, int(rounded(wide, W)), first * b.per_word, words, panel);
+                }
+                tile({ir, jr, high, wide}, p, words, left, right, to, sums_of(ir - part.from, jr - strip.from, ir, jr));
             }
         }
     }
 
-    void tile(int64_t words, Panel left, Panel right, Sums to, int64_t p, int64_t ir, int64_t jr, int high, int wide) {
-        const bool last = p + 1 == cut.blocks, whole = Kernel::WHOLE ? high == MR && wide == NR : wide % W == 0;
-        if (whole && (last ? plain : true)) return Kernel::tile(high, wide, words, left, right, (Acc *)to.data, to.ld, p > 0);
+    struct Place {
+        int64_t i, j;
+        int rows, columns;
+    };
+    Sums sums_of(int64_t row, int64_t column, int64_t ir, int64_t jr) const {
+        if (cut.apart) return {kept + row * cut.strip + column, cut.strip};
+        return {(Acc *)out.data + ir * out.ld + jr, out.ld};
+    }
+
+    // A tile, packing to `pack` on the way if that is something; `to` is where sums wait.
+    void tile(Place at, int64_t p, int64_t words, Panel left, Panel right, int32_t *pack, Sums to) {
+        const bool last = p + 1 == cut.blocks;
+        const bool whole = Kernel::WHOLE ? at.rows == MR && at.columns == NR : at.columns % W == 0;
+        const bool direct = whole && (plain || !last);
         alignas(64) Acc sums[MR * NR];
-        Kernel::tile(high, wide, words, left, right, sums, NR, false);
+        const Sums now = direct ? to : Sums{sums, NR};
+        if constexpr (Kernel::IN_ROWS)
+            if (pack)
+                Kernel::tile_and_pack(at.columns, words, left, right, (Acc *)now.data, now.ld, direct && p > 0, pack);
+        if (!pack) Kernel::tile(at.rows, at.columns, words, left, right, (Acc *)now.data, now.ld, direct && p > 0);
+        if (direct) return;
         if (last)
-            finish({sums, NR}, p ? to : Sums{}, out, ir, jr, high, wide);
+            finish(now, p ? to : Sums{}, out, at.i, at.j, at.rows, at.columns);
         else
-            keep(sums, NR, (Acc *)to.data, to.ld, p > 0, high, wide);
+            keep(sums, NR, (Acc *)to.data, to.ld, p > 0, at.rows, at.columns);
     }
 };
 

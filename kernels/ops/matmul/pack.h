@@ -170,6 +170,16 @@ typedef Panel (*Pack)(const Lines &, int64_t line, int count, int64_t depth, int
 // Lines side by side, up to LANES of them (whole vectors), one row for each word of depth.
 template <class K, int LANES>
 Panel pack_across(const Lines &s, int64_t line, int lanes, int64_t depth, int64_t words, int32_t *to) {
+    if (K::PER_WORD == 1 && !s.deep && line + lanes <= s.lines) {  // rows as they are, and the next panel's asked for
+        const typename K::Item *p = (const typename K::Item *)s.data + depth * s.ld + line;
+        for (int64_t w = 0; w < words; w++, p += s.ld)
+            for (int v = 0; v < lanes; v += W) {
+                ask(p + v, LANES * sizeof *p);
+                const vi x = K::flat(p + v, s.ld);
+                memcpy(to + w * LANES + v, &x, sizeof x);
+            }
+        return {to, 1, LANES};
+    }
     for (int64_t w = 0; w < words; w += W)
         for (int v = 0; v < lanes; v += W) {
             int count = int(words - w < W ? words - w : W);

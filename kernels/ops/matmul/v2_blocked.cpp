@@ -9,12 +9,14 @@
 using namespace gemm;
 
 #if defined(__AVX512F__)
-constexpr int TILE_ROWS = 8, TILE_VECTORS = 3, DEEP = 512, STRIP = 480;
+constexpr int TILE_ROWS = 8, TILE_VECTORS = 3, DEEP = 512, STRIP = 528;
 #elif defined(__AVX2__)
 constexpr int TILE_ROWS = 6, TILE_VECTORS = 2, DEEP = 256, STRIP = 256;
 #else
 constexpr int TILE_ROWS = 4, TILE_VECTORS = 2, DEEP = 256, STRIP = 256;
 #endif
+
+constexpr int64_t FAR = 24;  // rows of the columns' operand asked for before they are needed
 
 struct Fma {  // float: the vector type, a word in all lanes, a step, and what sums start from
     typedef float Acc;
@@ -52,7 +54,7 @@ struct Vector {
     typedef typename Math::V V;
     static constexpr int MR = TILE_ROWS, NV = TILE_VECTORS, NR = NV * W, KC = DEEP, MC = 30 * MR, NC = STRIP;
     static constexpr int MORE = Math::MORE;
-    static constexpr bool WHOLE = false;
+    static constexpr bool WHOLE = false, IN_ROWS = std::is_same_v<Acc, float>;
     struct Session {
         Session() {}
     };
@@ -60,20 +62,28 @@ struct Vector {
     // Every height and width has a loop of its own: what is not there takes no time.
     static void tile(int rows, int columns, int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add) {
         static constexpr auto all = tiles(std::make_integer_sequence<int, MR * NV>());
-        all.of[(rows - 1) * NV + (columns - 1) / W](words, a, b, c, ld, add);
+        all.of[(rows - 1) * NV + (columns - 1) / W](words, a, b, c, ld, add, nullptr);
     }
 
-    typedef void (*Tile)(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add);
+    // The same for MR rows, with columns where they are in memory, which are packed on the way.
+    static void tile_and_pack(int columns, int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add, int32_t *to) {
+        if (columns == NR) return tile_of<MR, NV, true>(words, a, b, c, ld, add, to);
+        if constexpr (NV > 2)
+            if (columns == 2 * W) return tile_of<MR, 2, true>(words, a, b, c, ld, add, to);
+        tile_of<MR, 1, true>(words, a, b, c, ld, add, to);
+    }
+
+    typedef void (*Tile)(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add, int32_t *);
     struct Tiles {
         Tile of[MR * NV];
     };
     template <int... I>
     static constexpr Tiles tiles(std::integer_sequence<int, I...>) {
-        return {{tile_of<I / NV + 1, I % NV + 1>...}};
+        return {{tile_of<I / NV + 1, I % NV + 1, false>...}};
     }
 
-    template <int R, int N>
-    static void tile_of(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add) {
+    template <int R, int N, bool PACK>
+    static void tile_of(int64_t words, Panel a, Panel b, Acc *c, int64_t ld, bool add, int32_t *to) {
         V s[R][N];
         const int32_t *x = a.data, *y = b.data;
         const int64_t line = a.line, step = a.step, next = b.step;
@@ -87,7 +97,13 @@ struct Vector {
         for (int64_t w = 0; w < words; w++, x += step, y += next) {
             V columns[N];
 #pragma GCC unroll 4
-            for (int v = 0; v < N; v++) columns[v] = raw<V>(y + v * W);
+            for (int v = 0; v < N; v++) {
+                columns[v] = raw<V>(y + v * W);
+                if (PACK) {
+                    ask(y + FAR * next + v * W, 0);
+                    memcpy(to + w * NR + v * W, &columns[v], sizeof(V));
+                }
+            }
 #pragma GCC unroll 8
             for (int i = 0; i < R; i++) {
                 const V row = Math::all(x + i * line);
@@ -111,7 +127,7 @@ struct FloatEngine {
     typedef Vector<Fma> Kernel;
     static constexpr bool AS_IT_IS = std::is_same_v<T, float>;
     static constexpr Pack ROWS = AS_IT_IS ? as_it_is : pack_along<Widened<T>>, COLUMNS = pack_across<Widened<T>, Kernel::NR>;
-    static constexpr int PER_WORD = 1, FEWEST = 8;
+    static constexpr int PER_WORD = 1, FEWEST = 16;
 };
 
 #if defined(__AVX512VNNI__)
