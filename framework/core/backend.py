@@ -58,6 +58,11 @@ def place(array: Array, device: str) -> Array:
     return to_numpy(array) if device == "cpu" else importlib.import_module("cupy").asarray(array)
 
 
+def shares(a: Array, b: Any) -> bool:
+    """Do two arrays share memory?"""
+    return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.shares_memory(a, b)
+
+
 def to_backend(array: Array) -> Array:
     """The array as one of the current device's."""
     if xp is np:

@@ -1,9 +1,11 @@
 """Public operators: functions of tensors, arrays and numbers. A module per group; all are here by name."""
 
+from framework.ops.arrange import *  # noqa: F403
 from framework.ops.control import *  # noqa: F403
 from framework.ops.create import *  # noqa: F403
 from framework.ops.elementwise import *  # noqa: F403 (the public names of each group, by its __all__)
 from framework.ops.index import *  # noqa: F403
+from framework.ops.linalg import *  # noqa: F403
 from framework.ops.nn import *  # noqa: F403
 from framework.ops.random import *  # noqa: F403
 from framework.ops.reduce import *  # noqa: F403

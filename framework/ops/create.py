@@ -6,6 +6,7 @@ from typing import Any
 
 from framework.core import backend, dtypes
 from framework.core.tensor import Tensor, as_tensor, wrap
+from framework.errors import ArgumentError
 from framework.ops.coerce import Operand
 from framework.ops.shape import as_shape
 
@@ -53,9 +54,84 @@ def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None) -
     return wrap(backend.xp.eye(n_rows, n_cols, k, dtype=dtypes.as_dtype(dtype or dtypes.default_float)))
 
 
+def asarray(obj: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor of numbers, nested lists, arrays or anything with `__dlpack__`; shares memory where it can.
+
+    `copy` True copies always, False raises ArgumentError where it must be copied. Array API `asarray`.
+    """
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if hasattr(obj, "__dlpack__") and not isinstance(obj, Tensor | backend.xp.ndarray):
+        obj = from_dlpack(obj)
+    t = as_tensor(obj, wanted)
+    given = getattr(obj, "value", obj)
+    if (
+        copy is False
+        and t.value is not given
+        and not (t.value is not None and backend.shares(t.value, given))
+    ):
+        raise ArgumentError(
+            f"asarray: copy=False, but {type(obj).__name__} cannot become {t.dtype.name} without one"
+        )
+    return _copy(t) if copy else t
+
+
+def _copy(t: Tensor) -> Tensor:
+    from framework.ops.elementwise import copy
+
+    return copy(t)
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """A tensor that shares the memory of any array with `__dlpack__` (torch, CuPy, JAX, …). Array API."""
+    return wrap(backend.xp.from_dlpack(x))
+
+
+def empty(shape: Any, dtype: Any = None) -> Tensor:
+    """Of that shape, whatever the values (zeros). Array API `empty`."""
+    return zeros(shape, dtype)
+
+
+def empty_like(x: Operand, dtype: Any = None) -> Tensor:
+    """Of x's shape and dtype, whatever the values (zeros). Array API `empty_like`."""
+    return zeros_like(x, dtype)
+
+
+def full_like(x: Operand, fill_value: Operand, dtype: Any = None) -> Tensor:
+    """All `fill_value`, of x's shape and dtype. Array API `full_like`."""
+    return full(x.shape, fill_value, dtype or x.dtype)
+
+
+def linspace(start: Any, stop: Any, num: int, dtype: Any = None, endpoint: bool = True) -> Tensor:
+    """num evenly spaced numbers from start to stop, which is left out without `endpoint`. Array API
+    `linspace`.
+    """
+    wanted = (
+        dtypes.default_complex
+        if isinstance(start, complex) or isinstance(stop, complex)
+        else dtypes.default_float
+    )
+    array = backend.xp.linspace(start, stop, num, endpoint=endpoint)
+    return wrap(array.astype(dtypes.as_dtype(dtype or wanted)))
+
+
 def from_numpy(array: Any) -> Tensor:
     """A tensor that shares the array's memory. Do not write to the array while the tensor is in use."""
     return as_tensor(array)
 
 
-__all__ = ["arange", "eye", "from_numpy", "full", "ones", "ones_like", "zeros", "zeros_like"]
+__all__ = [
+    "arange",
+    "asarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]

@@ -172,6 +172,38 @@ def atan2(y: Operand, x: Operand) -> Tensor:
     return binary(p.ATAN2, y, x)
 
 
+def hypot(x: Operand, y: Operand) -> Tensor:
+    """√(x² + y²) without overflow; its derivative at (0, 0) is 0. Array API `hypot`."""
+    x, y = pair(x, y)
+    a, b = abs(unary_float(p.COPY, x)), abs(unary_float(p.COPY, y))
+    large = maximum(a, b)
+    usable = logical_and(isfinite(large), large > 0)
+    scale = stop_gradient(where(usable, large, 1))
+    total = square(a / scale) + square(b / scale)
+    return where(usable, scale * sqrt(where(usable, total, 1)), where(isinf(a), a, where(isinf(b), b, large)))
+
+
+def copysign(x: Operand, y: Operand) -> Tensor:
+    """|x| with the sign of y. Array API `copysign`."""
+    x, y = pair(x, y)
+    return binary(p.COPYSIGN, cast(x, dtypes.to_float(x.dtype)), cast(y, dtypes.to_float(y.dtype)))
+
+
+def nextafter(x: Operand, y: Operand) -> Tensor:
+    """The next representable number from x towards y. Array API `nextafter`."""
+    return binary(p.NEXTAFTER, x, y)
+
+
+def signbit(x: Operand) -> Tensor:
+    """Is the sign bit set (also of -0.0)? Array API `signbit`."""
+    return unary(p.SIGNBIT, x)
+
+
+def positive(x: Operand) -> Tensor:
+    """x itself. Array API `positive`."""
+    return as_tensor(x)
+
+
 def maximum(x: Operand, y: Operand) -> Tensor:
     """The larger of each pair; NaN if either is. Ties halve the gradient. Array API `maximum`."""
     return binary(p.MAXIMUM, x, y)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from framework.core.tensor import Tensor
+from framework.ops import arrange as a
 from framework.ops import elementwise as e
 from framework.ops import index as i
 from framework.ops import reduce as r
@@ -30,6 +31,7 @@ _UNARY = {"neg": e.negative, "abs": e.abs, "invert": e.bitwise_invert}
 _METHODS = [
     e.abs, e.exp, e.log, e.sqrt, e.rsqrt, e.sin, e.cos, e.tanh, e.square, e.sign, e.pow, e.conj, e.copy,
     e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum,
+    a.chunk, a.diagonal, a.flatten, a.repeat, a.roll, a.split, a.tile, a.tril, a.triu, a.unstack,
     s.broadcast_to, s.expand_dims, s.moveaxis, s.squeeze, s.swapaxes,
     i.argmax, i.argmin, i.argsort, i.cumprod, i.cumsum, i.flip, i.masked_fill, i.nonzero, i.sort, i.take,
     i.take_along_axis, i.topk,

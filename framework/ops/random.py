@@ -3,7 +3,7 @@
 A key is a tensor of two uint64, the stream and its place in it. `STATE` is the process's: a Parameter, so
 `jit` treats it like any other state that a function reads and assigns, and compiled functions draw new
 numbers at every call. Under `vmap` all examples get the same numbers unless their keys are batched:
-`vmap(f)(xs, split(key, n))`.
+`vmap(f)(xs, split_key(key, n))`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def key(seed: int) -> Tensor:
     return Tensor(np.array([seed, 0], np.uint64))
 
 
-def split(key: Tensor, n: int = 2) -> Tensor:
+def split_key(key: Tensor, n: int = 2) -> Tensor:
     """n keys of independent streams, shape (n, 2)."""
     return _draw((n, 2), "bits", dtypes.uint64, key)
 

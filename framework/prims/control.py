@@ -89,7 +89,7 @@ def _batched_cond(
         outs = ops.cond(pred, then, other, *operands)
     else:
         if all(d is None for d in bdims[1:]):
-            yes, no = [replay(attrs[k], operands) for k in ("then", "other")]
+            yes, no = [[ops.expand_dims(y, 0) for y in replay(attrs[k], operands)] for k in ("then", "other")]
         else:
             yes, no = then(*operands), other(*operands)
         outs = [_chosen(pred, a, b) for a, b in zip(yes, no, strict=True)]
@@ -98,7 +98,7 @@ def _batched_cond(
 
 def _chosen(pred: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """a or b by a condition for each example of the batch in front."""
-    return ops.where(ops.reshape(pred, (*pred.shape, *(1,) * (max(a.ndim, b.ndim, 1) - 1))), a, b)
+    return ops.where(ops.reshape(pred, (*pred.shape, *(1,) * (max(a.ndim, b.ndim) - 1))), a, b)
 
 
 COND = define(

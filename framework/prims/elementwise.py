@@ -181,6 +181,15 @@ REMAINDER = binary(
     (lambda g, o, x, y: g, lambda g, o, x, y: -g * ops.floor_divide(x, y)),
 )
 
+COPYSIGN = binary(
+    "copysign",
+    lambda xp, x, y: xp.copysign(x, y),
+    (lambda g, o, x, y: ops.where(ops.signbit(x) == ops.signbit(y), g, -g) * ops.where(x == 0, 0, 1), None),
+    infer=_inexact,
+)
+NEXTAFTER = binary("nextafter", lambda xp, x, y: xp.nextafter(x, y), None, infer=_inexact)
+SIGNBIT = unary("signbit", lambda xp, x: xp.signbit(x), None, infer=boolean)
+
 # Comparison and logic.
 EQUAL = binary("equal", lambda xp, x, y: xp.equal(x, y), None, "{0} == {1}", boolean)
 NOT_EQUAL = binary("not_equal", lambda xp, x, y: xp.not_equal(x, y), None, "{0} != {1}", boolean)

@@ -145,6 +145,7 @@ def _put_along(g: Any, i: Any, axis: int, n: int) -> Aval:
 
 def _put_along_impl(xp: Any, g: Any, i: Any, axis: int, n: int) -> Any:
     out = xp.zeros(_put_along(g, i, axis, n).shape, g.dtype)
+    g = xp.broadcast_to(g, broadcast_shapes(g.shape, i.shape))
     where = list(xp.ix_(*[xp.arange(size) for size in g.shape]))
     where[axis] = i
     backend.add_at(out, tuple(where), g)

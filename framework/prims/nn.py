@@ -18,9 +18,10 @@ import framework.ops as ops
 from framework.core import dtypes
 from framework.core.prim import Aval, Prim, define
 from framework.core.tensor import Tensor, apply, wrap
-from framework.prims.elementwise import binary, boolean, same, unary
+from framework.prims.elementwise import binary, same, unary
 from framework.prims.index import whole_axis
 from framework.prims.reduce import reduced, reduction_axes, unreduced
+from framework.prims.shape import batch_all
 
 _LARGE = 1 << 14  # elements from which a kernel's call (1.4 µs, and compiling when first used) is worth it
 _KERNEL_DTYPES = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -104,8 +105,8 @@ def _activation(name: str, expand: Callable[[Tensor], Tensor]) -> Prim:
         return vjp(expand, x)[1](dy)  # type: ignore[no-any-return]
 
     grad = heavy(
-        f"{name}_grad", gradient, same, lambda f, dy, x: f(dy, x), axes="...,...->...",
-    )  # fmt: skip
+        f"{name}_grad", gradient, same, lambda f, dy, x: f(dy, x), axes="...,...->...", vmap=batch_all
+    )
     return heavy(
         name,
         expand,
@@ -354,7 +355,7 @@ def _loss_dtype(logits: Any) -> Any:
 
 CROSS_ENTROPY_GRAD = heavy(
     "cross_entropy_grad", _cross_entropy_grad, _first,
-    lambda f, *xs, ignore_index: f(*xs, ignore_index=ignore_index), axes="...A,...,...->...A",
+    lambda f, *xs, ignore_index: f(*xs, ignore_index=ignore_index), axes="...A,...,...->...A", vmap=batch_all,
 )  # fmt: skip
 CROSS_ENTROPY = heavy(
     "cross_entropy",
@@ -362,9 +363,9 @@ CROSS_ENTROPY = heavy(
     lambda logits, labels, ignore_index: Aval(labels.shape, _loss_dtype(logits)),
     lambda f, *xs, ignore_index: f(*xs, ignore_index=ignore_index),
     axes="...A,...->...",
+    vmap=batch_all,
     vjp=(
         lambda g, o, x, y, ignore_index: apply(CROSS_ENTROPY_GRAD, x, y, g, ignore_index=ignore_index),
         None,
     ),
 )
-SIGNBIT = unary("signbit", lambda xp, x: xp.signbit(x), None, infer=boolean)

@@ -28,6 +28,16 @@ def to_front(x: Any, bdim: int) -> Any:
     return x if bdim == 0 else ops.moveaxis(x, bdim, 0)
 
 
+def batch_all(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
+    """A batching rule: all operands have the batch in front, repeated where they lack it."""
+    size = next(x.shape[d] for x, d in zip(ins, bdims, strict=True) if d is not None)
+    xs = [
+        ops.broadcast_to(x, (size, *x.shape)) if d is None else to_front(x, d)
+        for x, d in zip(ins, bdims, strict=True)
+    ]
+    return apply(prim, *xs, **attrs), 0
+
+
 def _batched_reshape(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
     x = to_front(ins[0], bdims[0])
     return ops.reshape(x, (x.shape[0], *attrs["shape"])), 0
@@ -122,22 +132,13 @@ def _concat_vjp(g: Any, out: Any, *xs: Any, axis: int) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _batched_concat(prim: Any, ins: Any, bdims: Any, attrs: dict[str, Any]) -> Any:
-    size = next(x.shape[d] for x, d in zip(ins, bdims, strict=True) if d is not None)
-    xs = [
-        ops.broadcast_to(x, (size, *x.shape)) if d is None else to_front(x, d)
-        for x, d in zip(ins, bdims, strict=True)
-    ]
-    return apply(prim, *xs, **attrs), 0
-
-
 CONCAT = define(
     "concat",
     lambda xp, *xs, axis: xp.concatenate(xs, axis=axis),
     _concat,
     vjp=_concat_vjp,
     jvp="linear",
-    vmap=_batched_concat,
+    vmap=batch_all,
 )
 
 
@@ -151,11 +152,16 @@ def _slice(x: Any, where: tuple[tuple[int, int, int], ...]) -> Aval:
     return Aval((*x.shape[:lead], *[len(range(a, b, s)) for a, b, s in where]), x.dtype)
 
 
+def _resized(avals: Sequence[Any], attrs: dict[str, Any]) -> str:
+    n = len(attrs["where"])
+    return f"...{_LETTERS[:n].upper()}->...{_LETTERS[n : 2 * n].upper()}"
+
+
 SLICE = define(  # where: (start, stop, step) of each of the last dimensions, as range() takes them
     "slice",
     lambda xp, x, where: x[_slices(where)],
     _slice,
-    axes=lambda avals, attrs: "...{0}->...{0}".format(_LETTERS[: len(attrs["where"])].upper()),
+    axes=_resized,
     vjp=(lambda g, o, x, where: apply(UNSLICE, g, where=where, shape=x.shape[x.ndim - len(where) :]),),
     jvp="linear",
 )
@@ -171,7 +177,7 @@ UNSLICE: Prim = define(  # zeros of that shape with the operand where `slice` wo
     "unslice",
     _unslice,
     lambda g, where, shape: Aval((*g.shape[: len(g.shape) - len(shape)], *shape), g.dtype),
-    axes=lambda avals, attrs: "...{0}->...{0}".format(_LETTERS[: len(attrs["where"])].upper()),
+    axes=_resized,
     vjp=(lambda g, o, x, where, shape: apply(SLICE, g, where=where),),
     jvp="linear",
 )

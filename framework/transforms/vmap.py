@@ -15,7 +15,7 @@ from typing import Any
 from framework import ops
 from framework.core import tree
 from framework.core.axes import rule_of
-from framework.core.graph import Graph, collect, is_array, trace
+from framework.core.graph import Graph, collect, is_array
 from framework.core.prim import Aval, Prim
 from framework.core.tensor import PICK, Tensor, abstract, apply, as_tensor
 from framework.errors import ShapeError
@@ -54,15 +54,23 @@ def aligned(xs: list[Tensor], bdims: Sequence[int | None], words: Sequence[str])
     ]
     most = max([n for n, w in zip(spare, words, strict=False) if w.startswith("...")], default=0)
     return [
-        x if d is None or n == most else ops.reshape(x, (x.shape[0], *(1,) * (most - n), *x.shape[1:]))
-        for x, d, n in zip(xs, bdims, spare, strict=True)
+        _padded(x, d, most - n) if w.startswith("...") and (d is not None or w != w.lower()) else x
+        for x, d, n, w in zip(xs, bdims, spare, words, strict=False)
     ]
+
+
+def _padded(x: Tensor, bdim: int | None, missing: int) -> Tensor:
+    """With dimensions of size 1 behind the batch dimension, and one in its place where there is none."""
+    if bdim is None:
+        return ops.reshape(x, (1,) * (missing + 1) + x.shape)
+    return ops.reshape(x, (x.shape[0], *(1,) * missing, *x.shape[1:])) if missing else x
 
 
 def expanded(prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs: dict[str, Any]) -> Any:
     """By the definition in smaller primitives."""
-    avals = [unbatched(x, d) for x, d in zip(ins, bdims, strict=True)]
-    graph = trace(functools.partial(prim.definition, **attrs), *avals)
+    given = [abstract(*unbatched(x, d)) for x, d in zip(ins, bdims, strict=True)]
+    outputs, out_tree = tree.flatten(prim.definition(*given, **attrs))
+    graph = collect(given, outputs, out_tree)
     found = replay_batched(graph, ins, bdims)
     outs, dims = tuple([x for x, _ in found]), tuple([d for _, d in found])
     return (outs, dims) if prim.multi else (outs[0], dims[0])
