@@ -26,12 +26,14 @@ from statistics import median
 from typing import Any
 
 from kernels.bench import harness, peers
+from kernels.bench.gpu_cases import LARGE
 from kernels.call import call
 from kernels.dtypes import BY_NAME
-from kernels.errors import KernelError
+from kernels.errors import KernelError, NoVersion
 from kernels.registry import Cuda, Operator, operators
-from kernels.samples import Case, bench_cases, integers, normal, uniform
+from kernels.samples import Case, bench_cases
 from kernels.schema import Binding
+from kernels.toolchain import launch
 
 RESULTS = Path(__file__).with_name("results")
 REPEATS = 10  # calls in a graph
@@ -42,38 +44,6 @@ NO_CARD = (
     "no NVIDIA card can be used here, and GPU figures are measured or not given. Needed: a card of compute "
     "capability 8.0 to 8.9, 9.0 or 12.0 with its driver, and pip install -e '.[gpu]'"
 )
-WIDE = (8192, 8192)
-MANY = 1 << 26
-# Where the cases for processors would fit the cache of a card, larger ones.
-LARGE = (
-    *(Case(op, "8192x8192", {"x": normal(*WIDE)}) for op in ("softmax", "log_softmax")),
-    Case("softmax_grad", "8192x8192", {"dy": normal(*WIDE), "y": uniform(0, 2 / 8192, *WIDE)}),
-    Case("rms_norm", "8192x8192", {"x": normal(*WIDE), "weight": normal(8192)}, {"eps": 1e-6}, (True, False)),
-    Case(
-        "layer_norm",
-        "8192x8192",
-        {"x": normal(*WIDE), "weight": normal(8192), "bias": normal(8192)},
-        {"eps": 1e-5},
-        (True, False, False),
-    ),
-    *(
-        Case(
-            op, "8192x8192", {"dy": normal(*WIDE), "x": normal(*WIDE), "weight": normal(8192)}, {"eps": 1e-5}
-        )
-        for op in ("rms_norm_grad", "layer_norm_grad")
-    ),
-    Case(
-        "cross_entropy",
-        "4096x50257",
-        {"logits": normal(4096, 50257), "targets": integers(0, 50257, 4096)},
-        {"ignore_index": -100},
-    ),
-    *(Case(op, "64M", {"x": normal(MANY)}) for op in ("gelu", "gelu_tanh", "silu", "relu")),
-    Case("swiglu", "64M", {"gate": normal(MANY), "up": normal(MANY)}),
-    Case("reduce_sum", "64M", {"x": normal(1, MANY, 1)}),
-    Case("transpose", "8192x8192", {"x": normal(*WIDE)}),
-    Case("histogram", "64M", {"x": uniform(0, 1, MANY)}, {"bins": 256, "low": 0.0, "high": 1.0}),
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,15 +51,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m kernels.bench.gpu", description=__doc__)
     parser.add_argument("operators", nargs="*", help="only these")
     parser.add_argument("--data", type=Path, help="where the figures are kept")
+    parser.add_argument("--minutes", type=float, help="begin no case after so many; say which are left out")
     chosen = parser.parse_args(arguments)
-    if not _card_is_there():
+    until = time.monotonic() + 60 * (chosen.minutes or float("inf"))
+    if not card_is_there():
         print(f"bench-gpu: {NO_CARD}", file=sys.stderr)
         return 1
     ceilings = {kind: _matmul(kind) for kind in ("f32", "bf16", "f16")}
     rows = []
-    for row in _rows(chosen.operators, ceilings):
-        rows.append(row)
-        print(line(row), flush=True)
+    left_out = []
+    for operator, case, kinds in _cases(chosen.operators):
+        if time.monotonic() > until:
+            left_out.append(f"{case} {'_'.join(kinds.values())}")
+            continue
+        with contextlib.suppress(NoVersion):  # none for this dtype
+            rows.append(_row(operator, case, kinds, ceilings))
+            print(line(rows[-1]), flush=True)
+    if left_out:
+        print(f"left out after {chosen.minutes} minutes: {', '.join(left_out)}")
     kept = {"machine": _machine(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     path = chosen.data or RESULTS / f"gpu-{datetime.now(UTC):%Y-%m-%d}.json"
     path.write_text(json.dumps({**kept, "matmul_flops": ceilings, "rows": rows}, indent=1) + "\n")
@@ -99,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def line(row: Mapping[str, Any]) -> str:
     """A row in words."""
-    what = f"{row['operator']} {row['case']} {row['dtypes']}: {row['seconds']['ours'] * 1e6:.1f} us"
+    what = " ".join(row[each] for each in ("operator", "version", "case", "dtypes"))
+    what += f": {row['seconds']['ours'] * 1e6:.1f} us"
     parts = [f"{row['bytes_per_second'] / 1e9:.0f} GB/s", f"{row['flops_per_second'] / 1e12:.2f} TFLOP/s"]
     parts.append(f"{row['of_limit']:.0%} of the limit")
     parts += [
@@ -109,18 +89,28 @@ def line(row: Mapping[str, Any]) -> str:
     return ", ".join([what, *parts, *(f"{name}: {note}" for name, note in row["notes"].items())])
 
 
-def _rows(names: list[str], ceilings: Mapping[str, float | None]) -> Iterator[dict[str, Any]]:
+def _cases(names: list[str]) -> Iterator[tuple[Operator, Case, dict[str, str]]]:
+    """What is timed: where there are large cases, those, and their operators first."""
     known = operators()
     if unknown := [name for name in names if name not in known]:
         raise KernelError(f"no operator {', '.join(unknown)}; there are: {', '.join(known)}")
-    for name in names or known:
-        if not any(isinstance(each, Cuda) for each in known[name].versions):
-            continue
+    for name in names or sorted(known, key=lambda name: all(case.op != name for case in LARGE)):
         large = [case for case in LARGE if case.op == name]
         for case in large or bench_cases(known[name]):
             for kinds in case.combinations(known[name].schema):
-                with contextlib.suppress(NotImplementedError):  # no CUDA version for this dtype
-                    yield _row(known[name], case, kinds, ceilings)
+                yield known[name], case, kinds
+
+
+def _versions(operator: Operator, kinds: Mapping[str, str], dims: Mapping[str, int]) -> list[str]:
+    """The versions that this card runs, but for the plainest: the one that is chosen, then the others."""
+    capability = launch.driver().capability()
+    found = [
+        each
+        for each in operator.candidates("cuda", "_".join(kinds.values()), dims)
+        if isinstance(each, Cuda) and launch.arch_for(each.archs, capability)
+    ]
+    chosen = [each.name for each in found if not each.by_name][-1:]
+    return chosen + [e.name for e in found if "naive" not in e.name and e.name not in chosen]
 
 
 def _row(
@@ -134,11 +124,16 @@ def _row(
     types = case.unseen(operator.schema, kinds)
     made = call(operator, inputs, attributes, types=types, want=case.want)
     outs = made if isinstance(made, tuple) or made is None else (made,)
-    contenders = {"ours": Ours(lambda: call(operator, inputs, attributes, outs, None, types, case.want))}
+    dims = _dims(operator, inputs, attributes, kinds)
+    version, *others = _versions(operator, kinds, dims)
+
+    def named(name: str) -> Ours:
+        return Ours(lambda: call(operator, inputs, attributes, outs, name, types, case.want))
+
+    contenders = {"ours": named(version), **{name: named(name) for name in others}}
     notes: dict[str, str] = {}
     _add_torch(contenders, notes, operator, inputs, attributes, outs or (), kinds.get("T", "f32"))
     times = _race(contenders)
-    dims = _dims(operator, inputs, attributes, kinds)
     moved, flops = operator.work.bytes(dims), operator.work.flops(dims)
     ours = median(times["ours"])
     rate = ceilings.get(kinds.get("T", "f32") if operator.work.arithmetic == "T" else "f32")
@@ -146,6 +141,7 @@ def _row(
     notes |= {name: "launches included" for name, each in contenders.items() if not each.captured}
     return {
         "operator": operator.name,
+        "version": version,
         "case": case.label,
         "dtypes": "_".join(kinds.values()),
         "seconds": {name: median(each) for name, each in times.items()},
@@ -328,7 +324,8 @@ def _dims(
     return {**dict.fromkeys(schema.dimensions(), 0), **binding.dims, "itemsize": itemsize}
 
 
-def _card_is_there() -> bool:
+def card_is_there() -> bool:
+    """Whether CuPy is installed and finds a card."""
     if importlib.util.find_spec("cupy") is None:
         return False
     import cupy
