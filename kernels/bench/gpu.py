@@ -101,7 +101,7 @@ def _cases(names: list[str]) -> Iterator[tuple[Operator, Case, dict[str, str]]]:
                 yield known[name], case, kinds
 
 
-def _versions(operator: Operator, kinds: Mapping[str, str], dims: Mapping[str, int]) -> list[str]:
+def _versions(operator: Operator, kinds: Mapping[str, str], dims: dict[str, int]) -> list[str]:
     """The versions that this card runs, but for the plainest: the one that is chosen, then the others."""
     capability = launch.driver().capability()
     found = [

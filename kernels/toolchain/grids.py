@@ -53,6 +53,15 @@ def thread_per(*names: str) -> Plan:
     return plan
 
 
+def eights_of(*names: str) -> Plan:
+    """A thread to every eight elements of the product of these dimensions."""
+
+    def plan(dims: Dims, dtypes: str) -> Launch:
+        return Launch((Step("", blocks(product(dims, names), 8 * THREADS), (THREADS, 1, 1)),))
+
+    return plan
+
+
 def vectors_of(*names: str) -> Plan:
     """A thread to every 16 bytes of the product of these dimensions, the last ones partly filled."""
 
@@ -175,6 +184,14 @@ def lookup_gradient(dims: Dims, dtypes: str) -> Launch:
 def pairs(dims: Dims, dtypes: str) -> Launch:
     """A thread to each pair of values that turn together, and to each value that does not turn."""
     each = int(dims["d"]) - int(dims["half"])
+    return Launch(
+        (Step("", blocks(product(dims, ("batch", "n", "heads")) * each, THREADS), (THREADS, 1, 1)),)
+    )
+
+
+def eight_pairs(dims: Dims, dtypes: str) -> Launch:
+    """… to eight of either."""
+    each = int(dims["half"]) // 8 + (int(dims["d"]) - 2 * int(dims["half"])) // 8
     return Launch(
         (Step("", blocks(product(dims, ("batch", "n", "heads")) * each, THREADS), (THREADS, 1, 1)),)
     )

@@ -15,7 +15,7 @@ from kernels.call import call
 from kernels.errors import BadArgument
 from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Schema, Work
-from kernels.toolchain.grids import thread_per
+from kernels.toolchain.grids import eights_of, thread_per
 from kernels.toolchain.isa import SIMD
 
 # What `rates` holds, in this order; `left1` and `left2` are 1 - beta^step.
@@ -42,6 +42,7 @@ def _operator(name: str) -> Operator:
             Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
             Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
             Cuda("v1_elements", "v1_elements.cu", thread_per("n"), registers=48),
+            Cuda("v2_eights", "v2_eights.cu", eights_of("n"), registers=96),
         ],
     )
 
