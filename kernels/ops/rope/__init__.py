@@ -12,7 +12,7 @@ from kernels.dtypes import FLOATS
 from kernels.errors import BadArgument
 from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Dims, Schema, Work
-from kernels.toolchain.grids import pairs
+from kernels.toolchain.grids import eight_pairs, pairs
 from kernels.toolchain.isa import SIMD
 
 TOKENS, TABLE = "batch* n heads d", "length half"
@@ -20,6 +20,13 @@ VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32_i64", "f32_i32")),
     Cpu("v2_vector", "v2_vector.cpp", levels=SIMD),
     Cuda("v1_pairs", "v1_pairs.cu", pairs, registers=64),
+    Cuda(
+        "v2_eights",
+        "v2_eights.cu",
+        eight_pairs,
+        registers=96,
+        fits=lambda dims: dims["half"] % 8 == 0 and dims["d"] % 8 == 0,
+    ),
 ]
 
 

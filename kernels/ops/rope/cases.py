@@ -46,6 +46,8 @@ CASES = tuple(
         *_both("d 80", (2, 3, 1, 80), (3, 40), style),
         *_both("d 128", (1, 2, 2, 128), (2, 64), style),
         *_both("partial", (2, 3, 2, 50), (3, 16), style),
+        *_both("partial of eights", (2, 3, 2, 56), (3, 16), style),
+        *_both("positions of eights", (2, 3, 2, 24), (40, 8), style, integers(0, 33, 2, 3), offset=7),
         *_both("positions", (2, 3, 2, 12), (40, 6), style, integers(0, 33, 2, 3), offset=7),
         *_both("odd values", (1, 2, 1, 4), (2, 2), style, x=ODD),
     )
