@@ -36,6 +36,7 @@ class Env(ctypes.Structure):
         ("ndarray", ctypes.c_void_p),
         ("threads", ctypes.c_void_p),
         ("host", ctypes.c_void_p),
+        ("clock", ctypes.c_void_p),
     )
 
 
