@@ -27,7 +27,7 @@ from framework.core import backend, dtypes
 from framework.core.backend import Array
 from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
-from framework.errors import DTypeError, InPlaceError, ShapeError, TraceError
+from framework.errors import DTypeError, FrameworkError, InPlaceError, ShapeError, TraceError
 
 _recorders = 0  # how many differentiations are under way, in all threads: one too many only records in vain
 _lock = Lock()
@@ -219,14 +219,24 @@ def wrap(array: Array) -> Tensor:
 
 def apply(prim: Prim, *ins: Tensor, **attrs: Any) -> Any:
     """Run a primitive: compute if all inputs have values, else infer. Gives a tuple where it is `multi`."""
-    values = []
-    for x in ins:
-        value = x.value
-        if value is None:
-            return _record(prim, ins, attrs, None)
-        values.append(value)
-    try:
-        value = prim.impl(backend.xp, *values, **attrs)
+    try:  # one and two operands apart: building a list of values costs as much as adding eight numbers
+        if len(ins) == 2:
+            a, b = ins[0].value, ins[1].value
+            if a is None or b is None:
+                return _record(prim, ins, attrs, None)
+            value = prim.impl(backend.xp, a, b, **attrs) if attrs else prim.impl(backend.xp, a, b)
+        elif len(ins) == 1:
+            a = ins[0].value
+            if a is None:
+                return _record(prim, ins, attrs, None)
+            value = prim.impl(backend.xp, a, **attrs) if attrs else prim.impl(backend.xp, a)
+        else:
+            values = [x.value for x in ins]
+            if any(v is None for v in values):
+                return _record(prim, ins, attrs, None)
+            value = prim.impl(backend.xp, *values, **attrs)
+    except FrameworkError:
+        raise
     except Exception:
         prim.infer(*ins, **attrs)  # words the error, if it is one of shapes and dtypes
         raise
@@ -254,6 +264,9 @@ def _record(prim: Prim, ins: tuple[Tensor, ...], attrs: dict[str, Any], value: A
     for x in ins:
         if x.prim is None:
             x.index = 0
+    if value.__class__ is _ndarray:
+        t.value = value
+        return t
     if value is None:
         t.value = None
         t.aval = prim.infer(*ins, **attrs)
@@ -262,8 +275,7 @@ def _record(prim: Prim, ins: tuple[Tensor, ...], attrs: dict[str, Any], value: A
         t.value = tuple([backend.xp.asarray(v) for v in value])
         number = len(value)
     else:
-        t.value = value if value.__class__ is _ndarray else backend.xp.asarray(value)
-        return t
+        t.value = backend.xp.asarray(value)
     return tuple([_record_pick(t, i) for i in range(number)]) if prim.multi else t
 
 

@@ -41,7 +41,13 @@ def unary_float(prim: Prim, x: Operand) -> Tensor:
 
 def binary(prim: Prim, x: Operand, y: Operand) -> Tensor:
     """A primitive of two operands, promoted to one dtype."""
-    if x.__class__ is not Tensor or y.__class__ is not Tensor or x.dtype is not y.dtype:
+    if x.__class__ is Tensor and y.__class__ is Tensor:
+        a, b = x.value, y.value
+        if (x if a is None else a).dtype is not (y if b is None else b).dtype:
+            x, y = pair(x, y)
+    elif y.__class__ is float and x.__class__ is Tensor and x.dtype.kind == "f":
+        y = scalar(y, x.dtype)
+    else:
         x, y = pair(x, y)
     result: Tensor = apply(prim, x, y)
     return result

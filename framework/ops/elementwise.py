@@ -358,7 +358,9 @@ def conj(x: Operand) -> Tensor:
     """The complex conjugate; x itself where it is real. Array API `conj`."""
     if x.__class__ is not Tensor:
         x = as_tensor(x)
-    return unary(p.CONJ, x) if x.dtype.kind == "c" else x
+    value = x.value  # most are real, and rules ask for every one
+    result: Tensor = x if (x if value is None else value).dtype.kind != "c" else apply(p.CONJ, x)
+    return result
 
 
 def real(x: Operand) -> Tensor:

@@ -12,7 +12,7 @@ needs to know of it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from framework import ops
@@ -47,28 +47,17 @@ def fit(g: Tensor, x: Tensor) -> Tensor:
     return g
 
 
-def cotangents(
-    node: Tensor, g: Cotangent, wanted: Callable[[Tensor], bool]
-) -> Iterable[tuple[Tensor, Tensor]]:
-    """(input, cotangent) for each input that is wanted and that the node's rule passes a gradient to."""
-    prim = node.prim
-    rules = prim.vjp
-    if rules is None and prim.expand is None:
-        return
-    ins, attrs = node.ins, node.attrs
+def cotangents(node: Tensor, g: Cotangent) -> Sequence[Tensor | None]:
+    """The cotangent that the rule gives each input; None where no gradient passes."""
+    prim, ins, attrs = node.prim, node.ins, node.attrs
+    g = tuple(g) if prim.multi else g
     out: Any = outputs_of(node) if prim.multi else node
-    if rules is None or callable(rules):
-        g = tuple(g) if prim.multi else g
-        found = by_expansion(prim, g, ins, attrs) if rules is None else rules(g, out, *ins, **attrs)
-        for x, gx in zip(ins, found, strict=True):
-            if gx is not None and wanted(x):
-                yield x, fit(gx, x)
-        return
-    for x, rule in zip(ins, rules, strict=True):
-        if rule is not None and wanted(x):
-            gx = rule(g, out, *ins, **attrs)
-            if gx is not None:
-                yield x, fit(gx, x)
+    if prim.vjp is None:
+        return (None,) * len(ins) if prim.expand is None else by_expansion(prim, g, ins, attrs)
+    if isinstance(prim.vjp, tuple):
+        return [None if rule is None else rule(g, out, *ins, **attrs) for rule in prim.vjp]
+    found: Sequence[Tensor | None] = prim.vjp(g, out, *ins, **attrs)
+    return found
 
 
 def by_expansion(prim: Prim, g: Any, ins: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Any, ...]:
@@ -85,25 +74,37 @@ def pull(
     inside.update([id(x) for x in leaves])
     held: dict[int, Cotangent] = {}
 
-    def add(x: Tensor, g: Tensor) -> None:
-        old = held.get(id(x))
-        held[id(x)] = g if old is None else ops.add(old, g)
-
     for x, g in zip(outputs, gs, strict=True):
         if g is not None and id(x) in inside:
-            add(x, g)
+            _accumulate(held, x, g)
     for node in reversed(nodes):
         g = held.pop(id(node), None)
         if g is None:
             continue
-        if node.prim is PICK:
-            bundle = node.ins[0]
-            width = len(bundle.aval if bundle.value is None else bundle.value)
-            held.setdefault(id(bundle), [None] * width)[node.attrs["i"]] = g
-            continue
-        for x, gx in cotangents(node, g, lambda x: id(x) in inside):
-            add(x, gx)
+        prim, ins, attrs = node.prim, node.ins, node.attrs
+        if prim is PICK:
+            width = len(ins[0].aval if ins[0].value is None else ins[0].value)
+            held.setdefault(id(ins[0]), [None] * width)[attrs["i"]] = g
+        elif prim.vjp.__class__ is tuple and not prim.multi:
+            for x, rule in zip(ins, prim.vjp, strict=True):
+                if rule is not None and id(x) in inside:
+                    gx = rule(g, node, *ins, **attrs) if attrs else rule(g, node, *ins)
+                    if gx is not None:
+                        _accumulate(held, x, gx)
+        else:
+            for x, gx in zip(ins, cotangents(node, g), strict=True):
+                if gx is not None and id(x) in inside:
+                    _accumulate(held, x, gx)
     return [held.get(id(x)) for x in leaves]
+
+
+def _accumulate(held: dict[int, Cotangent], x: Tensor, g: Tensor) -> None:
+    """Add to the cotangent of x, in its shape and dtype."""
+    a, b = g.value, x.value
+    if a is None or b is None or a.shape != b.shape or a.dtype is not b.dtype:
+        g = fit(g, x)
+    old = held.get(id(x))
+    held[id(x)] = g if old is None else ops.add(old, g)
 
 
 def push(
@@ -179,10 +180,14 @@ def by_two_vjps(node: Tensor, ts: Sequence[Tensor | None]) -> Any:
     outs = outputs_of(node) if node.prim.multi else (node,)
     with recording():
         us = [leaf(ops.zeros_like(x)) for x in outs]
-        wanted = {id(x): t for x, t in zip(node.ins, ts, strict=True) if t is not None}
-        found = list(cotangents(node, us if node.prim.multi else us[0], lambda x: id(x) in wanted))
-    gs = [g for _, g in found]
-    back = pull(dependents(gs, us), gs, [ops.conj(wanted[id(x)]) for x, _ in found], us)
+        found = cotangents(node, us if node.prim.multi else us[0])
+        pairs = [
+            (fit(g, x), t)
+            for g, x, t in zip(found, node.ins, ts, strict=True)
+            if g is not None and t is not None
+        ]
+    gs = [g for g, _ in pairs]
+    back = pull(dependents(gs, us), gs, [ops.conj(t) for _, t in pairs], us)
     result = [None if t is None else ops.conj(t) for t in back]
     return result if node.prim.multi else result[0]
 
