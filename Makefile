@@ -19,7 +19,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-gpu check-gpu lock doctor tasks-check prepare prepare-dev races chaos adversary
+.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-judge: prepare  ## Time a judged job by part, each start beside its peer w
 
 bench-kernels: prepare-dev  ## Time the operators beside NumPy and, where installed, torch, onnxruntime, bitsandbytes (OPS="softmax")
 	@$(PY) -m kernels bench $(OPS)
+
+bench-framework: prepare-dev  ## Time compiled training steps beside torch, JAX, onnxruntime (STEPS="mlp-small")
+	@$(PY) -m framework.bench $(STEPS)
 
 bench-gpu: prepare-dev  ## Time the operators on an NVIDIA card beside torch, copy and matmul ceilings in the same run (OPS="softmax")
 	@$(PY) -m kernels.bench.gpu $(OPS)

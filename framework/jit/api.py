@@ -41,8 +41,9 @@ class Entry:
 
     captured: Captured
     run: Interpreted | Compiled | None = None  # None: the function is run as it is
-    assigned: tuple[int, ...] = ()  # parameters that get new values, by their place among the captured
-    out_tree: tree.Tree = tree.LEAF
+    parameters: Sequence[Parameter] = ()
+    assigned: tuple[int, ...] = ()  # those that get new values
+    build: Callable[[list[Tensor]], Any] = list  # the function's result from its leaves
 
 
 class Jit:
@@ -67,10 +68,13 @@ class Jit:
         entry = self._entry(marks, args, kwargs)
         if entry.run is None:
             return self.function(*args, **kwargs)
-        parameters = entry.captured.parameters
-        state: list[Any] = [p.held.value for p in parameters]
-        if parameters and any(p.held.prim is not None for p in parameters):
-            return self.function(*args, **kwargs)
+        parameters = entry.parameters
+        state: list[Any] = []
+        for p in parameters:
+            held = p.held
+            if held.prim is not None:
+                return self.function(*args, **kwargs)
+            state.append(held.value)
         for i in entry.assigned:
             if not _alone(parameters[i], state, i):
                 state[i] = state[i].copy()
@@ -78,14 +82,13 @@ class Jit:
         for i, array in zip(entry.assigned, outputs, strict=False):
             parameters[i].held = wrap(array)
             parameters[i].version += 1
-        results = [wrap(array) for array in outputs[len(entry.assigned) :]]
-        return tree.unflatten(entry.out_tree, results)
+        return entry.build([wrap(array) for array in outputs[len(entry.assigned) :]])
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What these arguments are compiled to, for reading: nothing is run or kept."""
         traced = _Trace(self.function, Captured(self.function, args, kwargs), args, kwargs)
         before = listing(read(traced.graph))
-        program = simplified(read(traced.graph))
+        program = simplified(read(traced.graph, expand=self.level != "O0"))
         after = listing(program)
         plan = None if self.level == "O0" else lower(program, traced.donated(self.donate))
         return Lowered(
@@ -139,15 +142,20 @@ class Jit:
                 raise
             _say_once(f"jit: {self._name()} runs as it is, uncompiled: {why}")
             return Entry(captured)
-        program = simplified(read(trace.graph))
-        run: Interpreted | Compiled = Interpreted(program)
-        if self.level == "O1" and backend.get_device() == "cpu":
-            reason = link.missing()
-            if reason:
-                _say_once(f"jit: programs are interpreted, not compiled: {reason}")
-            else:
-                run = Compiled(program, trace.donated(self.donate))
-        return Entry(captured, run, trace.assigned, trace.out_tree)
+        run: Interpreted | Compiled
+        if self._compiles():
+            run = Compiled(simplified(read(trace.graph, expand=True)), trace.donated(self.donate))
+        else:
+            run = Interpreted(simplified(read(trace.graph)))
+        return Entry(captured, run, trace.parameters, trace.assigned, _builder(trace.out_tree))
+
+    def _compiles(self) -> bool:
+        if self.level == "O0" or backend.get_device() != "cpu":
+            return False
+        reason = link.missing()
+        if reason:
+            _say_once(f"jit: programs are interpreted, not compiled: {reason}")
+        return not reason
 
     def _name(self) -> str:
         code = getattr(self.function, "__code__", None)
@@ -168,6 +176,16 @@ class _Trace:
         self.function = function
         state = [p.held for p in self.parameters]
         self.graph = trace(self._body, state, [self.leaves[i] for i in self.places])
+        self._keep_used()
+
+    def _keep_used(self) -> None:
+        """Without the parameters that nothing depends on."""
+        used = {id(x) for node in self.graph.nodes for x in node.ins} | {id(x) for x in self.graph.outputs}
+        count = len(self.parameters)
+        kept = [i for i in range(count) if i in self.assigned or id(self.graph.inputs[i]) in used]
+        self.graph.inputs = [self.graph.inputs[i] for i in kept] + self.graph.inputs[count:]
+        self.parameters = [self.parameters[i] for i in kept]
+        self.assigned = tuple(kept.index(i) for i in self.assigned)
 
     def _body(self, state: list[Tensor], arrays: list[Tensor]) -> Any:
         given = list(self.leaves)
@@ -267,6 +285,31 @@ def _scan_all(values: Iterable[Any], arrays: list[Any], marks: list[Any]) -> boo
         if not _scan(value, arrays, marks):
             return False
     return True
+
+
+def _builder(shape: tree.Tree) -> Callable[[list[Tensor]], Any]:
+    """What `tree.unflatten(shape, leaves)` does, in one expression where the containers are Python's own."""
+    numbers = iter(range(shape.leaves))
+
+    def text(part: tree.Tree) -> str:
+        if part.kind is None:
+            return f"x[{next(numbers)}]"
+        inside = [text(each) for each in part.children]
+        if part.kind is dict and all(isinstance(key, str) for key in part.keys):
+            return (
+                "{" + ", ".join(f"{key!r}: {each}" for key, each in zip(part.keys, inside, strict=True)) + "}"
+            )
+        if part.kind is list:
+            return f"[{', '.join(inside)}]"
+        if part.kind is tuple:
+            return f"({''.join(each + ', ' for each in inside)})"
+        raise LookupError
+
+    try:
+        found: Callable[[list[Tensor]], Any] = eval(f"lambda x: {text(shape)}")  # noqa: S307 - written above
+    except LookupError:
+        return functools.partial(tree.unflatten, shape)
+    return found
 
 
 def _references(parameter: Parameter, state: list[Any], i: int) -> tuple[int, int]:

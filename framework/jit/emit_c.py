@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.jit import link
-from framework.jit.expressions import C_TYPE, cost
+from framework.jit.expressions import C_TYPE, cost, literal
 from framework.jit.fuse import Loops
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
@@ -23,6 +23,7 @@ def emit(plan: Plan) -> str:
     main: list[str] = []
     found = pointers(plan)
     for number, kernel in enumerate(plan.kernels):
+        main.append(f"CLOCK({number})")
         if isinstance(kernel, Loops):
             nest = nest_of(plan, kernel)
             functions += _function(nest, number)
@@ -31,6 +32,7 @@ def emit(plan: Plan) -> str:
             main += _product(plan.products[kernel], plan, found)
         else:
             main.append(f"if (env->host({number}, (void **)pointers)) return -1;")
+    main.append(f"CLOCK({len(plan.kernels)})")
     return "\n".join([link.RUNTIME.read_text(), *functions, *_run(plan, main, found)]) + "\n"
 
 
@@ -110,15 +112,28 @@ def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
     arguments = [
         "ROWS",
         *("TRANSPOSED" if flag else "PLAIN" for flag in flags),
-        f"{m}, {n}, {product.k}, 1",
+        f"{m}, {n}, {product.k}, {_scale(product, kind, plan, found)}",
         _matrix(a, kind, names, plan, found),
         _matrix(b, kind, names, plan, found),
-        f"({again}) != 0" if again else "0",
+        "1" if "sign" in node.attrs else f"({again}) != 0" if again else "0",
         _matrix(product.c, kind, names, plan, found),
     ]
     call = f"env->{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
     loops = [f"for (int64_t {names[v]} = 0; {names[v]} < {v.extent}; {names[v]}++)" for v in product.loops]
     return ["    " * i + line for i, line in enumerate([*loops, call])] if node.size else []
+
+
+def _scale(product: Product, kind: str, plan: Plan, found: dict[str, str]) -> str:
+    node = product.node
+    if "sign" not in node.attrs:
+        return "1"
+    sign = "-" if node.attrs["sign"] < 0 else ""
+    if len(node.ins) < 4:
+        return f"{sign}1"
+    scale = node.ins[3]
+    if scale.value is not None:
+        return sign + literal(scale.value.reshape(())[()], scale.dtype)
+    return f"{sign}*({kind} *){found[plan.place[scale]]}"
 
 
 def _matrix(operand: Operand, kind: str, names: dict[Var, str], plan: Plan, found: dict[str, str]) -> str:

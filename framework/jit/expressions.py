@@ -31,6 +31,8 @@ _REAL = {
     "pow": "pow@({0}, {1})",
     "round": "rint@({0})",
     "rsqrt": "1 / sqrt@({0})",
+    "relu": "({0} > 0 || {0} != {0}) ? {0} : 0",
+    "softplus": "({0} > 0 ? {0} : 0) + log1p@(exp@(-fabs@({0})))",
     "sigmoid": "1 / (1 + exp@(-{0}))",
     "abs": "fabs@({0})",
     "sign": "({0} > 0) - ({0} < 0) + ({0} - {0})",
@@ -47,6 +49,7 @@ _WHOLE = {
     "isnan": "0",
     "isfinite": "1",
     "bitwise_invert": "~{0}",
+    "relu": "{0} > 0 ? {0} : 0",
     **dict.fromkeys(("floor", "ceil", "trunc", "round"), "{0}"),
 }
 _LOGICAL = {"bitwise_invert": "!{0}", "add": "{0} | {1}", "mul": "{0} & {1}", "maximum": "{0} | {1}"}

@@ -54,8 +54,10 @@ def taken_by(item: Item) -> list[Item]:
     """What computing an element takes: its operands' elements, aligned on the right."""
     node, forms = item
     found = []
-    for x in node.ins:
+    for i, x in enumerate(node.ins):
         own = forms[len(forms) - len(x.shape) :]
+        if node.op == "join":
+            own = tuple(form.plus(-start) for form, start in zip(own, node.attrs["starts"][i], strict=True))
         own = tuple(ZERO if n == 1 else form for n, form in zip(x.shape, own, strict=True))
         found.append(resolve(x, own))
     return found
@@ -164,7 +166,7 @@ class Fusion:
         for node in nodes:
             if node.is_leaf or node.is_view:
                 continue
-            if node.op in ("map", "reduce"):
+            if node.op in ("map", "reduce", "join"):
                 self._place(node)
             else:
                 self._start(Kernel([node]), node)
@@ -252,7 +254,7 @@ class Fusion:
         elsewhere = None
         for item in items:
             if item[0] in kernel.forms:
-                if item[0] in kernel.accumulated or kernel.indices(item[0]) != item[1]:
+                if node.op == "join" or item[0] in kernel.accumulated or kernel.indices(item[0]) != item[1]:
                     return False
                 shared = True
             elif not shared and item[0].size == math.prod(node.domain):

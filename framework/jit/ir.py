@@ -6,6 +6,7 @@
 | `reshape`, `transpose`, `broadcast`, `slice` | a view: nothing is computed | `order`; `start`, `step` |
 | `map` | one element from one of each operand, broadcast | `code`: a C expression of {0}, {1}, … |
 | `reduce` | over dimensions, by sum, prod, max or min | `kind`, `axes` (from 0), kept as 1 by `keepdims` |
+| `join` | each operand at its place, 0 where there is none | `starts`: of every operand, per dimension |
 | `matmul` | (…, m, k) by (…, k, n) | |
 | `call` | anything else: the primitive's implementation; `index` of its outputs | |
 """
@@ -19,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from framework.core.graph import Graph
+from framework import ops
+from framework.core import tree
+from framework.core.graph import Graph, collect
 from framework.core.prim import Prim
-from framework.core.tensor import Tensor
+from framework.core.tensor import Tensor, abstract
 from framework.jit.expressions import C_TYPE, code_of
 from framework.jit.index import ZERO, Forms
 
@@ -87,18 +90,49 @@ class Program:
         return [node for node in self.nodes if node in seen]
 
 
-def read(graph: Graph) -> Program:
-    """The program of a traced graph, one node for each of its own but those that do nothing."""
-    found: dict[int, Node] = {}
-    for x in [*graph.inputs, *graph.consts]:
-        found[id(x)] = Node("input", (), x.shape, x.dtype, value=x.value)
-    inputs = list(found.values())
-    nodes = []
+def read(graph: Graph, expand: bool = False) -> Program:
+    """The program of a traced graph; with `expand`, heavy primitives as the smaller ones that define them."""
+    program = Program([Node("input", (), x.shape, x.dtype) for x in graph.inputs], [], [])
+    program.outputs = _read_into(program, graph, list(program.inputs), expand)
+    return program
+
+
+def _read_into(program: Program, graph: Graph, inputs: list[Node], expand: bool) -> list[Node]:
+    """Add a graph's nodes to a program; returns its outputs."""
+    found: dict[int, Any] = {id(x): node for x, node in zip(graph.inputs, inputs, strict=True)}
+    for x in graph.consts:
+        found[id(x)] = node = Node("input", (), x.shape, x.dtype, value=x.value)
+        program.inputs.append(node)
     for x in graph.nodes:
-        node = _node_of(x, tuple(found[id(y)] for y in x.ins))
-        found[id(x)] = node
-        nodes.append(node)
-    return Program(inputs, nodes, [found[id(x)] for x in graph.outputs])
+        prim: Any = x.prim  # nodes are recorded: they have one
+        ins = tuple(found[id(y)] for y in x.ins)
+        definition = (prim.expand or DEFINITIONS.get(prim.name)) if expand else None
+        if definition is not None:
+            outputs = _read_into(program, _expansion(definition, x), list(ins), expand)
+            found[id(x)] = outputs if prim.multi else outputs[0]
+        elif prim.name == "pick" and isinstance(ins[0], list):
+            found[id(x)] = ins[0][x.attrs["i"]]
+        else:
+            found[id(x)] = node = _node_of(x, ins)
+            program.nodes.append(node)
+    return [found[id(x)] for x in graph.outputs]
+
+
+def _expansion(definition: Callable[..., Any], x: Tensor) -> Graph:
+    inputs = [abstract(y.shape, y.dtype) for y in x.ins]
+    outputs, out_tree = tree.flatten(definition(*inputs, **x.attrs))
+    return collect(inputs, outputs, out_tree)
+
+
+def _logsumexp(x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
+    top = ops.max(x, axis, keepdims=True)
+    top = ops.where(ops.isfinite(top), top, 0)
+    out = ops.log(ops.sum(ops.exp(x - top), axis, keepdims=True)) + top
+    return out if keepdims else ops.squeeze(out, axis)
+
+
+# Of primitives whose implementation is written for speed: the same in smaller ones.
+DEFINITIONS: dict[str, Callable[..., Any]] = {"logsumexp": _logsumexp}
 
 
 def _node_of(x: Tensor, ins: tuple[Node, ...]) -> Node:
@@ -131,6 +165,23 @@ def _read_slice(node: Node) -> None:
     node.op, node.attrs = "slice", {"start": start, "step": step}
 
 
+def _read_unslice(node: Node) -> None:
+    where = node.prim_attrs["where"]
+    if node.dtype.name in C_TYPE and all(step == 1 for _, _, step in where):
+        starts = (*(0,) * (len(node.shape) - len(where)), *(start for start, _, _ in where))
+        node.op, node.attrs = "join", {"starts": (starts,)}
+
+
+def _read_concat(node: Node) -> None:
+    if node.dtype.name not in C_TYPE:
+        return
+    axis, start, starts = len(node.shape) + node.prim_attrs["axis"], 0, []
+    for x in node.ins:
+        starts.append(tuple(start if i == axis else 0 for i in range(len(node.shape))))
+        start += x.shape[axis]
+    node.op, node.attrs = "join", {"starts": tuple(starts)}
+
+
 def _read_reduction(node: Node) -> None:
     rank, attrs = len(node.ins[0].shape), node.prim_attrs
     if node.dtype.name in C_TYPE:
@@ -154,6 +205,8 @@ def _read_matmul(node: Node) -> None:
 _READERS: dict[str, Callable[[Node], None]] = {
     "transpose": _read_transpose,
     "slice": _read_slice,
+    "unslice": _read_unslice,
+    "concat": _read_concat,
     "reshape": _read_as("reshape"),
     "broadcast_to": _read_as("broadcast"),
     "matmul": _read_matmul,

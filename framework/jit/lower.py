@@ -44,17 +44,18 @@ class Plan:
 
 def lower(program: Program, donate: Iterable[int] = ()) -> Plan:
     """The plan of a program. `donate`: inputs whose memory outputs may take over."""
-    for_code(program)
+    given = frozenset(donate)
+    for_code(program, {program.inputs[i] for i in given})
     while True:
         try:
-            return _planned(program, frozenset(donate))
+            return _planned(program, given)
         except Hard as why:
             why.view.op = "call"
         except Copy as why:
             _copy(program, why.node, why.operand)
 
 
-def for_code(program: Program) -> None:
+def for_code(program: Program, donated: set[Node]) -> None:
     """Rewrites that only compiled code can run; outputs become nodes of their own."""
     users = _users(program)
     nodes = []
@@ -68,6 +69,8 @@ def for_code(program: Program) -> None:
                 node.op, node.ins, node.attrs = "matmul", tuple(turned), {"summed": 0}
         nodes.append(node)
     program.nodes = nodes
+    for node in program.outputs:
+        _add_onto(node, users, donated)
     if link.blas() is None:
         for node in program.nodes:
             if node.op == "matmul":
@@ -84,6 +87,21 @@ def for_code(program: Program) -> None:
             program.nodes.append(node)
         seen.add(base(node))
     program.nodes = program.used()
+
+
+def _add_onto(node: Node, users: dict[Node, int], donated: set[Node]) -> None:
+    """x ± scale · (a b), where x may be written over, as one product that adds to x: gradient descent."""
+    name = node.prim.name if node.prim else ""
+    if name not in ("add", "sub") or users[node] != 1 or node.op != "map" or node.ins[0] not in donated:
+        return
+    x, change = node.ins
+    scale = None
+    if change.op == "map" and change.prim is not None and change.prim.name == "mul" and users[change] == 1:
+        scale, change = sorted(change.ins, key=lambda each: each.op == "matmul")
+    single = change.op == "matmul" and users[change] == 1 and change.shape == x.shape
+    if single and (scale is None or (scale.is_leaf and scale.size == 1)):
+        ins = (*change.ins[:2], x, *([scale] if scale else []))
+        node.op, node.ins, node.attrs = "matmul", ins, {**change.attrs, "sign": -1 if name == "sub" else 1}
 
 
 def _sums_batch(node: Node, source: Node) -> bool:
@@ -151,6 +169,7 @@ def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
         if isinstance(kernel, Loops):
             for node in {node for node, _ in kernel.taken()}:
                 readers.setdefault(node, []).append(kernel)
+            stored.update(base(x) for node in kernel.nodes if node.op == "join" for x in node.ins)
         else:
             stored.update(base(x) for node in kernel.nodes for x in node.ins)
     stored.update(node for node, kernel in of.items() if not isinstance(kernel, Loops))
@@ -199,7 +218,7 @@ def _expanded(items: list[Item], kernel: Loops, stored: set[Node]) -> tuple[set[
         node = item[0]
         if item in again or item in leaves or kernel.computes(item):
             continue
-        if node.op != "map" or node in stored or node.size * SHARE <= kernel.size:
+        if node.op not in ("map", "join") or node in stored or node.size * SHARE <= kernel.size:
             leaves.add(item)
             continue
         again.add(item)
@@ -217,7 +236,11 @@ def _layouts(program: Program, stored: set[Node]) -> dict[Node, tuple[int, ...]]
     found = {}
     for node in stored - {base(x) for x in program.outputs}:
         readers = users.get(node, [])
-        if node.op in ("map", "matmul") and readers and all(each.op == "transpose" for each in readers):
+        if (
+            node.op in ("map", "join", "matmul")
+            and readers
+            and all(each.op == "transpose" for each in readers)
+        ):
             orders = {each.attrs["order"] for each in readers}
             order = orders.pop()
             if not orders and order[-1] == len(order) - 1:
@@ -237,6 +260,12 @@ def _donate(plan: Plan, donate: frozenset[int]) -> None:
     for number, output in enumerate(plan.program.outputs):
         node = base(output)
         kernel = next(each for each in plan.kernels if node in each.nodes)
+        if "sign" in node.attrs:
+            kernel.deps.update(
+                each for each in plan.kernels if each is not kernel and node.ins[2] in _reads(plan, each)
+            )
+            plan.donated[number] = inputs.pop(node.ins[2])
+            continue
         if not isinstance(kernel, Loops):
             continue
         for x in sorted(_reads(plan, kernel) & inputs.keys(), key=plan.program.inputs.index):
@@ -270,11 +299,17 @@ def nest_of(plan: Plan, kernel: Loops) -> Nest:
 
 def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
     """A pointer for every node that is in memory, and a place in the block for those between the kernels."""
+    calls = [kernel for kernel in plan.kernels if not isinstance(kernel, Loops)]
+    needed = {
+        base(x) for kernel in calls for node in kernel.nodes for x in node.ins
+    }  # others write numbers as text
+    plan.program.inputs = [x for x in plan.program.inputs if x.value is None or x.size > 1 or x in needed]
     for i, node in enumerate(plan.program.inputs):
         plan.place[node] = f"a{i}"
     outputs = {base(node): i for i, node in enumerate(plan.program.outputs)}
     last = {node: step for step, kernel in enumerate(plan.kernels) for node in _reads(plan, kernel)}
     lives: dict[str, Life] = {}
+    born = {node: step for step, kernel in enumerate(plan.kernels) for node in kernel.nodes}
     for step, kernel in enumerate(plan.kernels):
         for node in kernel.nodes:
             if node not in plan.stored:
@@ -291,7 +326,8 @@ def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
                 lives[over].last = end
             else:
                 plan.place[node] = name = f"m{len(lives)}"
-                lives[name] = Life(node.nbytes, step, end)
+                first = born[node.ins[0]] if node.op == "pick" else step  # picks are written with their node
+                lives[name] = Life(node.nbytes, first, end)
     plan.nbytes = memory.plan(list(lives.values()))
     plan.offsets = {name: life.offset for name, life in lives.items()}
 
@@ -302,7 +338,8 @@ def _overwritten(
     """The pointer of a buffer that is read here for the last time, and that the node may be written over."""
     if not isinstance(kernel, Loops):
         return None
-    for x in sorted(_reads(plan, kernel), key=lambda each: plan.place[each]):
+    passing = [x for x in _reads(plan, kernel) if not x.is_leaf]
+    for x in sorted(passing, key=lambda each: plan.place[each]):
         name = plan.place[x]
         if name in lives and lives[name].last == step == last[x] and _may_overwrite(plan, kernel, node, x):
             return name

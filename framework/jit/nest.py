@@ -62,6 +62,10 @@ class Nest:
     def _addresses(self) -> list[Form]:
         kernel = self.kernel
         forms = [address(kernel.indices(node), self.strides(node)) for node in self.stored]
+        for node, own in [*kernel.forms.items(), *kernel.again]:
+            if node.op == "join":  # its bounds look at single dimensions
+                shapes = [x.shape for x in node.ins]
+                forms += [form for i, form in enumerate(own) if any(s[i] != node.shape[i] for s in shapes)]
         return forms + [address(f, self.strides(node)) for node, f in kernel.taken() if node.size > 1]
 
     def _loops(self) -> tuple[list[Var], list[Var]]:
@@ -313,8 +317,26 @@ class Nest:
             return self._place(node, forms)
         if self.kept.get(item, here) < here:
             return self._kept_place(item)
+        if node.op == "join":
+            return self._joined(item)
         operands = [self._value(x) for x in self.takes(item)]
         return str(node.attrs["code"]).format(*operands)
+
+    def _joined(self, item: Item) -> str:
+        """The operand within whose bounds the element lies; an operand is not read elsewhere."""
+        node, forms = item
+        text = "0"
+        for x, start, element in zip(node.ins, node.attrs["starts"], self.takes(item), strict=True):
+            bounds = [
+                f"(uint64_t)({self._offset(form.plus(-first))}) < {n}"
+                for form, first, n, whole in zip(forms, start, x.shape, node.shape, strict=True)
+                if n != whole
+            ]
+            source = element[0]
+            scalar = source.value is not None and source.size == 1
+            value = self._value(element) if scalar else self._place(*element)
+            text = f"{' && '.join(bounds) or '1'} ? {value} : {text}"
+        return text
 
     def _place(self, node: Node, forms: Sequence[Form]) -> str:
         pointer = self.name(node)

@@ -1,0 +1,1 @@
+"""Timing the framework beside torch, JAX and onnxruntime: `python -m framework.bench`."""

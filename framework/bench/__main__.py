@@ -1,0 +1,113 @@
+"""`python -m framework.bench [workload …]`: time compiled steps beside peers, one thread; keep the figures.
+
+Each workload runs in a process of its own, pinned to one processor; there all contenders take turns
+(`kernels/bench/harness.py`), after their results were compared: who computes something else is not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+THREADS = ("KERNELS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+RESULTS = Path(__file__).with_name("results")
+TOLERANCE = 2e-4  # of a loss after a few steps
+
+
+def main() -> int:
+    """Run what the command line says."""
+    from framework.bench.workloads import WORKLOADS
+
+    parser = argparse.ArgumentParser(prog="python -m framework.bench", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
+    parser.add_argument("--seconds", type=float, default=20.0, help="per workload (20)")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if unknown := set(given.workloads) - set(WORKLOADS):
+        parser.error(f"no workload {', '.join(sorted(unknown))}; there are: {', '.join(WORKLOADS)}")
+    names = given.workloads or list(WORKLOADS)
+    if given.here:
+        print(json.dumps(measured(names[0], given.seconds)))
+        return 0
+    rows = [_in_a_process(name, given.seconds) for name in names]
+    path = RESULTS / f"steps-{datetime.now(UTC):%Y-%m-%d}.json"
+    kept = json.loads(path.read_text())["rows"] if path.is_file() else []
+    kept = [row for row in kept if row["workload"] not in names] + rows
+    path.write_text(json.dumps({"machine": _machine(), "rows": kept}, indent=1) + "\n")
+    print(f"kept in {path}")
+    return 0
+
+
+def _in_a_process(name: str, seconds: float) -> Any:
+    processor = str(max(os.sched_getaffinity(0)))
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    command = ["taskset", "-c", processor, sys.executable, "-m", "framework.bench", name, "--here"]
+    done = subprocess.run(
+        [*command, "--seconds", str(seconds)], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    row = json.loads(done.stdout.splitlines()[-1])
+    print(
+        f"{name}: ours {1e6 * row['seconds']['ours']:,.1f} µs; first call {row['first_call']:.2f} s",
+        flush=True,
+    )
+    for peer, (ratio, low, high) in row["ratios"].items():
+        print(
+            f"  {peer}: {1e6 * row['seconds'][peer]:,.1f} µs, {ratio:.2f} ({low:.2f}-{high:.2f}) times ours",
+            flush=True,
+        )
+    return row
+
+
+def measured(name: str, seconds: float) -> dict[str, Any]:
+    """One workload, all contenders: seconds, and ratios to ours with their 95 % intervals."""
+    from framework.bench import peers, workloads
+    from kernels.bench.harness import race
+
+    work = workloads.WORKLOADS[name]()
+    ours = workloads.ours(work)
+    start = time.perf_counter()
+    ours()
+    first_call = time.perf_counter() - start
+    runs = {"ours": workloads.ours(work), **peers.contenders(work)}
+    expected = [_result(workloads.ours(work, "O0")) for _ in range(1)]
+    for peer, run in runs.items():
+        difference = float(np.abs(_result(run) - expected[0]).max())
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(expected[0]).max())):
+            raise SystemExit(f"{name}: {peer} gives a result that differs by {difference:.2g}")
+    timed = race(runs, seconds)
+    return {
+        "workload": name,
+        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        "first_call": first_call,
+        "seconds": {each: timing.seconds for each, timing in timed.items()},
+        "ratios": {
+            each: (timing.ratio.value, timing.ratio.low, timing.ratio.high)
+            for each, timing in timed.items()
+            if each != "ours"
+        },
+    }
+
+
+def _result(run: Any) -> Any:
+    value = run()
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)
+
+
+def _machine() -> dict[str, Any]:
+    from kernels.bench.run import machine
+
+    return {**machine(), "system": platform.system()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
