@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kernels.call import call
@@ -13,14 +14,20 @@ from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.isa import SIMD
 
 K_MAX = 133_144  # products reach 127 * 127: more of them could overflow int32
-# From how many rows of x on the matrix unit is the faster one, measured at 4096 x 4096.
-AMX_FROM_ROWS = 5
+# From how many rows of x on the matrix unit is the faster one: where the weight comes from memory (measured
+# at 4096 x 4096), and where it stays in the nearer caches (1024 x 1024).
+AMX_FROM_ROWS, AMX_FROM_ROWS_NEAR, NEAR_BYTES = 5, 3, 1 << 20
 
 
 def _fits_int32(dims: Dims) -> dict[str, int]:
     if dims["k"] > K_MAX:
         raise BadArgument(f"int8_linear: k is {dims['k']}; up to {K_MAX:,} the sums fit into int32")
     return {}
+
+
+def _enough_rows(dims: Mapping[str, int]) -> bool:
+    near = dims["n"] * dims["k"] <= NEAR_BYTES
+    return dims["rows"] >= (AMX_FROM_ROWS_NEAR if near else AMX_FROM_ROWS)
 
 
 _NAIVE = Cpu("v1_naive", "v1_naive.c", dtypes=("f32",))
@@ -63,7 +70,7 @@ LINEAR = Operator(
         _NAIVE,
         _VECTOR,
         Cpu("v3_vnni", "v3_vnni.cpp", levels=("vnni",)),
-        Cpu("v4_amx", "v4_amx.cpp", levels=("amx",), fits=lambda d: d["rows"] >= AMX_FROM_ROWS),
+        Cpu("v4_amx", "v4_amx.cpp", levels=("amx",), fits=_enough_rows),
         Cuda("v1_tiles", "v1_tiles.cu", int8_layer, registers=128),
     ],
 )
