@@ -27,6 +27,7 @@ SCRATCH_HEAD = 256  # kernel.cuh
 COUNTED_SHARED = 8192  # bins that a block counts in shared memory
 PROCESSORS = 132  # of the largest cards: blocks that fill all there is of each
 FULL = 8 * PROCESSORS  # blocks that keep them busy
+SCAN_PART = 8192  # elements of a row that a block scans
 PART = 16 << 10  # bytes of a row below which cutting it up further is not worth it
 
 
@@ -194,6 +195,19 @@ def eight_pairs(dims: Dims, dtypes: str) -> Launch:
     each = int(dims["half"]) // 8 + (int(dims["d"]) - 2 * int(dims["half"])) // 8
     return Launch(
         (Step("", blocks(product(dims, ("batch", "n", "heads")) * each, THREADS), (THREADS, 1, 1)),)
+    )
+
+
+def scanning(dims: Dims, dtypes: str) -> Launch:
+    """A block to each part of a row; rows of several parts are read twice."""
+    rows, parts = int(dims["rows"]), ceil_div(int(dims["n"]), SCAN_PART)
+    block = (THREADS, 1, 1)
+    step = Step("", blocks(rows * parts, 1), block)
+    if parts <= 1:
+        return Launch((step,), scratch=SCRATCH_HEAD)
+    return Launch(
+        (Step("_parts", step.grid, block), Step("_carry", blocks(rows, 1), block), step),
+        scratch=rows * parts * 8,
     )
 
 

@@ -9,7 +9,7 @@ from kernels.axes import along_last
 from kernels.call import call
 from kernels.registry import Cpu, Cuda, Operator
 from kernels.schema import Array, Attribute, Schema, Work
-from kernels.toolchain.grids import block_per_row
+from kernels.toolchain.grids import block_per_row, scanning
 from kernels.toolchain.isa import SIMD
 
 ROWS = "rows* n"
@@ -17,6 +17,7 @@ VERSIONS = [
     Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
     Cpu("v2_steps", "v2_steps.cpp", levels=SIMD),
     Cuda("v1_rows", "v1_rows.cu", block_per_row, registers=64),
+    Cuda("v2_parts", "v2_parts.cu", scanning, registers=64),
 ]
 NUMBERS = {"T": ("f32", "bf16", "f16", "i64")}
 FLOATS = {"T": ("f32", "bf16", "f16")}
@@ -66,7 +67,7 @@ def cumsum(
 
     Source: NumPy's `cumsum`; the steps within a vector are Hillis and Steele's, 1986.
     """
-    return along_last(lambda a, o: call(CUMSUM, (a,), (exclusive,), o, version), x, axis, out)
+    return along_last("cumsum", lambda a, o: call(CUMSUM, (a,), (exclusive,), o, version), x, axis, out)
 
 
 def cumprod(
@@ -76,7 +77,7 @@ def cumprod(
 
     float32, bfloat16 or float16.
     """
-    return along_last(lambda a, o: call(CUMPROD, (a,), (exclusive,), o, version), x, axis, out)
+    return along_last("cumprod", lambda a, o: call(CUMPROD, (a,), (exclusive,), o, version), x, axis, out)
 
 
 def cummax(
@@ -86,4 +87,4 @@ def cummax(
 
     An exclusive one begins with -inf, or with the least int64.
     """
-    return along_last(lambda a, o: call(CUMMAX, (a,), (exclusive,), o, version), x, axis, out)
+    return along_last("cummax", lambda a, o: call(CUMMAX, (a,), (exclusive,), o, version), x, axis, out)

@@ -11,6 +11,7 @@ from kernels.schema import Array, Attribute, Dims, Schema, Work
 from kernels.toolchain.grids import block_per_row
 from kernels.toolchain.isa import SIMD
 
+MOST = 1024  # that v2_digits.cu sorts in shared memory
 X = Array("x", "rows* n")
 READING = Work(flops=lambda d: d["rows"] * d["n"], bytes=lambda d: d["rows"] * d["n"] * d["itemsize"])
 VERSIONS = [
@@ -43,7 +44,16 @@ TOP_K = Operator(
     ),
     READING,
     __name__,
-    VERSIONS,
+    [
+        *VERSIONS,
+        Cuda(
+            "v2_digits",
+            "v2_digits.cu",
+            block_per_row,
+            registers=64,
+            fits=lambda d: 1 <= d["k"] <= MOST and d["n"] < 2**32,
+        ),
+    ],
 )
 ARGMAX = Operator(
     Schema("argmax", [X], [Array("index", "rows*", "i64")], derive=_some_element),
