@@ -34,6 +34,7 @@ HISTOGRAM = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_private", "v2_private.cpp", levels=SIMD),
         Cuda("v1_atomics", "v1_atomics.cu", counting, registers=64),
+        Cuda("v2_guess", "v2_guess.cu", counting, registers=80),
     ],
 )
 BINCOUNT = Operator(
@@ -51,6 +52,7 @@ BINCOUNT = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("u8",)),
         Cpu("v2_private", "v2_private.cpp", levels=SIMD),
         Cuda("v1_atomics", "v1_atomics.cu", counting, registers=64),
+        Cuda("v2_guess", "v2_guess.cu", counting, registers=80),
     ],
 )
 OPERATORS = (HISTOGRAM, BINCOUNT)
