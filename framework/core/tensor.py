@@ -27,7 +27,7 @@ from framework.core import backend, dtypes
 from framework.core.backend import Array
 from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
-from framework.errors import DTypeError, FrameworkError, InPlaceError, ShapeError, TraceError
+from framework.errors import ArgumentError, DTypeError, FrameworkError, InPlaceError, ShapeError, TraceError
 
 _recorders = 0  # how many differentiations are under way, in all threads: one too many only records in vain
 _lock = Lock()
@@ -111,6 +111,19 @@ class Tensor:
 
         known_op = getattr(ops, ufunc.__name__, None) if method == "__call__" and not kwargs else None
         return NotImplemented if known_op is None else known_op(*inputs)
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        from framework import array_api
+
+        if api_version not in (None, array_api.__array_api_version__):
+            raise ArgumentError(
+                f"array API {api_version!r} is not known; there is {array_api.__array_api_version__}"
+            )
+        return array_api
+
+    def to_device(self, device: str, stream: Any = None) -> Tensor:
+        """A copy on `"cpu"` or `"gpu"`, without its history; the tensor itself if it is there."""
+        return self if device == self.device else wrap(backend.place(known(self, "to_device()"), device))
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return known(self, "__dlpack__()").__dlpack__(**kwargs)

@@ -13,8 +13,11 @@ from framework.errors import ArgumentError, ShapeError
 from framework.ops import arrange as a
 from framework.ops import reduce as r
 from framework.ops import shape as s
+from framework.ops.arrange import diagonal as diagonal
 from framework.ops.coerce import Operand, axis_from_right, cast, common, pair
 from framework.ops.elementwise import abs, conj, divide, exp, multiply, sqrt, square, where
+from framework.ops.reduce import matmul as matmul
+from framework.ops.shape import matrix_transpose as matrix_transpose
 from framework.prims import linalg as p
 
 
