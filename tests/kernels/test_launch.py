@@ -63,8 +63,10 @@ STRIDING = {
     "reduce",
     "rms_norm",
     "rope",
+    "sampling",
     "scan",
     "softmax",
+    "sort",
     "top_k",
     "transpose",
 }

@@ -58,7 +58,7 @@ def cross_entropy(
 
     Raises:
         BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index` (then nothing
-            is written).
+            is written; a card cannot raise: there such a row becomes NaN).
         BadDtype: a dtype does not fit.
 
     Source: the maximum and the sum in one reading are Milakov and Gimelshein 2018.
@@ -95,7 +95,7 @@ def cross_entropy_grad(
 
     Raises:
         BadArgument: a shape does not fit, or a label is neither in range nor `ignore_index` (then nothing
-            is written).
+            is written; a card cannot raise: there such a row becomes NaN).
         BadDtype: a dtype does not fit.
 
     Source: gradient in place of the logits as in Hsu et al. 2024 (Liger).

@@ -81,7 +81,8 @@ def embedding(table: Any, indices: Any, *, out: Any = None, version: str | None 
         Shape (*indices.shape, d), dtype of table.
 
     Raises:
-        BadArgument, BadDtype: a shape or dtype does not fit, or an index lies outside the table.
+        BadArgument, BadDtype: a shape or dtype does not fit, or an index lies outside the table (on a
+            card, which cannot raise, such a row is NaN).
 
     Source: Bengio et al. 2003.
     """
@@ -114,7 +115,8 @@ def embedding_grad(
         Shape (rows, d), dtype of dy.
 
     Raises:
-        BadArgument, BadDtype: a shape or dtype does not fit, or an index lies outside the table.
+        BadArgument, BadDtype: a shape or dtype does not fit, or an index lies outside the table (on a
+            card, which cannot raise, such an index is left out).
     """
     if padding_idx is not None and padding_idx < 0:
         raise BadArgument(

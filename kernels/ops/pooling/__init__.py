@@ -192,7 +192,8 @@ def max_pool2d_grad(
         Leading axes of dy, then (h, w); dtype of dy.
 
     Raises:
-        BadArgument, BadDtype: an index outside the plane, or a shape or dtype that does not fit.
+        BadArgument, BadDtype: an index outside the plane (on a card, which cannot raise, it is left out),
+            or a shape or dtype that does not fit.
     """
     return call(MAX_GRAD, (dy, indices), (h, w), out, version)
 

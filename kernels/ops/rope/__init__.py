@@ -109,7 +109,8 @@ def rope(
         Shape and dtype of x.
 
     Raises:
-        BadArgument, BadDtype: a shape, attribute or dtype does not fit, or a position is not in the tables.
+        BadArgument, BadDtype: a shape, attribute or dtype does not fit, or a position is not in the tables
+            (on a card, which cannot raise, what is turned by it is NaN).
 
     Source: Su et al. 2021.
     """
