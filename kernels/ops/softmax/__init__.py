@@ -63,7 +63,7 @@ def softmax(x: Any, *, axis: int = -1, out: Any = None, version: str | None = No
 
     Source: Bridle 1990, with the usual shift by the maximum.
     """
-    return along_last(lambda a, o: call(SOFTMAX, (a,), (), o, version), x, axis, out)
+    return along_last("softmax", lambda a, o: call(SOFTMAX, (a,), (), o, version), x, axis, out)
 
 
 def log_softmax(x: Any, *, axis: int = -1, out: Any = None, version: str | None = None) -> Any:
@@ -83,7 +83,7 @@ def log_softmax(x: Any, *, axis: int = -1, out: Any = None, version: str | None 
 
     Source: the maximum and the sum in one reading are Milakov and Gimelshein 2018.
     """
-    return along_last(lambda a, o: call(LOG_SOFTMAX, (a,), (), o, version), x, axis, out)
+    return along_last("log_softmax", lambda a, o: call(LOG_SOFTMAX, (a,), (), o, version), x, axis, out)
 
 
 def softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, version: str | None = None) -> Any:
@@ -102,7 +102,13 @@ def softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, version: s
     Raises:
         BadArgument, BadDtype: the axis, a shape or a dtype does not fit.
     """
-    return along_last(lambda a, o: call(SOFTMAX_GRAD, (a, _turned(y, axis)), (), o, version), dy, axis, out)
+    return along_last(
+        "softmax_grad",
+        lambda a, o: call(SOFTMAX_GRAD, (a, _turned("softmax_grad", y, axis)), (), o, version),
+        dy,
+        axis,
+        out,
+    )
 
 
 def log_softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, version: str | None = None) -> Any:
@@ -122,11 +128,15 @@ def log_softmax_grad(dy: Any, y: Any, *, axis: int = -1, out: Any = None, versio
         BadArgument, BadDtype: the axis, a shape or a dtype does not fit.
     """
     return along_last(
-        lambda a, o: call(LOG_SOFTMAX_GRAD, (a, _turned(y, axis)), (), o, version), dy, axis, out
+        "log_softmax_grad",
+        lambda a, o: call(LOG_SOFTMAX_GRAD, (a, _turned("log_softmax_grad", y, axis)), (), o, version),
+        dy,
+        axis,
+        out,
     )
 
 
-def _turned(y: Any, axis: int) -> Any:
+def _turned(op: str, y: Any, axis: int) -> Any:
     """y with the axis where `along_last` has brought that of dy."""
-    y = y if axis == -1 else as_array("axis", "y", y)
+    y = y if axis == -1 else as_array(op, "y", y)
     return y if axis == -1 or not -y.ndim <= axis < y.ndim else y.swapaxes(axis, -1)

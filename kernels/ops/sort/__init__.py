@@ -62,7 +62,7 @@ def sort(x: Any, *, axis: int = -1, out: Any = None, version: str | None = None)
 
     Source: NumPy's `sort`.
     """
-    return along_last(lambda a, o: call(SORT, (a,), (), o, version), x, axis, out)
+    return along_last("sort", lambda a, o: call(SORT, (a,), (), o, version), x, axis, out)
 
 
 def argsort(x: Any, *, axis: int = -1, out: Any = None, version: str | None = None) -> Any:
@@ -82,4 +82,4 @@ def argsort(x: Any, *, axis: int = -1, out: Any = None, version: str | None = No
 
     Source: NumPy's stable `argsort`; Knuth, volume 3, 5.2.5, for sorting digit by digit.
     """
-    return along_last(lambda a, o: call(ARGSORT, (a,), (), o, version), x, axis, out)
+    return along_last("argsort", lambda a, o: call(ARGSORT, (a,), (), o, version), x, axis, out)
