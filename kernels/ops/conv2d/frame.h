@@ -16,13 +16,27 @@ struct Sizes {  // of a call
     int64_t taps() const { return r * s; }
 };
 
-// Scratch memory; nothing in `data` if there is none.
-template <class T> struct Scratch {
-    T *data;
-    explicit Scratch(int64_t n) : data((T *)aligned_alloc(64, (size_t(n > 0 ? n : 1) * sizeof(T) + 63) / 64 * 64)) {}
-    Scratch(const Scratch &) = delete;
-    ~Scratch() { free(data); }
-};
+// Memory of this thread that grows and is kept, as new pages take longer than a small convolution; NULL if there is
+// none.
+enum Slot { TAPS, WEIGHTS, IN, OUT, TOTAL, SLOTS };
+template <class T> inline T *scratch(Slot slot, int64_t n) {
+    struct Kept {
+        void *data[SLOTS] = {};
+        int64_t size[SLOTS] = {};
+        ~Kept() {
+            for (void *each : data) free(each);
+        }
+    };
+    static thread_local Kept kept;
+    const int64_t bytes = n * int64_t(sizeof(T));
+    if (bytes > kept.size[slot] || !kept.data[slot]) {
+        free(kept.data[slot]);
+        kept.size[slot] = (bytes + 4096) / 4096 * 4096;
+        kept.data[slot] = aligned_alloc(4096, size_t(kept.size[slot]));
+        if (!kept.data[slot]) kept.size[slot] = 0;
+    }
+    return (T *)kept.data[slot];
+}
 
 // Pixel o of the result takes, for this tap, pixel o * stride + (row, column) of the source.
 struct Tap {
@@ -30,6 +44,7 @@ struct Tap {
     int64_t down, right;          // whole strides
     int64_t phase;                // which remainder
     int64_t offset;               // in a plane of the frame
+    int64_t at;                   // its place among the weights as they are read
 };
 
 inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -60,6 +75,10 @@ struct Frame {
     }
     int64_t remainder(const Tap &t) const {
         return (t.row - floor_div(t.row, sh) * sh) * sw + t.column - floor_div(t.column, sw) * sw;
+    }
+    // Whether the result's pixels are the source's: nothing around it, one tap.
+    bool is_image(int64_t oh, int64_t ow) const {
+        return count == 1 && !taps->row && !taps->column && sh == 1 && sw == 1 && h == oh && w == ow;
     }
     int64_t plane(int64_t rows) const { return phases * (rows + more_rows) * wide; }  // of one channel
     int64_t flat(int64_t rows, int64_t ow) const { return (rows - 1) * wide + ow; }   // pixels from first to last

@@ -4,7 +4,11 @@
 // other taps; the one by the weights has pixels as the sum.
 // Learned: nine times fewer reads than window by window, and each weight serves 48 pixels. Laying the image out with
 // its padding takes away every limit from the inner loop; the junk between rows costs 3 % of the multiplications for
-// an image of 56 columns.
+// an image of 56 columns. Weights are broadcast from where they are: packing them took as long as convolving a small
+// image; so did new pages for the frame, whose memory is now kept. The sums of a gradient by a weight are added
+// across their lanes sixteen at a time.
+#include <utility>
+
 #include "frame.h"
 
 #if defined(__AVX512F__)
@@ -18,36 +22,46 @@ constexpr int64_t CACHE = 1 << 18;     // floats of a frame, to stay in the seco
 
 // ---- channels of the result by pixels
 
-// M channels of N vectors of pixels; weights lie in the order they are needed.
+// Where the weights of a tile are: so far from result to result, from channel to channel.
+struct Weights {
+    const float *data;
+    int64_t result, channel;
+};
+
+// M channels of N vectors of pixels.
 template <int M, int N>
 static void tile(float *out, const float *in, int64_t plane, int64_t channels, const Tap *taps, int64_t count,
-                 const float *weights, bool first) {
-    vf sums[M][N];
-    for (int m = 0; m < M; m++)
-        for (int v = 0; v < N; v++) sums[m][v] = first ? vf{} : load(out + (m * N + v) * W);
+                 Weights weights, bool first) {
     vf part[M][N] = {};
-    for (int64_t c = 0; c < channels; c++, in += plane)
-        for (int64_t t = 0; t < count; t++, weights += M) {
-            const float *p = in + taps[t].offset;
+    const float *w = weights.data;
+    const int64_t result = weights.result;
+    for (int64_t c = 0; c < channels; c++, in += plane, w += weights.channel)
+        for (int64_t t = 0; t < count; t++) {
+            const float *p = in + taps[t].offset, *q = w + taps[t].at;
             vf pixels[N];
 #pragma GCC unroll 8
             for (int v = 0; v < N; v++) pixels[v] = load(p + v * W);
 #pragma GCC unroll 8
             for (int m = 0; m < M; m++) {
-                const vf weight = splat(weights[m]);
+                const vf weight = splat(q[m * result]);
 #pragma GCC unroll 8
                 for (int v = 0; v < N; v++) part[m][v] += weight * pixels[v];
             }
         }
+#pragma GCC unroll 8
     for (int m = 0; m < M; m++)
-        for (int v = 0; v < N; v++) store(out + (m * N + v) * W, sums[m][v] + part[m][v]);
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) {
+            float *sum = out + (m * N + v) * W;
+            store(sum, first ? part[m][v] : load(sum) + part[m][v]);
+        }
 }
 
 template <int M>
 static void tile_of(int vectors, float *out, const float *in, int64_t plane, int64_t channels, const Tap *taps,
-                    int64_t count, const float *weights) {
+                    int64_t count, Weights weights) {
     const int64_t chain = std::max<int64_t>(1, CHAIN / count);
-    for (int64_t c = 0; c < channels; c += chain, in += chain * plane, weights += chain * count * M) {
+    for (int64_t c = 0; c < channels; c += chain, in += chain * plane, weights.data += chain * weights.channel) {
         int64_t some = std::min(chain, channels - c);
         if (vectors == 3) tile<M, 3>(out, in, plane, some, taps, count, weights, c == 0);
         if (vectors == 2) tile<M, 2>(out, in, plane, some, taps, count, weights, c == 0);
@@ -55,39 +69,52 @@ static void tile_of(int vectors, float *out, const float *in, int64_t plane, int
     }
 }
 
-// Weights of a group as tiles need them: blocks of M channels of the result, zeros to fill the last.
+// Weights of a group as floats, and zeros for results that are not there.
 template <class T>
-static void pack(float *to, const T *weights, int64_t results, int64_t channels, int64_t result_stride,
-                 int64_t channel_stride, const Frame &frame, int M) {
-    for (int64_t k = 0; k < results; k += M)
-        for (int m = 0; m < M; m++) {
-            const T *from = weights + (k + m) * result_stride;
-            float *p = to + k * channels * frame.count + m;
-            for (int64_t c = 0; c < channels; c++, from += channel_stride)
-                for (int64_t t = 0; t < frame.count; t++, p += M)
-                    *p = k + m < results ? widen(from[frame.taps[t].weight]) : 0.0f;
-        }
+static void pack(float *to, const T *weights, int64_t results, int64_t padded, int64_t channels, int64_t result_stride,
+                 int64_t channel_stride, const Frame &frame) {
+    for (int64_t k = 0; k < padded; k++)
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t t = 0; t < frame.count; t++)
+                *to++ = k < results ? widen(weights[k * result_stride + c * channel_stride + frame.taps[t].weight]) : 0.0f;
 }
 
-// A stretch of pixels of all channels of a group; put(channel, row, column, values, count) takes them.
+// Of the next tile, where so many pixels are left: one vector alone would not keep the multipliers busy.
+static int vectors_of(int64_t pixels) {
+    const int64_t left = (pixels + W - 1) / W;
+    return left == VECTORS + 1 ? VECTORS - 1 : int(std::min<int64_t>(left, VECTORS));
+}
+
+// A stretch of pixels in rows of `wide`, of all channels of a group; put(channel, row, column, values, count) takes
+// those that are results. The last block of channels may do some of the one before again.
 template <int M, class Put>
-static void stretch(const float *in, const Frame &frame, int64_t plane, const float *weights, int64_t results,
-                    int64_t channels, int64_t flat, int64_t ow, Put put) {
+static void stretch(const float *in, const Frame &frame, int64_t plane, Weights weights, int64_t results, int64_t padded,
+                    int64_t channels, int64_t flat, int64_t wide, int64_t ow, Put put) {
     alignas(64) float out[M * VECTORS * W];
-    for (int64_t k = 0; k < results; k += M)
-        for (int64_t p = 0; p < flat; p += VECTORS * W) {
-            const int64_t pixels = std::min<int64_t>(flat - p, VECTORS * W);
-            const int vectors = int((pixels + W - 1) / W);
-            tile_of<M>(vectors, out, in + p, plane, channels, frame.taps, frame.count,
-                       weights + k * channels * frame.count);
-            for (int64_t m = 0; m < std::min<int64_t>(M, results - k); m++)
-                for (int64_t q = p, next; q < p + pixels; q = next) {
-                    int64_t row = q / frame.wide, column = q % frame.wide;
-                    next = std::min(p + pixels, (row + 1) * frame.wide);
-                    int64_t some = std::min(next - q, ow - column);
-                    if (some > 0) put(k + m, row, column, out + m * vectors * W + (q - p), some);
-                }
+    const float *data = weights.data;
+    for (int64_t next_k = 0; next_k < results; next_k += M) {
+        const int64_t k = std::min(next_k, padded - M);
+        weights.data = data + k * weights.result;
+        for (int64_t p = 0, pixels; p < flat; p += pixels) {
+            const int vectors = vectors_of(flat - p);
+            pixels = std::min<int64_t>(flat - p, vectors * W);
+            tile_of<M>(vectors, out, in + p, plane, channels, frame.taps, frame.count, weights);
+            for (int64_t q = p, next; q < p + pixels; q = next) {
+                const int64_t row = q / wide, column = q % wide;
+                next = std::min(p + pixels, (row + 1) * wide);
+                const int64_t some = std::min(next - q, ow - column);
+                for (int64_t m = 0; m < std::min<int64_t>(M, results - k) && some > 0; m++)
+                    put(k + m, row, column, out + m * vectors * W + (q - p), some);
+            }
         }
+    }
+}
+
+// Values to where they follow each other.
+template <class T> static void write(T *to, const float *values, int64_t count, float add) {
+    int64_t i = 0;
+    for (; i + W <= count; i += W) store(to + i, load(values + i) + add);
+    if (i < count) store_some(to + i, int(count - i), load_some(values + i, int(count - i), 0) + add);
 }
 
 // ---- one convolution of a frame, whatever it is of
@@ -98,6 +125,7 @@ template <class T> struct Product {
     int64_t oh, ow;
     const T *weights;                       // of a group, result, channel and tap:
     int64_t group_stride, result_stride, channel_stride;
+    bool dense;  // whether results go to neighbouring places
 };
 
 // Rows per band, so that a frame fits the cache and every thread has one.
@@ -108,40 +136,65 @@ static int64_t band_rows(const Frame &frame, int64_t channels, int64_t oh, int64
     return rows;
 }
 
-// put(image, group, channel, row, column, values, count) takes the results.
+// put(image, group, channel, row, column, values, count) takes the results. Floats are read where they are: weights
+// if there are enough for a tile, and the image if a filter is one pixel and nothing lies around it: then what a
+// tile sees is copied side by side.
 template <class T, class Put>
 static int convolve(const Product<T> &z, const Frame &frame, int threads, Put put) {
-    const int64_t rows = band_rows(frame, z.channels, z.oh, z.n * z.groups, threads);
-    const int64_t bands = (z.oh + rows - 1) / rows, M = z.results == 1 ? 1 : MANY, plane = frame.plane(rows);
-    const int64_t packed = (z.results + M - 1) / M * M * z.channels * frame.count;
-    const int64_t over = (VECTORS + 1) * W;  // read, not used
+    constexpr bool floats = std::is_same_v<T, float>;
+    const int64_t M = z.results == 1 ? 1 : MANY, rows = band_rows(frame, z.channels, z.oh, z.n * z.groups, threads);
+    const int64_t bands = (z.oh + rows - 1) / rows, over = (VECTORS + 1) * W;  // read, not used
+    const bool as_they_are = floats && z.results >= M, in_place = floats && z.dense && frame.is_image(z.oh, z.ow);
+    const int64_t plane = in_place ? frame.h * frame.w : frame.plane(rows);
+    const int64_t padded = as_they_are ? z.results : (z.results + M - 1) / M * M, filter = z.channels * frame.count;
     frame.place(rows);
-    Scratch<float> weights(z.groups * packed);
-    if (!weights.data) return NO_MEMORY;
-    for (int64_t g = 0; g < z.groups; g++)
-        pack(weights.data + g * packed, z.weights + g * z.group_stride, z.results, z.channels, z.result_stride,
-             z.channel_stride, frame, int(M));
+    Weights weights = {(const float *)z.weights, z.result_stride, z.channel_stride};
+    int64_t group_stride = z.group_stride;
+    for (int64_t t = 0; t < frame.count; t++) frame.taps[t].at = as_they_are ? frame.taps[t].weight : t;
+    if (!as_they_are) {
+        group_stride = padded * filter;
+        float *packed = scratch<float>(WEIGHTS, z.groups * group_stride);
+        if (!packed) return NO_MEMORY;
+        for (int64_t g = 0; g < z.groups; g++)
+            pack(packed + g * group_stride, z.weights + g * z.group_stride, z.results, padded, z.channels, z.result_stride,
+                 z.channel_stride, frame);
+        weights = {packed, filter, frame.count};
+    }
     int fault = OK;
     parallel_for(z.n * z.groups * bands, 1, threads, [&](int64_t begin, int64_t end) {
-        Scratch<float> in(z.channels * plane + over);
-        if (!in.data) {
+        float *in = scratch<float>(IN, z.channels * (in_place ? VECTORS * W : plane) + over);
+        if (!in) {
 #pragma omp atomic write
             fault = NO_MEMORY;
             return;
         }
-        std::fill(in.data + z.channels * plane, in.data + z.channels * plane + over, 0.0f);
+        if (!in_place) std::fill(in + z.channels * plane, in + z.channels * plane + over, 0.0f);
         for (int64_t each = begin; each < end; each++) {
-            const int64_t g = each / bands % z.groups, image = each / bands / z.groups;
-            const int64_t first = each % bands * rows, flat = frame.flat(std::min(rows, z.oh - first), z.ow);
-            const float *w = weights.data + g * packed;
-            frame.fill(in.data, z.x + (image * z.groups + g) * z.channels * frame.h * frame.w, z.channels, first, rows);
-            auto here = [&](int64_t k, int64_t row, int64_t column, const float *values, int64_t count) {
-                put(image, g, k, first + row, column, values, count);
+            const int64_t g = each / bands % z.groups, image = each / bands / z.groups, first = each % bands * rows;
+            const int64_t some = std::min(rows, z.oh - first), flat = frame.flat(some, z.ow);
+            const T *x = z.x + (image * z.groups + g) * z.channels * frame.h * frame.w;
+            const Weights w = {weights.data + g * group_stride, weights.result, weights.channel};
+            auto run = [&](const float *from, int64_t plane, int64_t flat, int64_t wide, int64_t ow, int64_t right) {
+                auto here = [&](int64_t k, int64_t row, int64_t column, const float *values, int64_t count) {
+                    put(image, g, k, first + row, column + right, values, count);
+                };
+                if (M == 1)
+                    stretch<1>(from, frame, plane, w, z.results, padded, z.channels, flat, wide, ow, here);
+                else
+                    stretch<MANY>(from, frame, plane, w, z.results, padded, z.channels, flat, wide, ow, here);
             };
-            if (M == 1)
-                stretch<1>(in.data, frame, plane, w, z.results, z.channels, flat, z.ow, here);
-            else
-                stretch<MANY>(in.data, frame, plane, w, z.results, z.channels, flat, z.ow, here);
+            if (!in_place) {
+                frame.fill(in, x, z.channels, first, rows);
+                run(in, plane, flat, frame.wide, z.ow, 0);
+                continue;
+            }
+            const float *from = (const float *)x + first * z.ow;  // all rows as one, a tile's pixels at a time
+            for (int64_t p = 0, pixels; p < flat; p += pixels) {
+                const int vectors = vectors_of(flat - p);
+                pixels = std::min<int64_t>(flat - p, vectors * W);
+                for (int64_t c = 0; c < z.channels; c++) write(in + c * vectors * W, from + c * plane + p, pixels, 0);
+                run(in, vectors * W, pixels, flat, flat, p);
+            }
         }
     });
     return fault;
@@ -149,19 +202,19 @@ static int convolve(const Product<T> &z, const Frame &frame, int threads, Put pu
 
 template <class T>
 static int forward(const T *x, const T *weight, const T *bias, T *y, const Sizes &z, int threads) {
-    Scratch<Tap> taps(z.taps());
-    if (!taps.data) return NO_MEMORY;
+    Tap *taps = scratch<Tap>(TAPS, z.taps());
+    if (!taps) return NO_MEMORY;
     for (int64_t t = 0; t < z.taps(); t++)
-        taps.data[t] = {t / z.s * z.dh - z.ph, t % z.s * z.dw - z.pw, t, 0, 0, 0, 0};
+        taps[t] = {t / z.s * z.dh - z.ph, t % z.s * z.dw - z.pw, t, 0, 0, 0, 0, 0};
     const int64_t filter = z.cg * z.taps(), kg = z.kg();
-    const Product<T> product = {x, z.n, z.groups, z.cg, kg, z.oh, z.ow, weight, kg * filter, filter, z.taps()};
-    const Frame frame(z.h, z.w, z.sh, z.sw, taps.data, z.taps(), z.ow);
+    const Product<T> product = {x, z.n, z.groups, z.cg, kg, z.oh, z.ow, weight, kg * filter, filter, z.taps(), true};
+    const Frame frame(z.h, z.w, z.sh, z.sw, taps, z.taps(), z.ow);
     return convolve(product, frame, threads,
                     [&](int64_t image, int64_t g, int64_t k, int64_t row, int64_t column, const float *values,
                         int64_t count) {
                         const float add = bias ? widen(bias[g * kg + k]) : 0.0f;
                         T *to = y + ((image * z.k + g * kg + k) * z.oh + row) * z.ow + column;
-                        for (int64_t i = 0; i < count; i++) to[i] = narrow<T>(values[i] + add);
+                        write(to, values, count, add);
                     });
 }
 
@@ -169,8 +222,8 @@ static int forward(const T *x, const T *weight, const T *bias, T *y, const Sizes
 
 template <class T>
 static int by_input(const T *dy, const T *weight, T *dx, const Sizes &z, int threads) {
-    Scratch<Tap> taps(z.taps());
-    if (!taps.data) return NO_MEMORY;
+    Tap *taps = scratch<Tap>(TAPS, z.taps());
+    if (!taps) return NO_MEMORY;
     const int64_t filter = z.cg * z.taps();
     std::fill(dx, dx + z.n * z.c * z.h * z.w, T{});  // pixels that no tap reaches
     for (int64_t a = 0; a < std::min(z.sh, z.h); a++)
@@ -179,18 +232,19 @@ static int by_input(const T *dy, const T *weight, T *dx, const Sizes &z, int thr
             for (int64_t t = 0; t < z.taps(); t++) {
                 int64_t row = a + z.ph - t / z.s * z.dh, column = b + z.pw - t % z.s * z.dw;
                 if (row % z.sh == 0 && column % z.sw == 0)
-                    taps.data[count++] = {row / z.sh, column / z.sw, t, 0, 0, 0, 0};
+                    taps[count++] = {row / z.sh, column / z.sw, t, 0, 0, 0, 0, 0};
             }
             if (!count) continue;
             const int64_t rows = (z.h - a + z.sh - 1) / z.sh, columns = (z.w - b + z.sw - 1) / z.sw;
-            const Frame frame(z.oh, z.ow, 1, 1, taps.data, count, columns);
+            const Frame frame(z.oh, z.ow, 1, 1, taps, count, columns);
             const Product<T> product = {dy,      z.n,  z.groups, z.kg(),          z.cg,     rows,
-                                        columns, weight, z.kg() * filter, z.taps(), filter};
+                                        columns, weight, z.kg() * filter, z.taps(), filter, z.sh == 1 && z.sw == 1};
             int fault = convolve(product, frame, threads,
                                  [&](int64_t image, int64_t g, int64_t c, int64_t row, int64_t column,
                                      const float *values, int64_t n) {
                                      const int64_t channel = image * z.c + g * z.cg + c;
                                      T *to = dx + (channel * z.h + row * z.sh + a) * z.w + column * z.sw + b;
+                                     if (z.sw == 1) return write(to, values, n, 0);
                                      for (int64_t i = 0; i < n; i++) to[i * z.sw] = narrow<T>(values[i]);
                                  });
             if (fault) return fault;
@@ -203,8 +257,19 @@ static int by_input(const T *dy, const T *weight, T *dx, const Sizes &z, int thr
 constexpr int DOTS_K = 4;                  // a tile of sums: channels of the result ...
 constexpr int DOTS_X = MANY == 8 ? 6 : 2;  // ... by shifted channels of the input
 
+// One vector of the sums of W vectors: pairs of them exchange lanes until each lane holds what is of one.
+template <int S, int... J>
+static inline void add_across(vf *v, std::integer_sequence<int, J...> lanes) {
+    const vi low = {((J & S) ? J - S + W : J)...}, high = {((J & S) ? J + W : J + S)...};
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i += 2 * S)
+        v[i] = __builtin_shuffle(v[i], v[i + S], low) + __builtin_shuffle(v[i], v[i + S], high);
+    if constexpr (2 * S < W) add_across<2 * S>(v, lanes);
+}
+
 static void dots(float (&sums)[DOTS_K][DOTS_X], const float *const (&dy)[DOTS_K], const float *const (&x)[DOTS_X],
                  int64_t pixels) {
+    constexpr int ALL = (DOTS_K * DOTS_X + W - 1) / W * W;
     vf a[DOTS_K][DOTS_X] = {};
     for (int64_t p = 0; p < pixels; p += W) {
         vf d[DOTS_K];
@@ -217,8 +282,14 @@ static void dots(float (&sums)[DOTS_K][DOTS_X], const float *const (&dy)[DOTS_K]
             for (int k = 0; k < DOTS_K; k++) a[k][j] += d[k] * v;
         }
     }
-    for (int k = 0; k < DOTS_K; k++)
-        for (int j = 0; j < DOTS_X; j++) sums[k][j] = sum(a[k][j]);
+    vf all[ALL] = {};
+    float found[ALL];
+    memcpy(all, a, sizeof a);
+    for (int i = 0; i < ALL; i += W) {
+        add_across<1>(all + i, std::make_integer_sequence<int, W>());
+        store(found + i, all[i]);
+    }
+    memcpy(sums, found, sizeof sums);
 }
 
 // A band: all channels of the result in a group by all taps of some channels of the input, added to dw.
@@ -254,13 +325,13 @@ static void widened(float *to, const T *dy, int64_t channels, int64_t rows, int6
 template <class T>
 static int by_weights(const T *x, const T *dy, T *dw, const Sizes &z, int threads) {
     const int64_t kg = z.kg(), filter = z.cg * z.taps();
-    Scratch<Tap> taps(z.taps());
-    Scratch<float> total(z.k * filter);
-    if (!taps.data || !total.data) return NO_MEMORY;
-    std::fill(total.data, total.data + z.k * filter, 0.0f);
+    Tap *taps = scratch<Tap>(TAPS, z.taps());
+    float *total = scratch<float>(TOTAL, z.k * filter);
+    if (!taps || !total) return NO_MEMORY;
+    std::fill(total, total + z.k * filter, 0.0f);
     for (int64_t t = 0; t < z.taps(); t++)
-        taps.data[t] = {t / z.s * z.dh - z.ph, t % z.s * z.dw - z.pw, t, 0, 0, 0, 0};
-    const Frame frame(z.h, z.w, z.sh, z.sw, taps.data, z.taps(), z.ow);
+        taps[t] = {t / z.s * z.dh - z.ph, t % z.s * z.dw - z.pw, t, 0, 0, 0, 0, 0};
+    const Frame frame(z.h, z.w, z.sh, z.sw, taps, z.taps(), z.ow);
     int64_t rows = z.oh, some = z.cg;
     while (rows > 1 && kg * rows * frame.wide > CACHE) rows = (rows + 1) / 2;
     while (some > 1 && (some * frame.plane(rows) > CACHE || z.groups * ((z.cg + some - 1) / some) < threads))
@@ -270,26 +341,26 @@ static int by_weights(const T *x, const T *dy, T *dw, const Sizes &z, int thread
     const int64_t pieces = (z.cg + some - 1) / some;
     int fault = OK;
     parallel_for(z.groups * pieces, 1, threads, [&](int64_t begin, int64_t end) {
-        Scratch<float> in(some * plane + 2 * W), out(kg * pixels);
-        if (!in.data || !out.data) {
+        float *in = scratch<float>(IN, some * plane + 2 * W), *out = scratch<float>(OUT, kg * pixels);
+        if (!in || !out) {
 #pragma omp atomic write
             fault = NO_MEMORY;
             return;
         }
-        std::fill(in.data, in.data + some * plane + 2 * W, 0.0f);
         for (int64_t each = begin; each < end; each++)
             for (int64_t image = 0; image < z.n; image++)
                 for (int64_t first = 0; first < z.oh; first += rows) {
                     const int64_t g = each / pieces, c = each % pieces * some, channels = std::min(some, z.cg - c);
                     const T *from = x + (image * z.c + g * z.cg + c) * z.h * z.w;
-                    frame.fill(in.data, from, channels, first, rows);
-                    widened(out.data, dy + ((image * z.k + g * kg) * z.oh + first) * z.ow, kg,
+                    frame.fill(in, from, channels, first, rows);
+                    std::fill(in + channels * plane, in + channels * plane + 2 * W, 0.0f);
+                    widened(out, dy + ((image * z.k + g * kg) * z.oh + first) * z.ow, kg,
                             std::min(rows, z.oh - first), pixels, frame.wide, z);
-                    all_dots(total.data + g * kg * filter + c * z.taps(), out.data, kg, pixels, in.data, frame, plane,
+                    all_dots(total + g * kg * filter + c * z.taps(), out, kg, pixels, in, frame, plane,
                              channels, filter);
                 }
     });
-    for (int64_t i = 0; i < z.k * filter; i++) dw[i] = narrow<T>(total.data[i]);
+    for (int64_t i = 0; i < z.k * filter; i++) dw[i] = narrow<T>(total[i]);
     return fault;
 }
 
