@@ -5,7 +5,8 @@ Not in charge of where guests run: `guests.measuring_cpus` says it, their contro
 Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own
 CPU while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between
 the calls it is one among many again, and a site on the same machine goes on answering. An ordinary user may
-not ask for that and measures at the usual priority.
+not ask for that and measures at the usual priority. Linux often divides the time between sessions first
+(autogroups), and a nice value counts only inside one: then the session is put first as well.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 from bench_runner.awake import awake
 from bench_runner.guests import measuring_cpus
 
 FIRST = -19  # nice
+SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole session
 
 
 class Placement:
@@ -27,12 +30,17 @@ class Placement:
     def __init__(self) -> None:
         self._theirs, self._ours = measuring_cpus()
         self._apart = self._theirs is not None  # on a lone CPU whoever is first keeps the other from running
+        self._session: int | None = None  # descriptor of our SESSION while we measure
+        self._usual = b""  # what it says otherwise
 
     def prefer(self, guest: int) -> None:
         """Let the guest with this process id, and all that it starts, go before others."""
         if self._apart:
             with suppress(PermissionError, ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, guest, FIRST)
+            with suppress(OSError):
+                if os.getsid(guest) != os.getsid(0):
+                    Path(SESSION.format(guest)).write_text(str(FIRST))
 
     @contextmanager
     def first(self) -> Iterator[None]:
@@ -40,9 +48,13 @@ class Placement:
         usual = os.getpriority(os.PRIO_PROCESS, 0)
         with suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, FIRST if self._apart else usual)
+        if self._session is not None:
+            os.write(self._session, b"%d" % FIRST)
         try:
             yield
         finally:
+            if self._session is not None:
+                os.write(self._session, self._usual)
             os.setpriority(os.PRIO_PROCESS, 0, usual)
 
     @contextmanager
@@ -53,12 +65,31 @@ class Placement:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            with awake(self._theirs[-1]) if self._theirs else nullcontext():
+            with awake(self._theirs[-1]) if self._theirs else nullcontext(), self._session_at_hand():
                 yield
         finally:
             if collecting:
                 gc.enable()
             _move_all_threads(before)
+
+    @contextmanager
+    def _session_at_hand(self) -> Iterator[None]:
+        """Open our SESSION, where there is one and we may change it as often as we like."""
+        with ExitStack() as undo:
+            if self._apart and os.geteuid() == 0:
+                with suppress(OSError):
+                    usual = int(Path(SESSION.format("self")).read_text().split()[-1])
+                    # A judge that was killed in a call could not put it back.
+                    self._usual = b"%d" % (0 if usual == FIRST else usual)
+                    session = os.open(SESSION.format("self"), os.O_WRONLY | os.O_CLOEXEC)
+                    undo.callback(os.close, session)
+                    for value in (self._usual, b"%d" % FIRST, self._usual):
+                        os.write(session, value)  # whoever may not, or not so often, is told by the second
+                    self._session = session
+            try:
+                yield
+            finally:
+                self._session = None
 
 
 def _move_all_threads(cpus: set[int]) -> None:

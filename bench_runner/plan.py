@@ -26,7 +26,7 @@ from tasks.spec import Case, Task
 WARM_UPS = 2
 SAMPLE_SECONDS = 0.00005
 PAIR_SECONDS = 0.2  # of samples of both sides, per case and pair
-SHORT_SECONDS = 0.05  # … and of these, what a short call fills although it has ENOUGH_ROUNDS
+SHORT_SECONDS = 0.08  # … and of these, what a short call fills although it has ENOUGH_ROUNDS
 FEWEST_ROUNDS, ENOUGH_ROUNDS, MOST_ROUNDS = 6, 40, 100
 MOST_CALLS = 500  # of one side, per case and pair
 POOL_BYTES = 128 * 2**20  # tensors of the inputs of one case

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,47 @@ def test_a_guest_that_is_gone_already_is_no_trouble() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
     Placement().prefer(gone.pid)
+
+
+def _session(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
+
+
+sessions = pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/proc/self/autogroup").exists(), reason="no sessions to put first"
+)
+
+
+@sessions
+def test_where_sessions_share_the_time_the_judges_goes_first_during_a_call_only(apart: bool) -> None:
+    usual = _session(os.getpid())
+    chosen = Placement()
+    with chosen.undisturbed():
+        assert _session(os.getpid()) == usual
+        with chosen.first():
+            assert _session(os.getpid()) == (FIRST if apart else usual)
+        assert _session(os.getpid()) == usual
+    with chosen.first():
+        assert _session(os.getpid()) == usual
+
+
+@sessions
+def test_where_sessions_share_the_time_a_guests_goes_first(apart: bool) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
+    ) as it:
+        while os.getsid(it.pid) != it.pid:
+            time.sleep(0.001)
+        Placement().prefer(it.pid)
+        assert _session(it.pid) == (FIRST if apart else 0)
+        it.kill()
+
+
+@sessions
+def test_a_process_of_our_own_session_does_not_put_that_first(apart: bool, other: int) -> None:
+    usual = _session(os.getpid())
+    Placement().prefer(other)
+    assert _session(other) == usual
 
 
 def _spinning() -> list[set[int]]:
