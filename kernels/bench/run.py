@@ -41,25 +41,32 @@ def bench(names: list[str], seconds: float, counts: list[int] | None, data: Path
     if missing := peers.missing():
         print(f"not installed, so not compared with: {', '.join(missing)} (pip install {' '.join(missing)})")
     record = _record(data or RESULTS / f"peers-{datetime.now(UTC):%Y-%m-%d}.json")
-    for count in counts:
-        for row in _measured(names, seconds, count, "peers"):
-            record.add(row)
-            print(report.line(row), flush=True)
+    failed = [_timed(record, names, seconds, count, "peers") for count in counts]
     summary, table = report.summary(record.rows, list(operators())), record.path.with_suffix(".md")
     table.write_text("\n".join([*report.heading(record.kept), *report.table(record.rows), "", *summary, ""]))
     print("\n".join(["", *summary, "", f"kept in {record.path}, as a table in {table}"]))
-    return 0
+    return int(any(failed))
 
 
 def ladder(names: list[str], seconds: float) -> int:
     """Time the versions of operators beside each other, one thread, and write the table into the README."""
     names = _known(names)
     record = _record(RESULTS / "ladder.json")
-    for row in _measured(names, seconds, 1, "ladder"):
-        record.add(row)
-        print(report.line(row), flush=True)
+    failed = _timed(record, names, seconds, 1, "ladder")
     report.write_ladder(record.kept)
-    return 0
+    return int(failed)
+
+
+def _timed(record: Record, names: list[str], seconds: float, count: int, what: str) -> bool:
+    """Time, print and keep; whether anything failed, which is said, while the others went on."""
+    try:
+        for row in _measured(names, seconds, count, what):
+            record.add(row)
+            print(report.line(row), flush=True)
+    except KernelError as refused:
+        print(refused, file=sys.stderr, flush=True)
+        return True
+    return False
 
 
 def _record(path: Path) -> Record:
@@ -105,7 +112,7 @@ def _measured(names: list[str], seconds: float, count: int, what: str) -> Iterat
         for text in child.stdout or ():
             yield json.loads(text)
     if child.returncode:
-        raise KernelError(f"{' '.join(command)} ended with {child.returncode}; what it said stands above")
+        raise KernelError(f"timing with {count} threads ended with {child.returncode}; why stands above")
 
 
 def _version(package: str) -> str | None:

@@ -62,5 +62,5 @@ def test_who_takes_very_long_runs_in_a_few_rounds_only():
 def test_a_race_ends_where_ours_is_the_slow_one():
     calls = []
     found = harness.race({"ours": lambda: calls.append(time.sleep(0.1)), "quick": lambda: None}, budget=0.05)
-    assert len(calls) == harness.FEW + 2  # the one that found out how long it takes, and the round that saw it
+    assert len(calls) == harness.FEW + 2  # one more that found out how long it takes, one that saw it
     assert found["quick"].ratio.value < 0.01

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from kernels.bench import measure
 from kernels.bench.peers import Call
+from kernels.errors import BuildFailed
 from kernels.registry import operators
 from kernels.samples import Case, normal
 
@@ -74,3 +77,19 @@ def test_the_ladder_times_versions_that_serve_the_case_the_slow_ones_once(monkey
     (slow,) = measure.rows(["softmax"], 0.01, None)
     assert set(slow["seconds"]) == set(row["seconds"])
     assert slow["ratios"] == {}
+
+
+@pytest.mark.usefixtures("small")
+def test_an_operator_that_does_not_compile_is_named_and_the_others_are_timed(monkeypatch, capsys):
+    def prepared(operator: Any, case: Case, kinds: Any) -> Any:
+        if operator.name == "gelu":
+            raise BuildFailed("no compiler")
+        return real(operator, case, kinds)
+
+    real = measure._Prepared
+    monkeypatch.setattr(measure, "_Prepared", prepared)
+    processors = ",".join(map(str, os.sched_getaffinity(0)))
+    assert measure.main(["0.01", "ladder", processors, "gelu", "softmax"]) == 1
+    said = capsys.readouterr()
+    assert [json.loads(line)["operator"] for line in said.out.splitlines()] == ["softmax"]
+    assert said.err == "gelu: no compiler\n"
