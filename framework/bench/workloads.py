@@ -2,7 +2,7 @@
 
 Every contender gets the same numbers and does the same mathematics: a loss, its gradients, plain gradient
 descent. Layers of the MLP are relu(x W + b), its loss the mean cross-entropy. The block is GPT-2's: pre-norm,
-one projection for query, key and value, causal attention, GELU by tanh; its loss is the mean squared distance.
+one projection for query, key and value, causal attention, GELU by tanh; its loss the mean square.
 """
 
 from __future__ import annotations

@@ -41,10 +41,12 @@ def _simpler(node: Node) -> Node:
     name = node.prim.name if node.prim else ""
     if name in ("identity", "stop_gradient") or (name == "conj" and node.dtype.kind != "c"):
         return x
-    if name in ("reshape", "broadcast_to", "cast", "slice") and (x.shape, x.dtype) == (
+    if name in ("reshape", "broadcast_to", "cast") and (x.shape, x.dtype) == (
         node.shape,
         node.dtype,
     ):
+        return x
+    if node.op == "slice" and x.shape == node.shape and set(node.attrs["step"]) <= {1}:
         return x
     if name == "transpose" and node.attrs["order"] == tuple(range(len(node.shape))):
         return x

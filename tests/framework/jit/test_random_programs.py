@@ -1,0 +1,67 @@
+"""Programs of up to 30 operators give the same eagerly, interpreted, compiled and under vmap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from framework import Tensor, ops, value_and_grad, vmap
+from framework.jit import jit
+from tests.framework.jit.programs import programs
+
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+def _check(case: Any) -> None:
+    program, arrays, text = case
+    args = [Tensor(array) for array in arrays]
+    expected = program(*args)
+    for value, same in zip(expected, jit(program, jit_level="O0", fullgraph=True)(*args), strict=True):
+        assert np.array_equal(value, same, equal_nan=True), text
+    _close(expected, jit(program, fullgraph=True)(*args), text)
+    batched = vmap(program)(*[ops.stack([x, x * 0.5]) for x in args])
+    _close(expected, [value[0] for value in batched], text)
+
+
+def _close(expected: Any, found: Any, text: str) -> None:
+    for value, other in zip(expected, found, strict=True):
+        scale = np.abs(value.asnumpy()).max(initial=1.0)
+        assert other.shape == value.shape
+        assert other.dtype == value.dtype
+        assert np.abs(value.asnumpy() - other.asnumpy()).max(initial=0) <= 2e-5 * scale, text
+
+
+def _check_gradients(case: Any) -> None:
+    program, arrays, text = case
+
+    def loss(x: Any, y: Any) -> Any:
+        return sum(ops.mean(value) for value in program(x, y))
+
+    step = value_and_grad(loss, (0, 1))
+    args = [Tensor(array) for array in arrays]
+    value, gradients = step(*args)
+    compiled_value, compiled = jit(step, fullgraph=True)(*args)
+    _close([value, *gradients], [compiled_value, *compiled], text)
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=QUIET)
+@given(programs(most=12))
+def test_short_programs_give_the_same_everywhere(case: Any) -> None:
+    _check(case)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
+@given(programs())
+def test_long_programs_give_the_same_everywhere(case: Any) -> None:
+    _check(case)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@given(programs(most=15))
+def test_gradients_of_programs_are_the_same_compiled(case: Any) -> None:
+    _check_gradients(case)
