@@ -419,6 +419,8 @@ def _array_of(data: Any, dtype: DType | None) -> Array:
         )
     if dtype is None and not hasattr(data, "dtype"):
         dtype = {"f": dtypes.default_float, "c": dtypes.default_complex}.get(array.dtype.kind)
+    if array.dtype.kind == "c" and dtype is not None and not dtypes.is_complex(dtype):
+        raise DTypeError(f"{array.dtype.name} data cannot become {dtype.name}: take the real part first")
     return xp.asarray(array, dtype=dtype)
 
 

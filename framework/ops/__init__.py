@@ -13,6 +13,8 @@ from framework.ops.shape import *  # noqa: F403
 from framework.ops.windows import *  # noqa: F403
 
 from framework.custom import Custom, CustomRegOp  # isort: skip  # noqa: F401 (its record needs the operators)
+from framework.ops import fft as fft  # isort: skip
+from framework.ops import linalg as linalg  # isort: skip
 from framework.ops import methods  # isort: skip
 
 methods.install()

@@ -144,9 +144,11 @@ def tangent(node: Tensor, ts: Sequence[Tensor | None]) -> Tensor | None:
         t = prim.jvp(node, node.ins, ts, **node.attrs)
     else:
         t = by_two_vjps(node, ts) if prim.expand is None else forward_expansion(node, ts)[0]
-    if t is not None and t.shape != node.shape:
-        t = ops.broadcast_to(t, node.shape)
-    return t
+    if t is None:
+        return None
+    if dtypes.is_complex(t.dtype) and not dtypes.is_complex(node.dtype):
+        t = ops.real(t)
+    return t if t.shape == node.shape else ops.broadcast_to(t, node.shape)
 
 
 def several_tangents(node: Tensor, ts: Sequence[Tensor | None]) -> Any:

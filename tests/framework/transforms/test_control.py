@@ -1,0 +1,89 @@
+"""cond, scan and while_loop: the same eagerly, batched and traced, with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framework as fw
+from framework import ops
+from framework.core.graph import closed, trace
+from framework.core.tensor import apply
+from framework.errors import ShapeError
+from framework.prims.control import CALL
+
+X = fw.Tensor(np.array([0.3, -0.7, 1.2]))
+K = fw.Tensor(np.array(0.5))
+ROWS = fw.Tensor(np.linspace(-1, 1, 12).reshape(4, 3) + 0.05)
+
+
+def branches(x: Any, k: Any) -> Any:
+    return ops.cond(x.sum() > 0, lambda x: x * 2 * k, lambda x: ops.sin(x) + k, x).sum()
+
+
+def scanned(x: Any, k: Any) -> Any:
+    carry, ys = ops.scan(lambda c, v: (ops.sin(c * k + v), c * v), x.sum() * 0 + 1.0, x)
+    return carry * ys.sum()
+
+
+def looped(x: Any, k: Any) -> Any:
+    return ops.while_loop(lambda v: v.sum() < 10, lambda v: v * v * k + 1.5, x).sum()
+
+
+def bounded(x: Any, k: Any) -> Any:
+    return ops.while_loop(lambda v: v.sum() < 10, lambda v: v * v * k + 1.5, x, max_steps=9).sum()
+
+
+@pytest.mark.parametrize("fn", [branches, scanned, looped, bounded], ids=lambda f: f.__name__)
+def test_traced_control_flow_gives_what_pythons_gives(fn: Any) -> None:
+    graph, _ = closed(trace(fn, X, K))
+
+    def traced(x: Any, k: Any) -> Any:
+        return apply(CALL, ops.asarray(x), ops.asarray(k), graph=graph)[0]
+
+    fw.check_grads(fn, [X, K], 1)
+    fw.check_grads(traced, [X, K], 2)
+    np.testing.assert_allclose(traced(X, K).asnumpy(), fn(X, K).asnumpy())
+    loop = [fn(row, K).item() for row in ROWS]
+    np.testing.assert_allclose(fw.vmap(fn, (0, None))(ROWS, K).asnumpy(), loop)
+    both = fw.vmap(fw.grad(fn, (0, 1)), (0, None))(ROWS, K)
+    alone = [fw.grad(fn, (0, 1))(row, K) for row in ROWS]
+    for i in (0, 1):
+        np.testing.assert_allclose(both[i].asnumpy(), np.stack([g[i].asnumpy() for g in alone]))
+
+
+def test_a_scan_goes_backwards_over_containers() -> None:
+    carry, out = ops.scan(
+        lambda c, x: ({"n": c["n"] + x[0]}, [c["n"] * x[1]]), {"n": 0.0}, (X, X), reverse=True
+    )
+    assert abs(carry["n"].item() - 0.8) < 1e-12
+    np.testing.assert_allclose(out[0].asnumpy(), [0.3 * 0.5, -0.7 * 1.2, 0.0], atol=1e-12)
+    assert ops.scan(lambda c, _: (c * 2, None), fw.Tensor(1.0), None, length=5)[0].item() == 32.0
+
+
+def test_branches_and_carries_that_do_not_fit_are_told() -> None:
+    with pytest.raises(ShapeError, match=r"cond: true_fn's result: .*must equal"):
+        fw.vmap(lambda x: ops.cond(x > 0, lambda x: x, lambda x: ops.stack([x, x]), x))(X)
+    with pytest.raises(ShapeError, match=r"scan: the carry that f returned: \[\(\(\), 'float64'\)\]"):
+        fw.vmap(lambda x: ops.scan(lambda c, v: (c * v, None), fw.Tensor(1.0), ops.stack([x, x])))(X)
+    with pytest.raises(ShapeError, match="one first size is needed"):
+        ops.scan(lambda c, v: (c, v), 0.0, (X, X[:2]))
+
+
+def test_random_numbers_come_from_keys() -> None:
+    fw.set_seed(3)
+    first = [ops.rand((2,)).tolist(), ops.randn((2,)).tolist()]
+    fw.set_seed(3)
+    assert first == [ops.rand((2,)).tolist(), ops.randn((2,)).tolist()]
+    keys = ops.split_key(ops.key(1), 3)
+    found = fw.vmap(lambda k: ops.rand((2,), key=k))(keys)
+    assert found.tolist() == [ops.rand((2,), key=k).tolist() for k in keys]
+    assert len(np.unique(found.asnumpy())) == 6
+    assert sorted(ops.randperm(5).tolist()) == list(range(5))
+    draws = ops.randint(2, 5, (1000,)).asnumpy()
+    assert set(draws.tolist()) == {2, 3, 4}
+    kept = ops.dropout(ops.ones((10_000,)), 0.3)
+    assert abs(kept.mean().item() - 1) < 0.05
+    assert ops.dropout(X, 0.3, training=False) is X
