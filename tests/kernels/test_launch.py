@@ -278,6 +278,31 @@ def test_threads_do_not_race_and_smaller_grids_do_the_same_work(name: str, versi
                 assert faults(trial, version, widest=2) == []
 
 
+@needs_emulator
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "plans"),
+    [
+        ("matmul", "kernels.ops.matmul.plans"),
+        ("grouped_matmul", "kernels.ops.matmul.plans"),
+        ("attention", "kernels.ops.attention.plans"),
+    ],
+)
+def test_on_a_card_with_one_processor_a_block_goes_from_tile_to_tile(
+    name: str, plans: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of products the wide ones, which only large matrices get otherwise."""
+    monkeypatch.setattr(f"{plans}.PROCESSORS", 1)
+    wrong: list[str] = []
+    launched = set()
+    for trial in trials(operators()[name], 80_000):
+        with contextlib.suppress(NoVersion):
+            wrong += faults(trial, "v3_wgmma")
+            launched |= {each.grid for each in record(trial, "v3_wgmma")[0].launched}
+    assert not wrong, "\n".join(wrong[:5])
+    assert launched == {(1, 1, 1)}
+
+
 def strides(name: str, version: str) -> bool:
     """Whether its blocks go on to the next piece of work, so that a grid may be cut off."""
     return "naive" not in version and operators()[name].module.rpartition(".")[2] in STRIDING

@@ -69,6 +69,7 @@ def test_without_a_card_the_first_run_says_so(
     assert "no NVIDIA card can be used here" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_first_run_finds_the_tests_for_a_card_without_the_hub() -> None:
     words = [sys.executable, "-m", "pytest", *on_card.PYTEST, "-q", "--collect-only", "-m", "gpu"]
     found = subprocess.run(
