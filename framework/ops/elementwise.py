@@ -56,7 +56,11 @@ def abs(x: Operand) -> Tensor:
 
 def sign(x: Operand) -> Tensor:
     """-1, 0 or 1; x / |x| of a complex x. Array API `sign`."""
-    return unary(p.SIGN, x)
+    t = as_tensor(x)
+    if not dtypes.is_complex(t.dtype):
+        return unary(p.SIGN, t)
+    size = abs(t)
+    return where(size == 0, 0, t / where(size == 0, 1, size))
 
 
 def sqrt(x: Operand) -> Tensor:
