@@ -15,6 +15,7 @@ from framework.core.prim import Aval, Prim, define
 from framework.core.tensor import Tensor, apply
 from framework.errors import ShapeError
 from framework.prims.elementwise import broadcast_shapes
+from framework.prims.reduce import total
 from framework.prims.shape import to_front
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -231,7 +232,7 @@ def _cumprod_vjp(g: Tensor, o: Tensor, x: Tensor, axis: int) -> Any:
 
 CUMSUM: Prim = define(
     "cumsum",
-    lambda xp, x, axis: xp.cumsum(x, axis=axis, dtype=x.dtype),
+    lambda xp, x, axis: total(xp.cumsum, x, axis=axis),
     lambda x, axis: Aval(x.shape, x.dtype),
     axes=whole_axis,
     vjp=(lambda g, o, x, axis: ops.flip(apply(CUMSUM, ops.flip(g, axis), axis=axis), axis),),
@@ -239,7 +240,7 @@ CUMSUM: Prim = define(
 )
 CUMPROD: Prim = define(
     "cumprod",
-    lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype),
+    lambda xp, x, axis: total(xp.cumprod, x, axis=axis),
     lambda x, axis: Aval(x.shape, x.dtype),
     axes=whole_axis,
     vjp=(_cumprod_vjp,),

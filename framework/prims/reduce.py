@@ -40,9 +40,16 @@ def unreduced(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return g if keepdims else ops.reshape(g, reduced(x, axis, True).shape)
 
 
+def total(fn: Any, x: Any, **options: Any) -> Any:
+    """NumPy's sum or product, running or not, in x's dtype; of 16-bit floats in float32, rounded once."""
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return fn(x, dtype="float32", **options).astype(x.dtype)
+    return fn(x, dtype=x.dtype, **options)
+
+
 SUM = define(
     "sum",
-    lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    lambda xp, x, axis, keepdims: total(xp.sum, x, axis=axis, keepdims=keepdims),
     reduced,
     axes=reduction_axes(""),
     vjp=(lambda g, o, x, axis, keepdims: ops.broadcast_to(unreduced(g, x, axis, keepdims), x.shape),),
@@ -89,7 +96,7 @@ def _cofactors(x: Any, axis: tuple[int, ...]) -> Any:
 
 PROD = define(
     "prod",
-    lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype),
+    lambda xp, x, axis, keepdims: total(xp.prod, x, axis=axis, keepdims=keepdims),
     reduced,
     axes=reduction_axes(":prod"),
     vjp=(lambda g, o, x, axis, keepdims: unreduced(g, x, axis, keepdims) * ops.conj(_cofactors(x, axis)),),
