@@ -9,6 +9,7 @@ with the tests.
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def compile_all() -> int:
         for version in operator.versions
         if isinstance(version, Cuda) and (arch := launch.arch_for(version.archs, capability))
     }
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         return len(list(pool.map(_compile, sorted(wanted))))
 
 

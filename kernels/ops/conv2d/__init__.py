@@ -69,7 +69,11 @@ CONV2D = Operator(
     ),
     Work(flops=_flops, bytes=_bytes),
     __name__,
-    [*VERSIONS, Cuda("v1_naive", "v1_naive.cu", thread_per("n", "k", "oh", "ow"))],
+    [
+        *VERSIONS,
+        Cuda("v1_naive", "v1_naive.cu", thread_per("n", "k", "oh", "ow")),
+        Cuda("v2_tiles", "v2_tiles.cu", plans.tiles, registers=200, fits=plans.in_tiles),
+    ],
 )
 CONV2D_GRAD = Operator(
     Schema(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kernels.registry import Launch, Step
-from kernels.toolchain.grids import THREADS, Dims, blocks, product
+from kernels.toolchain.grids import THREADS, Dims, blocks, ceil_div, product
+
+SIDE = 128  # of a tile: filters by pixels of the result
 
 
 def naive_grad(dims: Dims, dtypes: str) -> Launch:
@@ -15,3 +19,15 @@ def naive_grad(dims: Dims, dtypes: str) -> Launch:
             for suffix, names in sizes.items()
         )
     )
+
+
+def tiles(dims: Dims, dtypes: str) -> Launch:
+    """v2_tiles: a block to a tile of each group."""
+    filters, pixels = int(dims["k"]) // int(dims["groups"]), product(dims, ("n", "oh", "ow"))
+    count = int(dims["groups"]) * ceil_div(filters, SIDE) * ceil_div(pixels, SIDE)
+    return Launch((Step("", blocks(count, 1), (THREADS, 1, 1)),))
+
+
+def in_tiles(dims: Mapping[str, int]) -> bool:
+    """Whether filters fill a part of a tile worth the rest; sums are counted in 32 bits."""
+    return dims["k"] // dims["groups"] >= 4 and dims["cg"] * dims["r"] * dims["s"] < 1 << 31
