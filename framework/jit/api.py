@@ -22,6 +22,7 @@ from framework.core.tensor import Parameter, Tensor, as_tensor, wrap
 from framework.errors import ArgumentError, TraceError
 from framework.jit import link
 from framework.jit.emit_c import emit
+from framework.jit.emit_cuda import emit_cuda
 from framework.jit.guards import Captured
 from framework.jit.ir import read
 from framework.jit.lower import lower
@@ -96,6 +97,7 @@ class Jit:
             after,
             summary(len(traced.graph.nodes), after.count("\nv"), plan),
             "" if plan is None else emit(plan),
+            "" if plan is None else emit_cuda(plan),
         )
 
     def _entry(self, marks: list[Any], args: Any, kwargs: Any) -> Entry:

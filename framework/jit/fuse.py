@@ -143,6 +143,12 @@ class Loops(Kernel):
         else:
             self.accumulated.add(node)
 
+    def sums_over(self, forms: Forms) -> bool:
+        """Would a sum with these indices take every element once: over all loops, or all loops over rows?"""
+        own = {var for form in forms for var in form.vars()}
+        every = {var for var in self.vars if var.extent > 1}
+        return own == every or (self.cols is not None and own == every - self.cols)
+
     def is_row(self, gone: frozenset[Var]) -> bool:
         """Would a reduction over these variables be known at the end of a row?"""
         if self.cols is not None:
@@ -249,6 +255,8 @@ class Fusion:
         try:
             items = taken_by((node, forms))
         except NotLinear:
+            return False
+        if node.op == "reduce" and not kernel.sums_over(forms):
             return False
         shared = False
         elsewhere = None

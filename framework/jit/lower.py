@@ -61,6 +61,8 @@ def for_code(program: Program, donated: set[Node]) -> None:
     nodes = []
     for node in program.nodes:
         source = node.ins[0] if node.ins else node
+        if node.op == "reduce" and all(source.shape[axis] == 1 for axis in node.attrs["axes"]):
+            node.op = "reshape"
         if source.op == "matmul" and users[source] == 1 and source.attrs["summed"] == 0:
             if node.op == "reduce" and _sums_batch(node, source):
                 node.op, node.ins, node.attrs = "matmul", source.ins, {"summed": len(node.attrs["axes"])}

@@ -39,6 +39,7 @@ class Lowered:
     optimised: str  # and after the passes that keep every bit; what O0 runs
     passes: str  # what each stage made of how many nodes, and the memory plan
     code: str  # the C that O1 runs; empty at O0
+    cuda: str  # the same nests of loops as CUDA kernels; not printed with the rest
 
     def __str__(self) -> str:
         titles = ("traced", "optimised", "passes", "code")

@@ -232,55 +232,68 @@ class Nest:
     def _pass(self, level: int, targets: list[Target]) -> list[str]:
         self.current = level
         self.names, self.lines, self.row_lines = {}, [], []
-        before: list[str] = []
-        after: list[str] = []
-        sums: list[str] = []
-        simd = True
+        self.before: list[str] = []  # of the column loops, once a row
+        self.after: list[str] = []
+        self.row_sums: list[tuple[str, str]] = []  # how, and the name
+        self.simd = True
         for item, at in self.kept.items():
             if at == level:
                 self.lines.append(f"{self._kept_place(item)} = {self._value(item)};")
         for target in targets:
             node = target.node
-            kind = value_type(node.dtype)
-            summed = node.op == "reduce" and (node in self.kernel.accumulated or target.item[0] is not node)
-            if not summed:
-                place = self._place(node, self.kernel.indices(node))
-                line = f"{place} = {self._value(target.item)};"
-                (after if self.is_row(target.item) else self.lines).append(line)
+            if node.op == "reduce" and (node in self.kernel.accumulated or target.item[0] is not node):
+                self._sum(target)
                 continue
-            value = self._value(target.item)
-            how = node.attrs["kind"]
-            if node in self.kernel.accumulated and not self.is_row((node, self.kernel.indices(node))):
-                place = self._place(node, self.kernel.indices(node))
-                self.lines.append(_into(how, place, value, node))
-                simd = simd and self._reaches_innermost(node)
-                continue
-            name = f"s{self.count}"
-            self.count += 1
-            before.append(f"{kind} {name} = {start_of(node)};")
-            self.lines.append(_into(how, name, value, node))
-            sums.append(f"reduction({CLAUSE[how]}:{name})")
-            if how in ("max", "min") and node.dtype.kind == "f":  # a NaN anywhere is the result
-                before.append(f"int {name}_nan = 0;")
-                self.lines.append(f"{name}_nan |= {value} != {value};")
-                sums.append(f"reduction(|:{name}_nan)")
-                after.append(f"if ({name}_nan) {name} = NAN;")
-            if node in self.kernel.accumulated:
-                place = self._place(node, self.kernel.indices(node))
-                after.append(_into(how, place, name, node))
-            else:
-                self.row_names[(node, self.kernel.indices(node))] = name
-        return [*self.row_lines, *before, *self._column_loops(sums, simd), *after]
+            line = f"{self._place(node, self.kernel.indices(node))} = {self._value(target.item)};"
+            (self.after if self.is_row(target.item) else self.lines).append(line)
+        return [*self.row_lines, *self.before, *self._column_loops(), *self.after]
 
-    def _column_loops(self, sums: Sequence[str], simd: bool) -> list[str]:
+    def _sum(self, target: Target) -> None:
+        """Add a value up: over the row into a variable, over rows into memory."""
+        node, how = target.node, target.node.attrs["kind"]
+        value, indices = self._value(target.item), self.kernel.indices(target.node)
+        if self.is_row(target.item):
+            self.after.append(self._add(how, self._place(node, indices), value, node))
+            return
+        if node in self.kernel.accumulated and not self.is_row((node, indices)):
+            self.lines.append(self._add(how, self._place(node, indices), value, node))
+            self.simd = self.simd and self._reaches_innermost(node)
+            return
+        name = f"s{self.count}"
+        self.count += 1
+        self.before.append(f"{value_type(node.dtype)} {name} = {start_of(node)};")
+        self.row_sums.append((CLAUSE[how], name))
+        if how in ("sum", "prod"):
+            self.lines.append(f"{name} {CLAUSE[how]}= {value};")
+        else:
+            self.lines.append(f"{name} = {value} {'>' if how == 'max' else '<'} {name} ? {value} : {name};")
+            if node.dtype.kind == "f":  # a NaN anywhere is the result
+                self.before.append(f"int {name}_nan = 0;")
+                self.lines.append(f"{name}_nan |= {value} != {value};")
+                self.row_sums.append(("|", f"{name}_nan"))
+                self.after.append(f"if ({name}_nan) {name} = NAN;")
+        if node in self.kernel.accumulated:
+            self.after.append(self._add(how, self._place(node, indices), name, node))
+        else:
+            self.row_names[(node, indices)] = name
+
+    def _add(self, how: str, place: str, value: str, node: Node) -> str:
+        """A statement that adds a value to a result in memory."""
+        if how in ("sum", "prod"):
+            return f"{place} {CLAUSE[how]}= {value};"
+        sign = ">" if how == "max" else "<"
+        return f"{place} = ({value} {sign} {place} || {value} != {value}) ? {value} : {place};"
+
+    def _column_loops(self) -> list[str]:
         if not self.lines:
             return []
+        sums = [f"reduction({clause}:{name})" for clause, name in self.row_sums]
         loops = self.inner if self.rows else self.inner[:1]
         if not self.inner:
             return self.lines
         heads = []
         for depth, var in enumerate(self.inner):
-            if simd and var is self.inner[-1]:
+            if self.simd and var is self.inner[-1]:
                 heads.append("    " * depth + " ".join(["#pragma omp simd", *sums]))
             heads.append("    " * depth + self._loop(var, outermost=not self.rows and var is loops[0]))
         body = ["    " * len(self.inner) + line for line in self.lines]
@@ -356,13 +369,6 @@ class Nest:
             text.append(f"{self._var(var)} * {step}")
             step *= self.extents[var]
         return f"w{i}[{' + '.join(reversed(text))}]"
-
-
-def _into(how: str, place: str, value: str, node: Node) -> str:
-    """A statement that adds a value to a reduction."""
-    if how in ("sum", "prod"):
-        return f"{place} {'+' if how == 'sum' else '*'}= {value};"
-    return f"{place} = {value} {'>' if how == 'max' else '<'} {place} ? {value} : {place};"
 
 
 def start_of(node: Node) -> str:
