@@ -24,6 +24,7 @@ MISTAKES = {
     "sums that are read too early": (KERNEL, "    wgmma_wait<0>();\n", "", WRONG),
     "a panel given back too early": (KERNEL, "if (stage) ring.release(before)", "ring.release(slot)", WRONG),
     "a panel never given back": (KERNEL, "if (stage) ring.release(before);", "", "nobody can go on"),
+    "registers that are not there": (KERNEL, "take_registers<224>", "take_registers<232>", "nobody gives"),
     "a copy not waited for": (RING, "copy_wait<Lag>()", "copy_wait<Lag + 1>()", WRONG),
     "pieces that are not crossed": (RING, "(number ^ line % 8)", "number", WRONG),
     "panels between borders": (RING, "& 1023)", "& 127)", WRONG),

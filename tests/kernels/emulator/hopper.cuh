@@ -41,11 +41,31 @@ inline void sync_some(int id, int threads) {
 }
 inline void fence_async() { emulator::fibers[emulator::current].unfenced = false; }
 
-// Taking and giving must leave no more than the block began with; that is for ptxas and the plan.
+// ---- registers: a block begins with as many for each thread as a processor has room for
+
+namespace emulator {
+static int registers_of[MOST / WARPGROUP];  // of a thread of each warpgroup; 0: it has not said yet
+
+inline void set_registers(int each) {
+    const int groups = count / WARPGROUP, first = 65536 / count / 8 * 8;
+    registers_of[current / WARPGROUP] = each;
+    int all = 0;
+    for (int i = 0; i < groups; i++) {
+        if (!registers_of[i]) return;
+        all += registers_of[i];
+    }
+    if (all > groups * first) fail("warpgroups wait for registers that nobody gives");
+}
+}  // namespace emulator
+
 template <int Count>
-inline void take_registers() {}
+inline void take_registers() {
+    emulator::set_registers(Count);
+}
 template <int Count>
-inline void give_registers() {}
+inline void give_registers() {
+    emulator::set_registers(Count);
+}
 
 // ---- wgmma
 
@@ -162,6 +182,7 @@ static void finish_products(int number) {
     for (int t = 0; t < WARPGROUP; t++) group.next[t] = 0, group.groups[t].clear();
 }
 static void forget_products() {
+    memset(registers_of, 0, sizeof registers_of);
     for (Warpgroup &group : warpgroups) {
         group.all.clear();
         for (int t = 0; t < WARPGROUP; t++) group.next[t] = 0, group.groups[t].clear(), group.sums[t].clear();
