@@ -84,7 +84,8 @@ def pull(
         prim, ins, attrs = node.prim, node.ins, node.attrs
         if prim is PICK:
             width = len(ins[0].aval if ins[0].value is None else ins[0].value)
-            held.setdefault(id(ins[0]), [None] * width)[attrs["i"]] = g
+            row, i = held.setdefault(id(ins[0]), [None] * width), attrs["i"]
+            row[i] = g if row[i] is None else ops.add(row[i], g)  # rules may have picked one output again
         elif prim.vjp.__class__ is tuple and not prim.multi:
             for x, rule in zip(ins, prim.vjp, strict=True):
                 if rule is not None and id(x) in inside:

@@ -50,13 +50,13 @@ def spd(n: int) -> np.ndarray:
 
 def _elementwise() -> dict[str, list[Sample]]:
     smooth = (
-        "identity neg square abs sign exp expm1 sin cos tan sinh cosh tanh asinh atan floor ceil round trunc "
+        "identity neg square abs sign exp expm1 sin cos sinh cosh tanh asinh atan floor ceil round trunc "
         "relu sigmoid softplus erf gelu gelu_tanh silu mish isnan isfinite signbit copy stop_gradient"
     )
     one = {
         smooth: normal(2, 3),
         "sqrt rsqrt reciprocal log log1p log2 log10": positive(2, 3),
-        "asin acos atanh": positive(2, 3, low=-0.7, high=0.8),
+        "tan asin acos atanh": positive(2, 3, low=-0.7, high=0.8),
         "acosh": positive(2, 3, low=1.3, high=3.0),
         "bitwise_invert": integers(9, 2, 3),
     }
