@@ -239,13 +239,15 @@ class Nest:
         for item, at in self.kept.items():
             if at == level:
                 self.lines.append(f"{self._kept_place(item)} = {self._value(item)};")
+        stores: list[str] = []  # after all values: what one is written over may be read by another
         for target in targets:
             node = target.node
             if node.op == "reduce" and (node in self.kernel.accumulated or target.item[0] is not node):
                 self._sum(target)
                 continue
             line = f"{self._place(node, self.kernel.indices(node))} = {self._value(target.item)};"
-            (self.after if self.is_row(target.item) else self.lines).append(line)
+            (self.after if self.is_row(target.item) else stores).append(line)
+        self.lines += stores
         return [*self.row_lines, *self.before, *self._column_loops(), *self.after]
 
     def _sum(self, target: Target) -> None:

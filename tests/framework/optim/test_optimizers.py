@@ -5,6 +5,7 @@ import pytest
 
 from framework import Parameter, Tensor, ops
 from framework.errors import ArgumentError, ShapeError
+from framework.jit import jit
 from framework.optim import LAMB, SGD, Adafactor, Adam, AdamW, Lion, PolynomialDecayLR
 
 SHAPES = [(4, 5), (7,), (2, 3, 4), ()]
@@ -200,3 +201,27 @@ def test_gradients_in_another_order_or_number_are_refused():
         optimizer([Tensor(np.ones(3))])
     with pytest.raises(ShapeError, match="parameter 'a' has shape"):
         optimizer([Tensor(np.ones(2)), Tensor(np.ones(3))])
+
+
+@pytest.mark.parametrize("make", [
+    Adam,
+    *(pytest.param(make, marks=pytest.mark.slow) for make in (  # each is compiled
+        lambda p: SGD(p, 0.1, momentum=0.9, weight_decay=0.01), lambda p: AdamW(p, 0.01, weight_decay=0.3),
+        lambda p: Lion(p, 0.01, weight_decay=0.1), LAMB, Adafactor,
+    )),
+])  # fmt: skip
+def test_a_compiled_step_is_an_eager_one(make):
+    def trained(compiled):
+        params = [Parameter(array, f"p{at}") for at, array in enumerate(draw(0, np.float32))]
+        optimizer = make(params)
+        step = (
+            jit(lambda *gradients: optimizer(gradients))
+            if compiled
+            else lambda *gradients: optimizer(gradients)
+        )
+        for at in range(1, 4):
+            step(*[Tensor(g) for g in draw(at, np.float32)])
+        return [value.asnumpy() for value in (*params, *optimizer.state_dict().values())]
+
+    for a, b in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
