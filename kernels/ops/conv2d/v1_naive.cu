@@ -90,13 +90,15 @@ DEVICE void of_bias(const Sizes &z, const T *dy, T *dbias) {
         i64 pad_w, i64 dilation_h, i64 dilation_w, i64 groups
 #define VALUES                                                                                                        \
     {n, c, h, w, k, cg, r, s, oh, ow, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups}
+// Two blocks to a processor: left alone, ptxas aims at four, and spills.
+#define PAIR extern "C" __global__ void __launch_bounds__(256, 2)
 #define GRADIENT(T, NAME, SUFFIX, WANTED, WHAT)                                                                       \
-    KERNEL(256) conv2d_grad_v1_naive_##NAME##SUFFIX(const T *x, const T *weight, const T *dy, T *dx, T *dweight,      \
+    PAIR conv2d_grad_v1_naive_##NAME##SUFFIX(const T *x, const T *weight, const T *dy, T *dx, T *dweight,      \
                                                     T *dbias, SIZES) {                                                \
         if (WANTED) WHAT;                                                                                             \
     }
 #define DEFINE(T, NAME)                                                                                               \
-    KERNEL(256) conv2d_v1_naive_##NAME(const T *x, const T *weight, const T *bias, T *y, SIZES) {                     \
+    PAIR conv2d_v1_naive_##NAME(const T *x, const T *weight, const T *bias, T *y, SIZES) {                     \
         forward(VALUES, x, weight, bias, y);                                                                          \
     }                                                                                                                 \
     GRADIENT(T, NAME, , dx, of_images(VALUES, weight, dy, dx))                                                        \
