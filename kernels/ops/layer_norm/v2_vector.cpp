@@ -29,6 +29,7 @@ static Statistics forward(const T *x, const T *weight, const T *bias, T *y, int6
     const int64_t ahead = next_row<T>(n);
     const Sums part = fold(n, Sums{}, [=](Sums &a, int64_t j, auto lanes) {
         fetch(x + j + ahead);
+        fetch(y + j);
         const vf distance = get(x + j, lanes, mean) - mean;
         a.first += distance;
         a.second += distance * distance;
@@ -52,6 +53,7 @@ static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sum
     each_vector(n, [&](int64_t j, auto lanes) {
         fetch(x + j + ahead);
         fetch(dy + j + ahead);
+        fetch(dx + j);
         const vf distance = get(x + j, lanes, mean) - mean;
         vf g = get(dy + j, lanes, 0);
         if (weight) g *= get(weight + j, lanes, 0);

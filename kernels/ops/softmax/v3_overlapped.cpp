@@ -25,6 +25,7 @@ static void softmax_short(const T *x, T *y, int64_t rows, int64_t n) {
         Largest coming;
         each_vector(n, [&](int64_t j, auto lanes) {
             fetch(x + j + ahead);
+            fetch(y + j + n);
             coming.value = max(get(next + j, lanes, -INF), coming.value);
             vf e = exp_below(get(x + j, lanes, -INF) - top);
             total.value += e;
@@ -59,7 +60,9 @@ template <class T>
 static void log_softmax(const T *x, T *y, int64_t n) {
     const ExpSum all = exp_sum(x, n);
     const float shift = logf(all.sum);
+    const int64_t ahead = next_row<T>(n);
     each_vector(n, [&](int64_t j, auto lanes) {
+        fetch(y + j + ahead);
         put(y + j, lanes, (get(x + j, lanes, 0) - all.top) - shift);
     });
 }
