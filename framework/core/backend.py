@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from framework.errors import FrameworkError
 
 xp: ModuleType = np
+LARGE = 1 << 14  # elements from which a call of `kernels` (1.4 µs, and compiling when first used) is worth it
 Array = Any  # numpy.ndarray or cupy.ndarray: one type would need CuPy's
 
 
@@ -51,6 +53,18 @@ def add_at(out: Array, where: Any, values: Array) -> None:
         np.add.at(out, where, values)
     else:
         importlib.import_module("cupyx").scatter_add(out, where, values)
+
+
+def kernel(name: str, x: Array) -> Callable[..., Any] | None:
+    """The function of `kernels` of that name, if it serves arrays like x and is worth calling."""
+    if (
+        x.size < LARGE
+        or x.dtype.name not in ("float32", "float16", "bfloat16")
+        or not isinstance(x, np.ndarray)
+    ):
+        return None
+    found: Callable[..., Any] = getattr(importlib.import_module("kernels"), name)
+    return found
 
 
 def place(array: Array, device: str) -> Array:

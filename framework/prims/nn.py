@@ -6,7 +6,6 @@ the compiler fuses.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import cache
 from math import factorial, pi, sqrt
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import framework.ops as ops
-from framework.core import dtypes
+from framework.core import backend, dtypes
 from framework.core.prim import Aval, Prim, define
 from framework.core.tensor import Tensor, apply, wrap
 from framework.prims.elementwise import binary, same, unary
@@ -23,23 +22,12 @@ from framework.prims.index import whole_axis
 from framework.prims.reduce import reduced, reduction_axes, unreduced
 from framework.prims.shape import batch_all
 
-_LARGE = 1 << 14  # elements from which a kernel's call (1.4 µs, and compiling when first used) is worth it
-_KERNEL_DTYPES = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
-
-
-def kernel(name: str, x: Any) -> Callable[..., Any] | None:
-    """The function of `kernels` of that name, if it serves arrays like x and is worth calling."""
-    if x.size < _LARGE or x.dtype not in _KERNEL_DTYPES or not isinstance(x, np.ndarray):
-        return None
-    found: Callable[..., Any] = getattr(importlib.import_module("kernels"), name)
-    return found
-
 
 def heavy(name: str, expand: Callable[..., Any], infer: Any, kernel_call: Any = None, **fields: Any) -> Prim:
     """A record defined by `expand`. `kernel_call(f, *arrays, **attrs)` calls the kernel of the same name."""
 
     def impl(xp: Any, *arrays: Any, **attrs: Any) -> Any:
-        f = kernel(name, arrays[0]) if kernel_call is not None else None
+        f = backend.kernel(name, arrays[0]) if kernel_call is not None else None
         if f is not None:
             return kernel_call(f, *arrays, **attrs)
         out = expand(*[wrap(a) for a in arrays], **attrs)
