@@ -7,8 +7,7 @@
 // an image of 56 columns. Weights are broadcast from where they are: packing them took as long as convolving a small
 // image; so did new pages for the frame, whose memory is now kept. The sums of a gradient by a weight are added
 // across their lanes sixteen at a time.
-#include <utility>
-
+#include "dots.h"
 #include "frame.h"
 
 #if defined(__AVX512F__)
@@ -22,10 +21,11 @@ constexpr int64_t CACHE = 1 << 18;     // floats of a frame, to stay in the seco
 
 // ---- channels of the result by pixels
 
-// Where the weights of a tile are: so far from result to result, from channel to channel.
+// Where weights are: those of a tile so far from result to result, from channel to channel; those of a result so far
+// for each one before it.
 struct Weights {
     const float *data;
-    int64_t result, channel;
+    int64_t result, channel, before;
 };
 
 // M channels of N vectors of pixels.
@@ -69,14 +69,17 @@ static void tile_of(int vectors, float *out, const float *in, int64_t plane, int
     }
 }
 
-// Weights of a group as floats, and zeros for results that are not there.
+// Weights of a group as floats in the order tiles need them, and zeros for results that are not there.
 template <class T>
-static void pack(float *to, const T *weights, int64_t results, int64_t padded, int64_t channels, int64_t result_stride,
-                 int64_t channel_stride, const Frame &frame) {
-    for (int64_t k = 0; k < padded; k++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t t = 0; t < frame.count; t++)
-                *to++ = k < results ? widen(weights[k * result_stride + c * channel_stride + frame.taps[t].weight]) : 0.0f;
+static void pack(float *to, const T *weights, int64_t results, int64_t channels, int64_t result_stride,
+                 int64_t channel_stride, const Frame &frame, int M) {
+    for (int64_t k = 0; k < results; k += M)
+        for (int64_t c = 0; c < channels; c++, to += frame.count * M) {
+            const T *from = weights + k * result_stride + c * channel_stride;
+            for (int m = 0; m < M; m++)
+                for (int64_t t = 0; t < frame.count; t++)
+                    to[t * M + m] = k + m < results ? widen(from[m * result_stride + frame.taps[t].weight]) : 0.0f;
+        }
 }
 
 // Of the next tile, where so many pixels are left: one vector alone would not keep the multipliers busy.
@@ -88,13 +91,13 @@ static int vectors_of(int64_t pixels) {
 // A stretch of pixels in rows of `wide`, of all channels of a group; put(channel, row, column, values, count) takes
 // those that are results. The last block of channels may do some of the one before again.
 template <int M, class Put>
-static void stretch(const float *in, const Frame &frame, int64_t plane, Weights weights, int64_t results, int64_t padded,
-                    int64_t channels, int64_t flat, int64_t wide, int64_t ow, Put put) {
+static void stretch(const float *in, const Frame &frame, int64_t plane, Weights weights, int64_t results,
+                    int64_t padded, int64_t channels, int64_t flat, int64_t wide, int64_t ow, Put put) {
     alignas(64) float out[M * VECTORS * W];
     const float *data = weights.data;
     for (int64_t next_k = 0; next_k < results; next_k += M) {
         const int64_t k = std::min(next_k, padded - M);
-        weights.data = data + k * weights.result;
+        weights.data = data + k * weights.before;
         for (int64_t p = 0, pixels; p < flat; p += pixels) {
             const int vectors = vectors_of(flat - p);
             pixels = std::min<int64_t>(flat - p, vectors * W);
@@ -137,28 +140,29 @@ static int64_t band_rows(const Frame &frame, int64_t channels, int64_t oh, int64
 }
 
 // put(image, group, channel, row, column, values, count) takes the results. Floats are read where they are: weights
-// if there are enough for a tile, and the image if a filter is one pixel and nothing lies around it: then what a
-// tile sees is copied side by side.
+// if those of a result follow each other, and the image if a filter is one pixel and nothing lies around it: then
+// what a tile sees is copied side by side.
 template <class T, class Put>
 static int convolve(const Product<T> &z, const Frame &frame, int threads, Put put) {
     constexpr bool floats = std::is_same_v<T, float>;
     const int64_t M = z.results == 1 ? 1 : MANY, rows = band_rows(frame, z.channels, z.oh, z.n * z.groups, threads);
     const int64_t bands = (z.oh + rows - 1) / rows, over = (VECTORS + 1) * W;  // read, not used
-    const bool as_they_are = floats && z.results >= M, in_place = floats && z.dense && frame.is_image(z.oh, z.ow);
-    const int64_t plane = in_place ? frame.h * frame.w : frame.plane(rows);
-    const int64_t padded = as_they_are ? z.results : (z.results + M - 1) / M * M, filter = z.channels * frame.count;
+    const bool in_place = floats && z.dense && frame.is_image(z.oh, z.ow);
+    const bool as_they_are = floats && z.results >= M && z.channel_stride == frame.count;
+    const int64_t plane = in_place ? frame.h * frame.w : frame.plane(rows), filter = z.channels * frame.count;
+    const int64_t padded = as_they_are ? z.results : (z.results + M - 1) / M * M;
     frame.place(rows);
-    Weights weights = {(const float *)z.weights, z.result_stride, z.channel_stride};
+    Weights weights = {(const float *)z.weights, z.result_stride, z.channel_stride, z.result_stride};
     int64_t group_stride = z.group_stride;
-    for (int64_t t = 0; t < frame.count; t++) frame.taps[t].at = as_they_are ? frame.taps[t].weight : t;
+    for (int64_t t = 0; t < frame.count; t++) frame.taps[t].at = as_they_are ? frame.taps[t].weight : t * M;
     if (!as_they_are) {
         group_stride = padded * filter;
         float *packed = scratch<float>(WEIGHTS, z.groups * group_stride);
         if (!packed) return NO_MEMORY;
         for (int64_t g = 0; g < z.groups; g++)
-            pack(packed + g * group_stride, z.weights + g * z.group_stride, z.results, padded, z.channels, z.result_stride,
-                 z.channel_stride, frame);
-        weights = {packed, filter, frame.count};
+            pack(packed + g * group_stride, z.weights + g * z.group_stride, z.results, z.channels, z.result_stride,
+                 z.channel_stride, frame, int(M));
+        weights = {packed, 1, frame.count * M, filter};
     }
     int fault = OK;
     parallel_for(z.n * z.groups * bands, 1, threads, [&](int64_t begin, int64_t end) {
@@ -173,7 +177,7 @@ static int convolve(const Product<T> &z, const Frame &frame, int threads, Put pu
             const int64_t g = each / bands % z.groups, image = each / bands / z.groups, first = each % bands * rows;
             const int64_t some = std::min(rows, z.oh - first), flat = frame.flat(some, z.ow);
             const T *x = z.x + (image * z.groups + g) * z.channels * frame.h * frame.w;
-            const Weights w = {weights.data + g * group_stride, weights.result, weights.channel};
+            const Weights w = {weights.data + g * group_stride, weights.result, weights.channel, weights.before};
             auto run = [&](const float *from, int64_t plane, int64_t flat, int64_t wide, int64_t ow, int64_t right) {
                 auto here = [&](int64_t k, int64_t row, int64_t column, const float *values, int64_t count) {
                     put(image, g, k, first + row, column + right, values, count);
@@ -253,44 +257,6 @@ static int by_input(const T *dy, const T *weight, T *dx, const Sizes &z, int thr
 }
 
 // ---- the gradient by the weights: pixels are what is summed over
-
-constexpr int DOTS_K = 4;                  // a tile of sums: channels of the result ...
-constexpr int DOTS_X = MANY == 8 ? 6 : 2;  // ... by shifted channels of the input
-
-// One vector of the sums of W vectors: pairs of them exchange lanes until each lane holds what is of one.
-template <int S, int... J>
-static inline void add_across(vf *v, std::integer_sequence<int, J...> lanes) {
-    const vi low = {((J & S) ? J - S + W : J)...}, high = {((J & S) ? J + W : J + S)...};
-#pragma GCC unroll 16
-    for (int i = 0; i < W; i += 2 * S)
-        v[i] = __builtin_shuffle(v[i], v[i + S], low) + __builtin_shuffle(v[i], v[i + S], high);
-    if constexpr (2 * S < W) add_across<2 * S>(v, lanes);
-}
-
-static void dots(float (&sums)[DOTS_K][DOTS_X], const float *const (&dy)[DOTS_K], const float *const (&x)[DOTS_X],
-                 int64_t pixels) {
-    constexpr int ALL = (DOTS_K * DOTS_X + W - 1) / W * W;
-    vf a[DOTS_K][DOTS_X] = {};
-    for (int64_t p = 0; p < pixels; p += W) {
-        vf d[DOTS_K];
-#pragma GCC unroll 8
-        for (int k = 0; k < DOTS_K; k++) d[k] = load(dy[k] + p);
-#pragma GCC unroll 8
-        for (int j = 0; j < DOTS_X; j++) {
-            const vf v = load(x[j] + p);
-#pragma GCC unroll 8
-            for (int k = 0; k < DOTS_K; k++) a[k][j] += d[k] * v;
-        }
-    }
-    vf all[ALL] = {};
-    float found[ALL];
-    memcpy(all, a, sizeof a);
-    for (int i = 0; i < ALL; i += W) {
-        add_across<1>(all + i, std::make_integer_sequence<int, W>());
-        store(found + i, all[i]);
-    }
-    memcpy(sums, found, sizeof sums);
-}
 
 // A band: all channels of the result in a group by all taps of some channels of the input, added to dw.
 static void all_dots(float *dw, const float *dy, int64_t kg, int64_t pixels, const float *x, const Frame &frame,

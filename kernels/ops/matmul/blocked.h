@@ -150,7 +150,7 @@ struct Panels {
         narrow = NV > 2 && all % NV == 1 && count > NV - 2 ? count - (NV - 1) : count;
     }
     int64_t from(int64_t panel) const { return panel * Kernel::NR - (panel > narrow ? (panel - narrow) * W : 0); }
-    int wide(int64_t panel) const { return int(least(panel + 1 < count ? from(panel + 1) : columns, columns) - from(panel)); }
+    int wide(int64_t panel) const { return int((panel + 1 < count ? from(panel + 1) : columns) - from(panel)); }
 };
 
 // Rows i by columns j of the product, on this thread.
@@ -177,7 +177,8 @@ struct Multiplication {
         a_size = cut.deep * rounded(MR, W);
         b_size = (cut.deep + Kernel::MORE) * NR;
     }
-    bool once() const { return cut.rows >= i.to - i.from; }  // each column panel meets all rows, and is not needed again
+    // Whether each column panel meets all rows at once, and is not needed again.
+    bool once() const { return cut.rows >= i.to - i.from; }
 
     int run() {
         const int64_t panels = cut.strip / NR;

@@ -9,7 +9,8 @@ template <class Engine, class T, class O>
 int product(const Lines &a, const Lines &b, const Output &out, int threads) {
     if (a.lines <= Engine::FEWEST || b.lines <= Engine::FEWEST) return skinny<T, O>(a, b, out, threads);
     constexpr bool floats = Engine::AS_IT_IS;
-    Operand rows = {a, Engine::ROWS, Engine::PER_WORD, floats}, columns = {b, Engine::COLUMNS, Engine::PER_WORD, floats};
+    Operand rows = {a, Engine::ROWS, Engine::PER_WORD, floats};
+    Operand columns = {b, Engine::COLUMNS, Engine::PER_WORD, floats};
     return divide<typename Engine::Kernel>(rows, columns, a.depth, out, finish<float, O>, threads);
 }
 

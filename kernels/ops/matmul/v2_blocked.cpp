@@ -1,8 +1,10 @@
 // Tiles of the result in registers, operands packed into panels, blocks for each cache; int8 through int16 pairs,
 // or four at once where the processor can (VNNI).
-// Learned: of a tile of 14 rows by two vectors, each vector loaded serves 14 multiplications and each broadcast
-// two, so the multipliers, not the loads, set the pace; packing costs k(m+n) copies against k·m·n products and
-// makes every load of the inner loop a sequential one; one or a few rows are bound by memory, so there packing
+// Learned: of a tile of 8 rows by three vectors, each vector loaded serves 8 multiplications and each broadcast
+// three, so the multipliers, not the loads, set the pace. What is broadcast needs no packing: eight rows where they lie
+// are eight streams, and are soon in L1. Columns are packed (a vector that lies across two lines is two loads), but
+// in the shadow of the first tile's multiplications: for few rows that copy was a third of the time. Each height and
+// width has a loop of its own, so edges cost what they hold. One or a few rows are bound by memory, so there packing
 // would only be a second trip (skinny.h).
 #include "products.h"
 
@@ -126,7 +128,8 @@ template <class T>
 struct FloatEngine {
     typedef Vector<Fma> Kernel;
     static constexpr bool AS_IT_IS = std::is_same_v<T, float>;
-    static constexpr Pack ROWS = AS_IT_IS ? as_it_is : pack_along<Widened<T>>, COLUMNS = pack_across<Widened<T>, Kernel::NR>;
+    static constexpr Pack ROWS = AS_IT_IS ? as_it_is : pack_along<Widened<T>>;
+    static constexpr Pack COLUMNS = pack_across<Widened<T>, Kernel::NR>;
     static constexpr int PER_WORD = 1, FEWEST = 16;
 };
 
