@@ -63,15 +63,15 @@ class StopAfter(Callback):
 
 @pytest.mark.parametrize(
     ("at", "workers", "compiled"),
-    [
+    [  # 4 and 8 are ends of epochs
         (4, 0, False),
         (6, 0, False),
         (6, 2, False),
         (8, 2, False),
-        (6, 0, True),
-        (8, 2, True),
+        pytest.param(6, 0, True, marks=pytest.mark.slow),
+        pytest.param(8, 2, True, marks=pytest.mark.slow),
     ],
-)  # fmt: skip - 4 and 8 are ends of epochs
+)
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path, at, workers, compiled):
     def trained(callbacks=(), resume=None):
         with Loader(data(), num_workers=workers) as loader:
