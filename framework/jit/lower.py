@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from framework.jit import link, memory
 from framework.jit.expressions import cost
 from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order, taken_by
-from framework.jit.index import address, strides_of
+from framework.jit.index import NotLinear, address, strides_of
 from framework.jit.ir import Node, Program
 from framework.jit.memory import Life
 from framework.jit.nest import Nest
@@ -195,7 +195,13 @@ def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> N
         stored.add(node)
         return
     for kernel in readers[node]:
-        again, leaves, price = _expanded([item for item in kernel.taken() if item[0] is node], kernel, stored)
+        try:
+            again, leaves, price = _expanded(
+                [item for item in kernel.taken() if item[0] is node], kernel, stored
+            )
+        except NotLinear:  # an element of this kernel is no simple function of one of the value's
+            stored.add(node)
+            return
         large = {item for item in leaves - kernel.taken() if item[0].size * SHARE > kernel.size}
         if price > AGAIN_LIMIT or len(large) > 1:
             stored.add(node)
