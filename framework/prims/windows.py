@@ -25,12 +25,8 @@ KERNEL_DTYPES = (
 )  # what kernels/ has these for; others run as sums over the window
 
 
-def _ours(xp: Any, x: Any) -> bool:
-    return xp is np and x.dtype.name in KERNEL_DTYPES
-
-
-def _whole(array: Any) -> Any:
-    return np.ascontiguousarray(array)
+def _ours(x: Any) -> bool:
+    return x.dtype.name in KERNEL_DTYPES
 
 
 def _along(name: str, axis: str, size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
@@ -88,11 +84,16 @@ def _grouped(xp: Any, x: Any, groups: int) -> Any:
 
 
 def _conv(xp: Any, x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    if _ours(xp, x):
+    if _ours(x):
         import kernels
 
         return kernels.conv2d(
-            _whole(x), _whole(w), stride=stride, padding=padding, dilation=dilation, groups=groups
+            xp.ascontiguousarray(x),
+            xp.ascontiguousarray(w),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         )
     n, k, *out = _conv_shape(x, w, stride, padding, dilation, groups).shape
     image = _padded(xp, x, padding)
@@ -109,12 +110,14 @@ def _conv_dx(
 ) -> Any:
     n, k, *out = g.shape
     shape = (n, w.shape[1] * groups, *size)
-    if _ours(xp, g):
+    if _ours(g):
         import kernels
 
-        like = np.empty(shape, g.dtype)  # its values do not matter to this gradient
+        like = xp.empty(shape, g.dtype)  # its values do not matter to this gradient
         at = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        return kernels.conv2d_grad(like, _whole(w), _whole(g), **at, want=(True, False, False))[0]
+        return kernels.conv2d_grad(
+            like, xp.ascontiguousarray(w), xp.ascontiguousarray(g), **at, want=(True, False, False)
+        )[0]
     dx = xp.zeros((n, shape[1], size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype)
     filters = w.reshape(groups, k // groups, *w.shape[1:])
     for i, j in _taps(w.shape[2:]):
@@ -128,12 +131,14 @@ def _conv_dw(
 ) -> Any:
     k, *out = g.shape[1:]
     shape = (k, x.shape[1] // groups, *kernel)
-    if _ours(xp, x):
+    if _ours(x):
         import kernels
 
-        like = np.empty(shape, g.dtype)
+        like = xp.empty(shape, g.dtype)
         at = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        return kernels.conv2d_grad(_whole(x), like, _whole(g), **at, want=(False, True, False))[1]
+        return kernels.conv2d_grad(
+            xp.ascontiguousarray(x), like, xp.ascontiguousarray(g), **at, want=(False, True, False)
+        )[1]
     image = _padded(xp, x, padding)
     dw = xp.empty((groups, k // groups, *shape[1:]), g.dtype)
     for i, j in _taps(kernel):
@@ -233,10 +238,12 @@ def _max_pool_shape(x: Any, kernel: Any, stride: Any, padding: Any) -> tuple[Ava
 
 
 def _max_pool(xp: Any, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
-    if _ours(xp, x):
+    if _ours(x):
         import kernels
 
-        return kernels.max_pool2d(_whole(x), kernel, stride=stride, padding=padding, indices=True)
+        return kernels.max_pool2d(
+            xp.ascontiguousarray(x), kernel, stride=stride, padding=padding, indices=True
+        )
     (_, _, *out) = _pool_shape("max_pool2d", x, kernel, stride, padding)
     image = _padded(xp, x, padding, -np.inf)
     numbers = xp.arange(x.shape[2] * x.shape[3]).reshape(1, 1, *x.shape[2:])
@@ -266,10 +273,10 @@ MAX_POOL: Prim = define(
 
 
 def _unpool(xp: Any, g: Any, places: Any, size: Any) -> Any:
-    if _ours(xp, g):
+    if _ours(g):
         import kernels
 
-        return kernels.max_pool2d_grad(_whole(g), _whole(places), *size)
+        return kernels.max_pool2d_grad(xp.ascontiguousarray(g), xp.ascontiguousarray(places), *size)
     flat = xp.zeros((g.shape[0] * g.shape[1], size[0] * size[1]), g.dtype)
     rows = xp.arange(flat.shape[0])[:, None]
     xp.add.at(flat, (rows, places.reshape(flat.shape[0], -1)), g.reshape(flat.shape[0], -1))
@@ -301,10 +308,10 @@ def _fold_pool(prim: Any, ins: Sequence[Any], bdims: Any, attrs: Any) -> Any:
 
 
 def _avg_pool(xp: Any, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
-    if _ours(xp, x):
+    if _ours(x):
         import kernels
 
-        return kernels.avg_pool2d(_whole(x), kernel, stride=stride, padding=padding)
+        return kernels.avg_pool2d(xp.ascontiguousarray(x), kernel, stride=stride, padding=padding)
     shape = _pool_shape("avg_pool2d", x, kernel, stride, padding)
     image, y = _padded(xp, x, padding), xp.zeros(shape, x.dtype)
     for i, j in _taps(kernel):
@@ -313,10 +320,10 @@ def _avg_pool(xp: Any, x: Any, kernel: Any, stride: Any, padding: Any) -> Any:
 
 
 def _avg_unpool(xp: Any, g: Any, size: Any, kernel: Any, stride: Any, padding: Any) -> Any:
-    if _ours(xp, g):
+    if _ours(g):
         import kernels
 
-        return kernels.avg_pool2d_grad(_whole(g), *size, kernel, stride=stride, padding=padding)
+        return kernels.avg_pool2d_grad(xp.ascontiguousarray(g), *size, kernel, stride=stride, padding=padding)
     dx = xp.zeros((*g.shape[:2], size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype)
     for i, j in _taps(kernel):
         dx[_tap(i, j, stride, g.shape[2:])] += g / (kernel[0] * kernel[1])
