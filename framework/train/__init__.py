@@ -1,6 +1,6 @@
 """Training: `Model` with `fit`, callbacks, metrics and checkpoints that resume exactly."""
 
-from framework.train.callbacks import Callback, Checkpoint, EarlyStopping, Progress
+from framework.train.callbacks import Averaging, Callback, Checkpoint, EarlyStopping, Progress
 from framework.train.fit import Run
 from framework.train.metrics import F1, Accuracy, MeanAbsoluteError, MeanSquaredError, Metric
 from framework.train.model import Model
@@ -8,6 +8,7 @@ from framework.train.model import Model
 __all__ = [
     "F1",
     "Accuracy",
+    "Averaging",
     "Callback",
     "Checkpoint",
     "EarlyStopping",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import ArgumentError
+from framework.nn.cell import Cell
+from framework.optim import ExponentialMovingAverage
 from framework.train.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Remember it."""
+
+    def cell(self) -> Cell | None:
+        """A cell whose state belongs into the checkpoints."""
+        return None
 
 
 class Progress(Callback):
@@ -86,6 +92,19 @@ class EarlyStopping(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best, self.waited = state["best"], state["waited"]
+
+
+class Averaging(Callback):
+    """Update an ExponentialMovingAverage after each step; evaluate inside `with average.averaged():`."""
+
+    def __init__(self, average: ExponentialMovingAverage) -> None:
+        self.average = average
+
+    def on_step_end(self, run: Run) -> None:
+        self.average.update()
+
+    def cell(self) -> Cell:
+        return self.average
 
 
 class Checkpoint(Callback):

@@ -103,7 +103,7 @@ class Run:
             "total_steps": self.total_steps,
             "sum": self._sum,
             "stop": self.stop,
-            "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in self.callbacks],
+            "callbacks": {name: callback.state_dict() for name, callback in self._named_callbacks().items()},
         }
         serialise.write(path, arrays, {"run": json.dumps(state)})
 
@@ -117,7 +117,6 @@ class Run:
         arrays, metadata = serialise.read(path)
         try:
             state = json.loads(metadata["run"])
-            remembered = dict(state["callbacks"])
             known = state["format"] == FORMAT
         except (KeyError, ValueError) as error:
             raise CheckpointError(f"{path} is no checkpoint of a training run: {error!r}") from None
@@ -130,11 +129,20 @@ class Run:
         self.loader.load_state_dict(state["loader"])
         self.history, self.total_steps = state["history"], state["total_steps"]
         self._sum, self.stop = state["sum"], state["stop"]
-        for callback in self.callbacks:
-            if type(callback).__name__ in remembered:
-                callback.load_state_dict(remembered[type(callback).__name__])
+        for name, callback in self._named_callbacks().items():
+            if name in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][name])
 
     def _cells(self) -> dict[str, Cell]:
         model = self.model
         parts = {"network": model.network, "optimizer": model.optimizer, "scaler": model.loss_scaler}
+        parts |= {name: callback.cell() for name, callback in self._named_callbacks().items()}
         return {name: cell for name, cell in parts.items() if cell is not None}
+
+    def _named_callbacks(self) -> dict[str, Callback]:
+        """By class, and numbered within it."""
+        names: dict[str, Callback] = {}
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            names[f"{kind}{sum(type(other).__name__ == kind for other in names.values())}"] = callback
+        return names

@@ -6,8 +6,8 @@ import pytest
 from framework import amp, nn, ops
 from framework.data import Loader, NumpySlicesDataset
 from framework.errors import ArgumentError, CheckpointError
-from framework.optim import SGD, AdamW, CosineDecayLR, GradientAccumulation
-from framework.train import Accuracy, Callback, Checkpoint, EarlyStopping, Model
+from framework.optim import SGD, AdamW, CosineDecayLR, ExponentialMovingAverage, GradientAccumulation
+from framework.train import Accuracy, Averaging, Callback, Checkpoint, EarlyStopping, Model
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 4)).astype(np.float32)
@@ -88,6 +88,24 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, at, workers, compiled):
     assert bits(whole) == bits(resumed)
     assert history == history_2
     assert remembered == remembered_2
+
+
+def test_averages_and_callbacks_of_one_class_are_resumed_too(tmp_path):
+    def trained(epochs, resume=None):
+        subject = model()
+        average = ExponentialMovingAverage(subject.network.trainable_params(), 0.9)
+        stops = [EarlyStopping("loss", patience=patience) for patience in (20, 30)]
+        saving = Checkpoint(tmp_path)
+        subject.fit(
+            epochs, data(), callbacks=[Averaging(average), *stops, saving], resume=resume, progress=False
+        )
+        return [value.asnumpy().tobytes() for value in average.state_dict().values()], [s.best for s in stops]
+
+    whole = trained(3)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    trained(1)
+    assert trained(3, Checkpoint.latest(tmp_path)) == whole
 
 
 def test_checkpoints_are_numbered_and_the_oldest_go(tmp_path):
