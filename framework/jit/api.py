@@ -145,10 +145,13 @@ class Jit:
             _say_once(f"jit: {self._name()} runs as it is, uncompiled: {why}")
             return Entry(captured)
         run: Interpreted | Compiled
-        if self._compiles():
-            run = Compiled(simplified(read(trace.graph, expand=True)), trace.donated(self.donate))
+        compiles = self._compiles()
+        program = simplified(read(trace.graph, expand=compiles))
+        empty = any(node.size == 0 for node in [*program.inputs, *program.nodes])
+        if compiles and not empty:
+            run = Compiled(program, trace.donated(self.donate))
         else:
-            run = Interpreted(simplified(read(trace.graph)))
+            run = Interpreted(program)
         return Entry(captured, run, trace.parameters, trace.assigned, _builder(trace.out_tree))
 
     def _compiles(self) -> bool:

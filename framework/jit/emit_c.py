@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.jit import link
-from framework.jit.expressions import C_TYPE, cost, literal
+from framework.jit.expressions import STORED_AS, cost, literal
 from framework.jit.fuse import Loops
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
@@ -81,7 +81,7 @@ def _function(nest: Nest, number: int) -> list[str]:
     for node in nest.stored:
         if node in nest.kernel.accumulated:
             pointer = nest.name(node)
-            nest.loaded[pointer] = C_TYPE[node.dtype.name]
+            nest.loaded[pointer] = STORED_AS[node.dtype.name]
             fill = f"{pointer}[i] = {start_of(node)};"
             starts.append(f"    for (int64_t i = 0; i < {node.size}; i++) {fill}")
     body = nest.text() if nest.kernel.size else []
@@ -102,7 +102,7 @@ def _call(nest: Nest, number: int, found: dict[str, str]) -> str:
 
 def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
     node = product.node
-    kind = C_TYPE[node.dtype.name]
+    kind = STORED_AS[node.dtype.name]
     names = {var: f"l{i}" for i, var in enumerate(product.loops)}
     a, b, m, n = product.a, product.b, product.m, product.n
     flags = [a.transposed, b.transposed]

@@ -1,6 +1,6 @@
 """CUDA C++ of a plan's nests: the same loops, spread over a card.
 
-A nest without rows of its own runs an element per thread, in strides of the grid. One that sums along rows runs
+A nest without rows runs an element per thread, in strides of the grid. One that sums along rows runs
 a row per block: its threads share the columns and add up what each has found (`block_sum`). Results that many
 rows add to are added to atomically. Matrix products are the array library's.
 """

@@ -15,6 +15,9 @@ C_TYPE = {
     "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t",
     "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
 }  # fmt: skip
+# And of what is moved about but not computed with.
+STORED_AS = {**C_TYPE, "float16": "uint16_t", "bfloat16": "uint16_t", "complex64": "uint64_t"}
+STORED_AS["complex128"] = "_Complex double"
 
 # By name: for float (with f for functions of floats), for integers and bool; None: call the implementation.
 _FLOAT = {
@@ -35,7 +38,7 @@ _REAL = {
     "softplus": "({0} > 0 ? {0} : 0) + log1p@(exp@(-fabs@({0})))",
     "sigmoid": "1 / (1 + exp@(-{0}))",
     "abs": "fabs@({0})",
-    "sign": "({0} > 0) - ({0} < 0) + ({0} - {0})",
+    "sign": "{0} != {0} ? {0} : ({0} > 0) - ({0} < 0)",
     "maximum": "({0} > {1} || {0} != {0}) ? {0} : {1}",
     "minimum": "({0} < {1} || {0} != {0}) ? {0} : {1}",
     "isnan": "{0} != {0}",
@@ -108,7 +111,7 @@ def cost(name: str) -> int:
 
 def value_type(dtype: np.dtype[Any]) -> str:
     """The C type of a value in a register: truth values as int, which vector comparisons give."""
-    return "int" if dtype.kind == "b" else C_TYPE[dtype.name]
+    return "int" if dtype.kind == "b" else STORED_AS[dtype.name]
 
 
 def literal(value: Any, dtype: np.dtype[Any]) -> str:

@@ -53,6 +53,11 @@ class Node:
         return self.op == "input"
 
     @property
+    def is_number(self) -> bool:
+        """Is it a constant that code can spell out?"""
+        return self.value is not None and self.size == 1 and self.dtype.name in C_TYPE
+
+    @property
     def size(self) -> int:
         return math.prod(self.shape)
 
@@ -167,14 +172,12 @@ def _read_slice(node: Node) -> None:
 
 def _read_unslice(node: Node) -> None:
     where = node.prim_attrs["where"]
-    if node.dtype.name in C_TYPE and all(step == 1 for _, _, step in where):
+    if all(step == 1 for _, _, step in where):
         starts = (*(0,) * (len(node.shape) - len(where)), *(start for start, _, _ in where))
         node.op, node.attrs = "join", {"starts": (starts,)}
 
 
 def _read_concat(node: Node) -> None:
-    if node.dtype.name not in C_TYPE:
-        return
     axis, start, starts = len(node.shape) + node.prim_attrs["axis"], 0, []
     for x in node.ins:
         starts.append(tuple(start if i == axis else 0 for i in range(len(node.shape))))

@@ -6,11 +6,14 @@ compiler, and flags name the instruction set, so code never meets a processor it
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -68,8 +71,8 @@ def flags() -> tuple[str, ...]:
     return isa.FLAGS[isa.best_of(isa.SIMD, isa.chosen()) or isa.BASELINE]
 
 
-def build(source: str) -> Any:
-    """The function `run` of a C source, compiled unless it is in the cache.
+def build(source: str) -> tuple[Any, Callable[[], None]]:
+    """The function `run` of a C source, compiled unless it is in the cache, and what unloads it.
 
     Raises:
         BuildFailed: it does not compile, or there is no compiler.
@@ -78,12 +81,14 @@ def build(source: str) -> Any:
     name = "jit-" + hashlib.sha256(source.encode()).hexdigest()[:20]
     file = cc.cache() / f"{name}.c"
     if not file.is_file() or file.read_text() != source:
-        file.write_text(source)
+        private = file.with_suffix(f".{os.getpid()}.{get_ident()}")
+        private.write_text(source)
+        private.replace(file)  # nobody sees half of it
     library = cc.load(cc.library(name, [cc.Unit(file, flags())]))
     run = library.run
     run.argtypes = [ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p]
     run.restype = ctypes.c_int
-    return run
+    return run, functools.partial(_ctypes.dlclose, library._handle)
 
 
 def environment(host: Any) -> Env:

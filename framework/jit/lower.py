@@ -308,10 +308,8 @@ def nest_of(plan: Plan, kernel: Loops) -> Nest:
 def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
     """A pointer for every node that is in memory, and a place in the block for those between the kernels."""
     calls = [kernel for kernel in plan.kernels if not isinstance(kernel, Loops)]
-    needed = {
-        base(x) for kernel in calls for node in kernel.nodes for x in node.ins
-    }  # others write numbers as text
-    plan.program.inputs = [x for x in plan.program.inputs if x.value is None or x.size > 1 or x in needed]
+    needed = {base(x) for kernel in calls for node in kernel.nodes for x in node.ins}
+    plan.program.inputs = [x for x in plan.program.inputs if x in needed or not x.is_number]
     for i, node in enumerate(plan.program.inputs):
         plan.place[node] = f"a{i}"
     outputs = {base(node): i for i, node in enumerate(plan.program.outputs)}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framework.jit.expressions import C_TYPE, cost, literal, value_type
+from framework.jit.expressions import STORED_AS, cost, literal, value_type
 from framework.jit.fuse import Item, Loops, taken_by
 from framework.jit.index import Form, Var, address
 from framework.jit.ir import Node
@@ -313,7 +313,7 @@ class Nest:
         known = self.row_names.get(item) or self.names.get(item)
         if known:
             return known
-        if node.value is not None and node.size == 1:
+        if node.value is not None and node.is_number:
             return literal(node.value.reshape(())[()], node.dtype)
         row = self.is_row(item)
         text = self._expression(item, row)
@@ -348,14 +348,13 @@ class Nest:
                 if n != whole
             ]
             source = element[0]
-            scalar = source.value is not None and source.size == 1
-            value = self._value(element) if scalar else self._place(*element)
+            value = self._value(element) if source.is_number else self._place(*element)
             text = f"{' && '.join(bounds) or '1'} ? {value} : {text}"
         return text
 
     def _place(self, node: Node, forms: Sequence[Form]) -> str:
         pointer = self.name(node)
-        self.loaded[pointer] = C_TYPE[node.dtype.name]
+        self.loaded[pointer] = STORED_AS[node.dtype.name]
         return f"{pointer}[{self._offset(address(tuple(forms), self.strides(node)))}]"
 
     def _offset(self, form: Form) -> str:

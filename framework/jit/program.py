@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -56,18 +57,17 @@ class Compiled:
     def __init__(self, program: Program, donate: Iterable[int] = ()) -> None:
         self.plan = lower(program, donate)
         self.source = emit_c.emit(self.plan)
-        self.run = link.build(self.source)
+        self.run, close = link.build(self.source)
+        weakref.finalize(self, close)
         self.constants = tuple(np.ascontiguousarray(x.value) for x in program.inputs if x.value is not None)
         self.fresh = [(program.outputs[i].shape, program.outputs[i].dtype) for i in emit_c.fresh(self.plan)]
-        self.blocks: list[
-            tuple[Any, int]
-        ] = []  # with their addresses; one per call under way, so one per thread
+        self.blocks: list[tuple[Any, int]] = []  # with their addresses; one per call under way
         self.faults: list[BaseException] = []
-        self.host = link.HOST(self._on_host)
+        itself = weakref.ref(self)  # no cycle: what is forgotten is freed at once
+        self.host = link.HOST(lambda number, at: itself()._on_host(number, at))  # type: ignore[union-attr]
         self.env = link.environment(self.host)
         self.env_at = ctypes.addressof(self.env)
         self.where = {name: i for i, name in enumerate(emit_c.pointers(self.plan))}
-        self.count = len(program.inputs)
 
     def __call__(self, arrays: Arrays) -> list[Any]:
         new = [np.empty(shape, dtype) for shape, dtype in self.fresh]
