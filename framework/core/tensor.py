@@ -244,9 +244,11 @@ def apply(prim: Prim, *ins: Tensor, **attrs: Any) -> Any:
                 return _record(prim, ins, attrs, None)
             value = prim.impl(backend.xp, a, **attrs) if attrs else prim.impl(backend.xp, a)
         else:
-            values = [x.value for x in ins]
-            if any(v is None for v in values):
-                return _record(prim, ins, attrs, None)
+            values = []
+            for x in ins:
+                if x.value is None:
+                    return _record(prim, ins, attrs, None)
+                values.append(x.value)
             value = prim.impl(backend.xp, *values, **attrs)
     except FrameworkError:
         raise

@@ -18,6 +18,8 @@ def cast(x: Operand, dtype: Any) -> Tensor:
     """x in another dtype; x itself where it has it. From complex to real the real part is taken."""
     if x.__class__ is not Tensor:
         x = as_tensor(x)
+    if x.dtype is dtype:
+        return x  # type: ignore[no-any-return]
     wanted = dtypes.as_dtype(dtype)
     result: Tensor = x if x.dtype == wanted else apply(p.CAST, x, dtype=wanted)
     return result
@@ -45,7 +47,7 @@ def binary(prim: Prim, x: Operand, y: Operand) -> Tensor:
         a, b = x.value, y.value
         if (x if a is None else a).dtype is not (y if b is None else b).dtype:
             x, y = pair(x, y)
-    elif y.__class__ is float and x.__class__ is Tensor and x.dtype.kind == "f":
+    elif x.__class__ is Tensor and (y.__class__ is float or y.__class__ is int) and x.dtype.kind == "f":
         y = scalar(y, x.dtype)
     else:
         x, y = pair(x, y)

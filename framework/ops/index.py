@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.core import dtypes
-from framework.core.tensor import Tensor, apply, as_tensor, known
+from framework.core import backend, dtypes
+from framework.core.tensor import Tensor, apply, as_tensor, known, wrap
 from framework.errors import DTypeError, ShapeError
 from framework.ops.coerce import Operand, axes_from_right, axis_from_right, cast, is_operand
 from framework.ops.create import arange
@@ -26,6 +26,10 @@ def getitem(x: Tensor, where: Any) -> Tensor:
     index out of range or too many of them, DTypeError for an index of another kind.
     """
     x = as_tensor(x)
+    if x.prim is None:  # nobody differentiates or traces it, so NumPy may do it all
+        found = _at_once(x.value, where)
+        if found is not None:
+            return found
     entries = _entries(x, where if isinstance(where, tuple) else (where,))
     x = reshape(x, tuple([1 if e is None else n for e, n in _with_sizes(entries, x.shape)]))
     entries = [slice(None) if e is None else e for e in entries]
@@ -36,6 +40,20 @@ def getitem(x: Tensor, where: Any) -> Tensor:
     if not advanced:
         return reshape(x, tuple([n for e, n in zip(entries, x.shape, strict=True) if isinstance(e, slice)]))
     return _gathered(x, [e if isinstance(e, slice) else as_tensor(e) for e in entries], advanced)
+
+
+def _at_once(array: Any, where: Any) -> Tensor | None:
+    """array[where], or None where that fails or an index is recorded: then the long way tells."""
+    given = [where] if where.__class__ is not tuple else list(where)
+    for i, e in enumerate(given):
+        if is_operand(e):
+            if e.prim is not None:
+                return None
+            given[i] = e.value
+    try:
+        return wrap(backend.xp.asarray(array[tuple(given)]))
+    except (IndexError, TypeError, ValueError):
+        return None
 
 
 def _entries(x: Tensor, where: tuple[Any, ...]) -> list[Any]:

@@ -49,7 +49,9 @@ def total(fn: Any, x: Any, **options: Any) -> Any:
 
 SUM = define(
     "sum",
-    lambda xp, x, axis, keepdims: total(xp.sum, x, axis=axis, keepdims=keepdims),
+    lambda xp, x, axis, keepdims: total(
+        xp.add.reduce if xp is np else xp.sum, x, axis=axis, keepdims=keepdims
+    ),
     reduced,
     axes=reduction_axes(""),
     vjp=(lambda g, o, x, axis, keepdims: ops.broadcast_to(unreduced(g, x, axis, keepdims), x.shape),),
