@@ -301,7 +301,7 @@ ATTENTION_GRAD = heavy(
 
 def _attention_vjp(g: Any, out: Any, q: Any, k: Any, v: Any, *mask: Any, causal: bool, scale: float) -> Any:
     """By the kernel where only the result is followed; of the mask, or of lse, by the definition."""
-    from framework.transforms.autodiff import by_expansion
+    from framework.transforms.walks import by_expansion
 
     if g[1] is not None or any(m.prim is not None for m in mask):
         return by_expansion(ATTENTION, g, (q, k, v, *mask), {"causal": causal, "scale": scale})

@@ -1,12 +1,10 @@
 """Gradients: vjp, jvp, grad, value_and_grad.
 
 Theory of operation. To differentiate `fn` at `x`: make a leaf (a recorded copy of x), run `fn` on it with a
-recorder on, collect the nodes between the leaf and the outputs, and walk them: backward with cotangents (vjp)
-or forward with tangents (jvp). Rules call public operators, so the walk itself is recorded if x was, and
-differentiates again: the leaf is tied to x by `identity`. A transform follows only nodes that depend on its
-own leaves, which is why nesting cannot confuse one perturbation with another. The walk sums each cotangent to
-the shape and casts it to the dtype of its input: that is how broadcasting is differentiated, and no rule
-needs to know of it.
+recorder on, collect the nodes between the leaf and the outputs, and walk them (`walks.py`): backward with
+cotangents (vjp) or forward with tangents (jvp). Rules call public operators, so the walk itself is recorded
+if x was, and differentiates again: the leaf is tied to x by `identity`. A transform follows only nodes that
+depend on its own leaves, which is why nesting cannot confuse one perturbation with another.
 """
 
 from __future__ import annotations
@@ -18,181 +16,9 @@ from typing import Any
 from framework import ops
 from framework.core import dtypes, tree
 from framework.core.graph import dependents
-from framework.core.prim import Prim
-from framework.core.tensor import (
-    PICK,
-    Parameter,
-    Tensor,
-    apply,
-    as_tensor,
-    detach,
-    is_recording,
-    leaf,
-    outputs_of,
-    recording,
-)
+from framework.core.tensor import Parameter, Tensor, as_tensor, detach, is_recording, leaf, recording
 from framework.errors import DTypeError, GradientError, ShapeError
-
-Cotangent = Any  # Tensor | None; of a `multi` node a list of them
-
-
-def fit(g: Tensor, x: Tensor) -> Tensor:
-    """A cotangent summed to the shape and cast to the dtype of the input it belongs to."""
-    if g.shape != x.shape:
-        g = ops.sum_to(g, x.shape)
-    if g.dtype is not x.dtype and g.dtype != x.dtype:
-        g = ops.cast(
-            ops.real(g) if dtypes.is_complex(g.dtype) and not dtypes.is_complex(x.dtype) else g, x.dtype
-        )
-    return g
-
-
-def cotangents(node: Tensor, g: Cotangent) -> Sequence[Tensor | None]:
-    """The cotangent that the rule gives each input; None where no gradient passes."""
-    prim, ins, attrs = node.prim, node.ins, node.attrs
-    g = tuple(g) if prim.multi else g
-    out: Any = outputs_of(node) if prim.multi else node
-    if prim.vjp is None:
-        return (None,) * len(ins) if prim.expand is None else by_expansion(prim, g, ins, attrs)
-    if isinstance(prim.vjp, tuple):
-        return [None if rule is None else rule(g, out, *ins, **attrs) for rule in prim.vjp]
-    found: Sequence[Tensor | None] = prim.vjp(g, out, *ins, **attrs)
-    return found
-
-
-def by_expansion(prim: Prim, g: Any, ins: Sequence[Tensor], attrs: dict[str, Any]) -> tuple[Any, ...]:
-    """The cotangents of a primitive's inputs from the definition by smaller primitives."""
-    run = Run(functools.partial(prim.definition, **attrs), ins, {}, range(len(ins)), None, False)
-    return tuple(run.pull(g if prim.multi else (g,))[0])
-
-
-def pull(
-    nodes: Sequence[Tensor], outputs: Sequence[Tensor], gs: Sequence[Tensor | None], leaves: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """Walk nodes backward: the cotangent of each leaf, None where no gradient arrives."""
-    inside = {id(x) for x in nodes}
-    inside.update([id(x) for x in leaves])
-    held: dict[int, Cotangent] = {}
-
-    for x, g in zip(outputs, gs, strict=True):
-        if g is not None and id(x) in inside:
-            _accumulate(held, x, g)
-    for node in reversed(nodes):
-        g = held.pop(id(node), None)
-        if g is None:
-            continue
-        prim, ins, attrs = node.prim, node.ins, node.attrs
-        if prim is PICK:
-            width = len(ins[0].aval if ins[0].value is None else ins[0].value)
-            row, i = held.setdefault(id(ins[0]), [None] * width), attrs["i"]
-            row[i] = g if row[i] is None else ops.add(row[i], g)  # rules may have picked one output again
-        elif prim.vjp.__class__ is tuple and not prim.multi:
-            for x, rule in zip(ins, prim.vjp, strict=True):
-                if rule is not None and id(x) in inside:
-                    gx = rule(g, node, *ins, **attrs) if attrs else rule(g, node, *ins)
-                    if gx is not None:
-                        _accumulate(held, x, gx)
-        else:
-            for x, gx in zip(ins, cotangents(node, g), strict=True):
-                if gx is not None and id(x) in inside:
-                    _accumulate(held, x, gx)
-    return [held.get(id(x)) for x in leaves]
-
-
-def _accumulate(held: dict[int, Cotangent], x: Tensor, g: Tensor) -> None:
-    """Add to the cotangent of x, in its shape and dtype."""
-    a, b = g.value, x.value
-    if a is None or b is None or a.shape != b.shape or a.dtype is not b.dtype:
-        g = fit(g, x)
-    old = held.get(id(x))
-    held[id(x)] = g if old is None else ops.add(old, g)
-
-
-def push(
-    nodes: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    tangents: Sequence[Tensor | None],
-    leaves: Sequence[Tensor],
-) -> list[Tensor | None]:
-    """Walk nodes forward: the tangent of each output, None where it is zero."""
-    held: dict[int, Any] = {id(x): t for x, t in zip(leaves, tangents, strict=True) if t is not None}
-    for node in nodes:
-        prim = node.prim
-        ts = [held.get(id(x)) for x in node.ins]
-        if all(t is None for t in ts):
-            continue
-        if prim is PICK:
-            t = held[id(node.ins[0])][node.attrs["i"]]
-        elif prim.multi:
-            t = several_tangents(node, ts)
-        else:
-            t = tangent(node, ts)
-        if t is not None:
-            held[id(node)] = t
-    return [held.get(id(x)) for x in outputs]
-
-
-def tangent(node: Tensor, ts: Sequence[Tensor | None]) -> Tensor | None:
-    """The tangent of a node with one output, from those of its inputs."""
-    prim = node.prim
-    if prim.jvp == "linear":
-        given = [ops.zeros_like(x) if t is None else t for x, t in zip(node.ins, ts, strict=True)]
-        result: Tensor = apply(prim, *given, **node.attrs)
-        return result
-    if prim.jvp == "diagonal":
-        t = diagonal(node, ts)
-    elif callable(prim.jvp):
-        t = prim.jvp(node, node.ins, ts, **node.attrs)
-    else:
-        t = by_two_vjps(node, ts) if prim.expand is None else forward_expansion(node, ts)[0]
-    if t is None:
-        return None
-    if dtypes.is_complex(t.dtype) and not dtypes.is_complex(node.dtype):
-        t = ops.real(t)
-    return t if t.shape == node.shape else ops.broadcast_to(t, node.shape)
-
-
-def several_tangents(node: Tensor, ts: Sequence[Tensor | None]) -> Any:
-    """The tangents of the outputs of a `multi` node."""
-    prim = node.prim
-    if callable(prim.jvp):
-        return prim.jvp(outputs_of(node), node.ins, ts, **node.attrs)
-    return by_two_vjps(node, ts) if prim.expand is None else forward_expansion(node, ts)
-
-
-def forward_expansion(node: Tensor, ts: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The tangents of a node's outputs from its definition by smaller primitives."""
-    given = [ops.zeros_like(x) if t is None else t for x, t in zip(node.ins, ts, strict=True)]
-    expand = functools.partial(node.prim.definition, **node.attrs)
-    return tree.flatten(jvp(expand, node.ins, tuple(given))[1])[0]
-
-
-def diagonal(node: Tensor, ts: Sequence[Tensor | None]) -> Tensor | None:
-    """Elementwise: tangents are multiplied by what cotangents are, but for conjugation."""
-    total: Tensor | None = None
-    for t, rule in zip(ts, node.prim.vjp, strict=True):
-        if t is None or rule is None:
-            continue
-        part = ops.conj(rule(ops.conj(t), node, *node.ins, **node.attrs))
-        total = part if total is None else ops.add(total, part)
-    return total
-
-
-def by_two_vjps(node: Tensor, ts: Sequence[Tensor | None]) -> Any:
-    """The transpose of the vjp, which is linear in its cotangent, is the jvp."""
-    outs = outputs_of(node) if node.prim.multi else (node,)
-    with recording():
-        us = [leaf(ops.zeros_like(x)) for x in outs]
-        found = cotangents(node, us if node.prim.multi else us[0])
-        pairs = [
-            (fit(g, x), t)
-            for g, x, t in zip(found, node.ins, ts, strict=True)
-            if g is not None and t is not None
-        ]
-    gs = [g for g, _ in pairs]
-    back = pull(dependents(gs, us), gs, [ops.conj(t) for _, t in pairs], us)
-    result = [None if t is None else ops.conj(t) for t in back]
-    return result if node.prim.multi else result[0]
+from framework.transforms.walks import pull, push
 
 
 def differentiable(x: Any) -> bool:
@@ -241,11 +67,12 @@ class Run:
                 self.leaves.append(leaves)
                 self.trees.append(shape)
             parameters, self.weights_tree = tree.flatten(weights)
+            _check_weights(parameters)
             self.weights = [_Borrowed(p) for p in parameters]
             try:
                 out = fn(*given, **kwargs)
             finally:
-                for borrowed in self.weights:
+                for borrowed in reversed(self.weights):  # one may stand twice
                     borrowed.give_back()
         self.aux: Any = None
         if has_aux:
@@ -277,14 +104,18 @@ class Run:
         return inputs, tree.unflatten(self.weights_tree, [of(b.leaf) for b in self.weights])
 
 
+def _check_weights(parameters: Sequence[Any]) -> None:
+    for p in parameters:
+        if not isinstance(p, Parameter):
+            raise DTypeError(
+                f"weights: {p!r:.100} is no Parameter; give parameters, as net.trainable_params()"
+            )
+
+
 class _Borrowed:
     """A parameter with a recorded leaf in its box until it is given back."""
 
-    def __init__(self, parameter: Any) -> None:
-        if not isinstance(parameter, Parameter):
-            raise DTypeError(
-                f"weights: {parameter!r:.100} is no Parameter; give parameters, as net.trainable_params()"
-            )
+    def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
         self.before = parameter.held
         self.leaf = parameter.held = leaf(parameter.held)

@@ -41,6 +41,13 @@ def test_weights_come_with_the_inputs_or_alone_in_the_container_they_came_in() -
     assert w.held.prim is None
 
 
+def test_a_weight_that_stands_twice_has_its_whole_gradient_once_and_is_given_back() -> None:
+    w = fw.Parameter(3.0)
+    first, second = fw.grad(lambda: w * w, None, [w, w])()
+    assert first.item() + second.item() == 6.0
+    assert w.held.prim is None
+
+
 def test_second_derivatives_by_weights() -> None:
     w = fw.Parameter([1.0, 2.0])
 
