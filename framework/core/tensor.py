@@ -13,13 +13,11 @@ recorded node has `x` as input. Views between tensors are therefore not observab
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,15 +25,16 @@ from framework.core import backend, dtypes
 from framework.core.backend import Array
 from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
-from framework.errors import ArgumentError, DTypeError, FrameworkError, InPlaceError, ShapeError, TraceError
+from framework.core.python import ToPython
+from framework.core.python import known as known
+from framework.errors import DTypeError, FrameworkError, InPlaceError, ShapeError
 
 _recorders = 0  # how many differentiations are under way, in all threads: one too many only records in vain
 _lock = Lock()
 _numbers = count(1)
-_HERE = str(Path(__file__).parents[1])
 
 
-class Tensor:
+class Tensor(ToPython):
     """An n-dimensional array that operators are recorded on.
 
     `Tensor(data, dtype=None)` copies `data` (nested lists, numbers, arrays); Python floats become float32,
@@ -94,87 +93,9 @@ class Tensor:
         value = self.value
         return backend.get_device() if value is None else "cpu" if isinstance(value, np.ndarray) else "gpu"
 
-    def asnumpy(self) -> np.ndarray:
-        """The value as a NumPy array: read-only, sharing memory where it lies on the CPU."""
-        array = backend.to_numpy(known(self, "asnumpy()")).view()
-        array.flags.writeable = False
-        return array
-
-    numpy = asnumpy
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.asnumpy()
-        return np.array(array, dtype=dtype, copy=copy) if dtype is not None or copy else array
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from framework import ops
-
-        known_op = getattr(ops, ufunc.__name__, None) if method == "__call__" and not kwargs else None
-        return NotImplemented if known_op is None else known_op(*inputs)
-
-    def __array_namespace__(self, api_version: str | None = None) -> Any:
-        from framework import array_api
-
-        if api_version not in (None, array_api.__array_api_version__):
-            raise ArgumentError(
-                f"array API {api_version!r} is not known; there is {array_api.__array_api_version__}"
-            )
-        return array_api
-
     def to_device(self, device: str, stream: Any = None) -> Tensor:
         """A copy on `"cpu"` or `"gpu"`, without its history; the tensor itself if it is there."""
         return self if device == self.device else wrap(backend.place(known(self, "to_device()"), device))
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return known(self, "__dlpack__()").__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = known(self, "__dlpack_device__()").__dlpack_device__()
-        return device
-
-    def item(self) -> Any:
-        """The only element as a Python number; ShapeError if there are more."""
-        if self.size != 1:
-            raise ShapeError(f"item() needs one element; this tensor has shape {self.shape}: index it first")
-        return known(self, "item()").item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return known(self, "tolist()").tolist()
-
-    def __bool__(self) -> bool:
-        return bool(_one(self, "bool(tensor), as in `if` and `while`,"))
-
-    def __int__(self) -> int:
-        return int(_one(self, "int(tensor)"))
-
-    def __float__(self) -> float:
-        return float(_one(self, "float(tensor)"))
-
-    def __complex__(self) -> complex:
-        return complex(_one(self, "complex(tensor)"))
-
-    def __index__(self) -> int:
-        if not dtypes.is_integer(self.dtype):
-            raise DTypeError(f"an index must be an integer; this tensor is {self.dtype.name}: cast it first")
-        return int(_one(self, "a tensor as index or size"))
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise ShapeError("len() of a tensor of shape (): it has no dimension to count")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter([self[i] for i in range(len(self))])
-
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        name = self.__class__.__name__
-        if self.value is None:
-            return f"{name}(shape={self.shape}, dtype={self.dtype.name}, traced)"
-        text = np.array2string(self.asnumpy(), separator=", ", prefix=name + "(", threshold=200, precision=4)
-        return f"{name}({text}, dtype={self.dtype.name})"
 
     def __setitem__(self, where: Any, value: Any) -> None:
         from framework import ops
@@ -185,37 +106,6 @@ class Tensor:
                 "write x = ops.index_put(x, where, value) instead, or x = x.copy() first"
             )
         self.value = ops.index_put(self, where, value).value
-
-    if TYPE_CHECKING:  # methods that are operators: framework/ops/methods.py installs them
-
-        def __getattr__(self, name: str) -> Any: ...
-        def __getitem__(self, where: Any) -> Tensor: ...
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __floordiv__(self, other: Any) -> Tensor: ...
-        def __mod__(self, other: Any) -> Tensor: ...
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __rpow__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __rmatmul__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __invert__(self) -> Tensor: ...
-        def __and__(self, other: Any) -> Tensor: ...
-        def __or__(self, other: Any) -> Tensor: ...
-        def __xor__(self, other: Any) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
-        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
 
 
 _new = Tensor.__new__
@@ -424,33 +314,6 @@ def _array_of(data: Any, dtype: DType | None) -> Array:
     if array.dtype.kind == "c" and dtype is not None and not dtypes.is_complex(dtype):
         raise DTypeError(f"{array.dtype.name} data cannot become {dtype.name}: take the real part first")
     return xp.asarray(array, dtype=dtype)
-
-
-def known(x: Tensor, what: str) -> Array:
-    """The value of x; TraceError, naming the line of the user's code and the cure, where it has none."""
-    if x.value is None:
-        raise TraceError(
-            f"{user_line()}: {what} needs the value of a tensor of shape {x.shape} and dtype {x.dtype.name}, "
-            "which has none while jit, vmap or a loop traces the function: use ops.where, ops.cond, "
-            "ops.while_loop or ops.scan, or compute it outside"
-        )
-    return x.value
-
-
-def _one(x: Tensor, what: str) -> Array:
-    if x.size != 1:
-        raise ShapeError(
-            f"{what} needs one element; this tensor has shape {x.shape}: use all(), any() or an index"
-        )
-    return known(x, what).reshape(())[()]
-
-
-def user_line() -> str:
-    """`file:line` of the innermost frame outside the framework."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 class Parameter(Tensor):
