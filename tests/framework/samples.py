@@ -18,7 +18,8 @@ from framework.core.tensor import apply
 
 Sample = tuple[list[Any], dict[str, Any]]
 STRUCTURE = {"input", "pick"}  # what the graph itself is made of: not to be applied
-ELSEWHERE = {"custom", "call_compiled"}  # an operator of the user's own: tests/framework/custom
+TABLE = frozenset(PRIMS)  # as imported: other tests add to it
+ELSEWHERE = {"custom"}  # an operator of the user's own: tests/framework/custom
 _rng = np.random.default_rng(7)
 
 
