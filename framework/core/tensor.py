@@ -27,7 +27,7 @@ from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
 from framework.core.python import ToPython
 from framework.core.python import known as known
-from framework.errors import DTypeError, FrameworkError, InPlaceError, ShapeError
+from framework.errors import DTypeError, FrameworkError, GradientError, InPlaceError, ShapeError
 
 _recorders = 0  # how many differentiations are under way, in all threads: one too many only records in vain
 _lock = Lock()
@@ -105,7 +105,23 @@ class Tensor(ToPython):
                 f"x[{where!r}] = … would change a tensor of shape {self.shape} that a gradient needs: "
                 "write x = ops.index_put(x, where, value) instead, or x = x.copy() first"
             )
-        self.value = ops.index_put(self, where, value).value
+        written = ops.index_put(self, where, value)
+        if written.prim is not None:
+            raise InPlaceError(
+                f"x[{where!r}] = … would write what a gradient or a trace follows into a plain tensor, "
+                f"of shape {self.shape}, which forgets it: write x = ops.index_put(x, where, value) instead"
+            )
+        self.value = written.value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled by value; GradientError where that would cut a gradient off unseen."""
+        array = known(self, "copying or pickling a tensor")
+        if self.prim is not None:
+            raise GradientError(
+                f"copying or pickling a tensor that a gradient follows (shape {self.shape}) cuts it off: "
+                "write x.copy(), which has a gradient, or Tensor(x), which has none"
+            )
+        return wrap, (array,)
 
 
 _new = Tensor.__new__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from typing import Any
 
@@ -13,7 +15,7 @@ import framework as fw
 from framework import ops
 from framework.core import dtypes
 from framework.core.tensor import Tensor, is_recording
-from framework.errors import DTypeError, InPlaceError, ShapeError, TraceError
+from framework.errors import DTypeError, GradientError, InPlaceError, ShapeError, TraceError
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,26 @@ def test_writing_to_what_a_gradient_needs_raises_and_says_what_to_write() -> Non
         fw.grad(f)(Tensor([1.0]))
     with pytest.raises(InPlaceError, match="index_put"):
         fw.grad(lambda x: x.__setitem__(0, 1.0))(Tensor([1.0]))
+
+
+def test_writing_what_a_gradient_or_a_trace_follows_into_a_plain_tensor_raises() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = ops.zeros((2,))
+        y[0] = x
+        return y.sum()
+
+    for transform in (fw.grad, fw.jit):
+        with pytest.raises(InPlaceError, match=r"follows.* write x = ops\.index_put"):
+            transform(f)(Tensor(1.0))
+
+
+def test_copying_and_pickling_keep_the_value_and_never_cut_a_gradient_off_unseen() -> None:
+    x = Tensor([1.0, 2.0])
+    for same in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert (same.tolist(), same.dtype) == (x.tolist(), x.dtype)
+    for cut in (copy.deepcopy, lambda y: pickle.loads(pickle.dumps(y))):
+        with pytest.raises(GradientError, match=r"x\.copy\(\)"):
+            fw.grad(lambda x, cut=cut: cut(x * 2).sum())(x)
 
 
 def test_an_augmented_assignment_binds_a_new_tensor() -> None:
