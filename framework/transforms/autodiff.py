@@ -224,6 +224,8 @@ def _check_positions(positions: Sequence[int], args: Sequence[Any]) -> None:
                 raise GradientError(
                     f"grad_position {i}: {x!r:.100} is not floating point, so it has no gradient"
                 )
+    if len({i % len(args) for i in positions}) < len(positions):
+        raise GradientError(f"grad_position {tuple(positions)} names an argument twice; name each once")
 
 
 def _seed(outputs: Sequence[Tensor]) -> Tensor:

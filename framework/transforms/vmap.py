@@ -184,5 +184,7 @@ def _placed(x: Tensor, bdim: int | None, place: int | None, size: int) -> Tensor
         x, bdim = ops.broadcast_to(x, (size, *x.shape)), 0
     if place is None:
         raise ShapeError("vmap: out_axes None for an output that differs over the batch; give an int")
+    if not -x.ndim <= place < x.ndim:
+        raise ShapeError(f"vmap: out_axes {place} for an output of {x.ndim} dimensions, the batch's included")
     place %= x.ndim
     return x if place == bdim else ops.moveaxis(x, bdim, place)

@@ -153,6 +153,8 @@ def test_what_cannot_be_differentiated_is_told() -> None:
         fw.grad(lambda i: i.sum())(fw.Tensor([1, 2]))
     with pytest.raises(GradientError, match="grad_position 2 with 1 positional arguments"):
         fw.grad(lambda x: x.sum(), 2)(X)
+    with pytest.raises(GradientError, match=r"grad_position \(0, -2\) names an argument twice"):
+        fw.grad(lambda x, y: (x * y).sum(), (0, -2))(X, X)
     with pytest.raises(GradientError, match="nothing to differentiate by"):
         fw.grad(lambda x: x.sum(), None)
     with pytest.raises(DTypeError, match="is no Parameter; give parameters"):
