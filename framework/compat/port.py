@@ -91,6 +91,7 @@ class _Porter(ast.NodeVisitor):
         self.aliases: dict[str, str] = {}  # a name of the file -> torch's dotted one
         self.used: set[str] = set()  # packages of ours
         self.torch_stays = False
+        self.foreign: set[str] = set()  # modules beside torch: their functions are no methods of tensors
         self.cells: set[str] = set()  # classes of the file that are modules
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         self.own = {node.name for node in functions}
@@ -102,6 +103,8 @@ class _Porter(ast.NodeVisitor):
             self.imports.append(node)
             for each in node.names:
                 self.aliases[each.asname or "torch"] = each.name if each.asname else "torch"
+        else:
+            self.foreign |= {each.asname or each.name.split(".")[0] for each in node.names}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if (node.module or "").split(".")[0] == "torch" and not node.level:
@@ -173,7 +176,7 @@ class _Porter(ast.NodeVisitor):
         row = rows().get(f"torch.Tensor.{func.attr}")
         if func.attr == "forward":
             self._attribute(func, "construct")
-        elif row is None or func.attr in self.own:
+        elif row is None or func.attr in self.own or _root(func) in self.foreign:
             return
         elif row.kind not in ALIKE:
             what = row.note or "there is nothing like it"
@@ -298,6 +301,13 @@ class _Porter(ast.NodeVisitor):
                 gone = new == "" and line_end >= 0
                 self.edits.replace(start, line_end + 1 if gone else end, new)
         return Ported(self.edits.result(), sorted(set(self.remarks)))
+
+
+def _root(node: ast.expr) -> str | None:
+    """The name that a dotted expression begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _positional(row: Row, method: bool) -> list[str]:

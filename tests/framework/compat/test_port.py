@@ -123,6 +123,18 @@ def test_a_method_that_the_file_defines_is_its_own() -> None:
     assert ported(text).text.splitlines()[-1] == "A().view()"
 
 
+def test_a_function_of_another_module_is_no_method_of_a_tensor() -> None:
+    text = "import torch\nimport math\nimport numpy as np\n\ny = np.transpose(x, (1, 0)) / math.sqrt(2)\n"
+    done = ported(text)
+    assert done.text.splitlines()[-1] == text.splitlines()[-1]
+    assert not done.remarks
+
+
+def test_a_deviation_of_a_sample_stays_one_when_it_is_a_method() -> None:
+    text = ported("import torch\n\ny = x.std(0) + x.var(dim=0)\n").text
+    assert text.splitlines()[-1] == "y = x.std(0, correction=1) + x.var(axis=0, correction=1)"
+
+
 def test_text_that_is_no_python_is_refused_with_its_line() -> None:
     with pytest.raises(ArgumentError, match="line 2 is no Python"):
         ported("import torch\nx = (\n")
