@@ -90,12 +90,16 @@ class Run:
 
     def pull(self, gs: Sequence[Tensor | None]) -> tuple[list[Any], Any]:
         """The gradients of the inputs, in their structures, and of the weights."""
-        found = iter(pull(self.nodes, self.outputs, gs, self.all_leaves))
+        found = pull(self.nodes, self.outputs, gs, self.all_leaves)
+        if self.weights and all(g is None for g in found[-len(self.weights) :]):
+            names = [b.parameter.name for b in self.weights][:5]
+            raise GradientError(f"no gradient reaches any of the weights {names}: the loss does not use them")
+        left = iter(found)
 
         def of(x: Tensor | None) -> Tensor | None:
             if x is None:
                 return None
-            g = next(found)
+            g = next(left)
             return ops.zeros_like(x) if g is None else g
 
         inputs = [
@@ -187,8 +191,10 @@ def value_and_grad(
     `grad_position` names positional arguments (one, several, or None for none): their gradients have the
     arguments' structure, a tuple of them if several were named. `weights` are Parameters in any container,
     whose gradients come in the same container; with both, gradients are `(of inputs, of weights)`. With
-    `has_aux`, `fn` returns `(loss, aux)` and the value is that pair. Raises GradientError for a loss that is
-    no scalar, a position that is not there, an argument that is not floating point.
+    `has_aux`, `fn` returns `(loss, aux)` and the value is that pair. What the loss does not depend on has
+    gradient zero. Raises GradientError for a loss that is no scalar, a position that is not there, an
+    argument that is not floating point, or where no gradient reaches any of the weights: the loss was
+    computed with others.
     """
     positions = (
         () if grad_position is None else (grad_position,) if isinstance(grad_position, int) else grad_position

@@ -157,6 +157,8 @@ def test_what_cannot_be_differentiated_is_told() -> None:
         fw.grad(lambda x, y: (x * y).sum(), (0, -2))(X, X)
     with pytest.raises(GradientError, match="nothing to differentiate by"):
         fw.grad(lambda x: x.sum(), None)
+    with pytest.raises(GradientError, match=r"no gradient reaches any of the weights \['w'\]"):
+        fw.grad(lambda: X.sum(), None, [fw.Parameter(1.0, name="w")])()
     with pytest.raises(DTypeError, match="is no Parameter; give parameters"):
         fw.grad(lambda: X.sum(), None, [X])()
 
