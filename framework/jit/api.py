@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from framework.core import backend, tree
+from framework.core import backend, dtypes, tree
 from framework.core.graph import is_array, trace
-from framework.core.tensor import Parameter, Tensor, as_tensor, wrap
+from framework.core.tensor import Parameter, Tensor, abstract, as_tensor, wrap
 from framework.errors import ArgumentError, TraceError
 from framework.jit import link
 from framework.jit.emit_c import emit
@@ -168,6 +168,20 @@ class Jit:
         return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code else name
 
 
+def _is_older(x: Tensor, begin: int) -> bool:
+    """Does a tensor depend on what was recorded before this point in time?"""
+    stack, seen = [x], {id(x)}
+    while stack:
+        each = stack.pop()
+        if each.prim is None:
+            continue
+        if each.index < begin:
+            return True
+        stack += [i for i in each.ins if id(i) not in seen]
+        seen |= {id(i) for i in each.ins}
+    return False
+
+
 class _Trace:
     """A function traced with its parameters as inputs, and those that it assigned as the first outputs."""
 
@@ -180,7 +194,14 @@ class _Trace:
         self.out_tree = tree.LEAF
         self.function = function
         state = [p.held for p in self.parameters]
+        begin = abstract((), dtypes.as_dtype("bool")).index  # what is older was made outside
         self.graph = trace(self._body, state, [self.leaves[i] for i in self.places])
+        for x in self.graph.consts:
+            if x.value is None or _is_older(x, begin):
+                raise TraceError(
+                    f"a tensor of shape {x.shape} is neither an argument nor a constant, but comes from "
+                    "vmap, a loop or a gradient around: pass it in, or return it from there"
+                )
         self._keep_used()
 
     def _keep_used(self) -> None:

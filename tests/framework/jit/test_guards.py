@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framework import Parameter, Tensor, nn, ops
-from framework.errors import ArgumentError, InPlaceError
+from framework import Parameter, Tensor, grad, nn, ops, vmap
+from framework.errors import ArgumentError, InPlaceError, TraceError
 from framework.jit import jit
 
 X = Tensor(np.arange(4, dtype=np.float32))
@@ -154,9 +154,26 @@ def test_many_traces_of_one_kind_are_warned_of_once() -> None:
         run()
 
 
-def test_a_compiled_function_inside_of_a_gradient_or_a_trace_is_a_part_of_it() -> None:
-    from framework import grad, vmap
+def test_what_another_transform_follows_is_never_frozen_into_a_program() -> None:
+    with pytest.warns(RuntimeWarning, match="neither an argument nor a constant"):
+        assert grad(lambda x: jit(lambda: ops.sum(x * x))())(X).tolist() == [0, 2, 4, 6]
+    with pytest.warns(RuntimeWarning, match="neither an argument nor a constant"):
+        assert vmap(lambda x: jit(lambda: x * 2)())(X).tolist() == [0, 2, 4, 6]
 
+
+def test_a_gradient_by_a_constant_compiles() -> None:
+    f = O0(lambda x: grad(lambda w: ops.sum(w * x))(ops.ones((4,))))
+    assert f(X).tolist() == X.tolist()
+
+
+def test_a_tensor_that_got_out_of_a_batch_is_refused() -> None:
+    box: list[Tensor] = []
+    escaping = O0(lambda x: (vmap(lambda y: (box.append(y), y)[1])(x), box.pop())[1])
+    with pytest.raises(TraceError, match="neither an argument nor a constant"):
+        escaping(X)
+
+
+def test_a_compiled_function_inside_of_a_gradient_or_a_trace_is_a_part_of_it() -> None:
     f = jit(lambda x: ops.sum(x * x))
     assert grad(f)(X).tolist() == [0, 2, 4, 6]
     assert vmap(f)(ops.stack([X, X * 2])).tolist() == [14, 56]
