@@ -125,10 +125,10 @@ class Loops(Kernel):
         node, forms = item
         return (node in self.forms and self.indices(node) == forms) or item in self.again
 
-    def taken(self) -> set[Item]:
-        """The elements that an iteration takes from elsewhere."""
+    def taken(self) -> dict[Item, None]:
+        """What an iteration takes from elsewhere; in order, so that equal programs give equal code."""
         items = [*self.forms.items(), *self.again]
-        return {each for item in items for each in taken_by(item) if not self.computes(each)}
+        return {each: None for item in items for each in taken_by(item) if not self.computes(each)}
 
     def add(self, node: Node, forms: Forms) -> None:
         self.nodes.append(node)

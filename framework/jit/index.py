@@ -12,19 +12,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from framework.jit.ir import Node
 
 
+_numbers = count()
+
+
 class Var:
     """A loop variable: 0 <= v < extent. Compared by identity."""
 
-    __slots__ = ("extent",)
+    __slots__ = ("extent", "number")
 
     def __init__(self, extent: int) -> None:
         self.extent = extent
+        self.number = next(_numbers)  # terms are sorted by it, so that equal programs give equal code
 
 
 class Split(Exception):
@@ -84,7 +89,7 @@ ZERO = Form()
 
 def make(terms: dict[Var, int], const: int = 0) -> Form:
     kept = [(var, c) for var, c in terms.items() if c and var.extent > 1]
-    return Form(tuple(sorted(kept, key=lambda each: id(each[0]))), const)
+    return Form(tuple(sorted(kept, key=lambda each: each[0].number)), const)
 
 
 def identity(shape: Sequence[int], variables: Sequence[Var]) -> Forms:

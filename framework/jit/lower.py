@@ -169,7 +169,7 @@ def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
     readers: dict[Node, list[Loops]] = {}
     for kernel in kernels:
         if isinstance(kernel, Loops):
-            for node in {node for node, _ in kernel.taken()}:
+            for node in dict.fromkeys(node for node, _ in kernel.taken()):
                 readers.setdefault(node, []).append(kernel)
             stored.update(base(x) for node in kernel.nodes if node.op == "join" for x in node.ins)
         else:
@@ -190,7 +190,7 @@ def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
 
 def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> None:
     """Compute a value again in all kernels that read it, if that costs little in each; else store it."""
-    wanted: list[tuple[Loops, set[Item], set[Item]]] = []
+    wanted: list[tuple[Loops, dict[Item, None], dict[Item, None]]] = []
     if any(node.size * SHARE <= kernel.size for kernel in readers[node]):
         stored.add(node)
         return
@@ -202,23 +202,25 @@ def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> N
         except NotLinear:  # an element of this kernel is no simple function of one of the value's
             stored.add(node)
             return
-        large = {item for item in leaves - kernel.taken() if item[0].size * SHARE > kernel.size}
+        large = {item for item in leaves.keys() - kernel.taken().keys() if item[0].size * SHARE > kernel.size}
         if price > AGAIN_LIMIT or len(large) > 1:
             stored.add(node)
             return
         wanted.append((kernel, again, leaves))
     for kernel, again, leaves in wanted:
-        kernel.again.update(dict.fromkeys(again))
+        kernel.again.update(again)
         for source, _ in leaves:
             of_source = readers.setdefault(source, [])
             if kernel not in of_source:
                 of_source.append(kernel)
 
 
-def _expanded(items: list[Item], kernel: Loops, stored: set[Node]) -> tuple[set[Item], set[Item], int]:
+def _expanded(
+    items: list[Item], kernel: Loops, stored: set[Node]
+) -> tuple[dict[Item, None], dict[Item, None], int]:
     """What has to be computed for these elements, what that reads, and what it costs."""
-    again: set[Item] = set()
-    leaves: set[Item] = set()
+    again: dict[Item, None] = {}
+    leaves: dict[Item, None] = {}
     price = 0
     stack = list(items)
     while stack:
@@ -227,9 +229,9 @@ def _expanded(items: list[Item], kernel: Loops, stored: set[Node]) -> tuple[set[
         if item in again or item in leaves or kernel.computes(item):
             continue
         if node.op not in ("map", "join") or node in stored or node.size * SHARE <= kernel.size:
-            leaves.add(item)
+            leaves[item] = None
             continue
-        again.add(item)
+        again[item] = None
         price += cost(node.prim.name if node.prim else "")
         stack.extend(taken_by(item))
     return again, leaves, price

@@ -12,6 +12,7 @@ from framework import Tensor, ops, value_and_grad
 from framework.bench.workloads import WORKLOADS, forward_of_block
 from framework.core.graph import trace
 from framework.jit import jit
+from framework.jit.emit_c import emit
 from framework.jit.emit_cuda import emit_cuda
 from framework.jit.fuse import Loops
 from framework.jit.ir import read
@@ -130,3 +131,9 @@ def _compile_for_a_card(arch: str, tmp_path: Path, function: Any, *args: Any) ->
     cubin = nvrtc.compile_source(source, arch)
     assert len(cubin.kernels) == sum(isinstance(kernel, Loops) for kernel in plan.kernels)
     assert all(kernel.spill_loads == 0 for kernel in cubin.kernels.values())
+
+
+def test_equal_programs_give_equal_code_so_that_the_cache_serves() -> None:
+    function, args = _block_step()
+    sources = {emit(_planned(function, *args)) for _ in range(3)}
+    assert len(sources) == 1
