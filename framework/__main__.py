@@ -1,4 +1,4 @@
-"""`python -m framework port model.py`: what can be done with the framework from a shell."""
+"""`python -m framework`: port a script of torch's, write the documentation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from framework import docs
 from framework.compat.port import port
 from framework.errors import FrameworkError
 
@@ -19,7 +20,11 @@ def main() -> int:
     )
     porting.add_argument("file", type=Path, help="the script")
     porting.add_argument("-o", "--output", type=Path, help="where to write (else: to standard output)")
+    commands.add_parser("docs", help="write the pages under docs/framework/").set_defaults(file=None)
     given = parser.parse_args()
+    if given.file is None:
+        print(*docs.write(), sep="\n")
+        return 0
     try:
         found = port(given.file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, FrameworkError) as fault:

@@ -3,7 +3,7 @@
 from framework.ops.arrange import *  # noqa: F403
 from framework.ops.control import *  # noqa: F403
 from framework.ops.create import *  # noqa: F403
-from framework.ops.elementwise import *  # noqa: F403 (the public names of each group, by its __all__)
+from framework.ops.elementwise import *  # noqa: F403
 from framework.ops.index import *  # noqa: F403
 from framework.ops.linalg import *  # noqa: F403
 from framework.ops.nn import *  # noqa: F403
@@ -18,3 +18,11 @@ from framework.ops import linalg as linalg  # isort: skip
 from framework.ops import methods  # isort: skip
 
 methods.install()
+# What the groups define, without what they import in order to do so.
+__all__ = sorted(
+    name
+    for name, each in globals().items()
+    if getattr(each, "__module__", "").startswith(("framework.ops.", "framework.custom."))
+    and (each.__module__ != "framework.ops.coerce" or name == "cast")
+    and name not in ("as_shape", "unary_float_attrs", "wide")
+)
