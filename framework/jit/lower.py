@@ -57,6 +57,10 @@ def lower(program: Program, donate: Iterable[int] = ()) -> Plan:
 
 def for_code(program: Program, donated: set[Node]) -> None:
     """Rewrites that only compiled code can run; outputs become nodes of their own."""
+    if link.blas() is None:
+        for node in program.nodes:
+            if node.op == "matmul":
+                node.op = "call"
     users = _users(program)
     nodes = []
     for node in program.nodes:
@@ -73,10 +77,6 @@ def for_code(program: Program, donated: set[Node]) -> None:
     program.nodes = nodes
     for node in program.outputs:
         _add_onto(node, users, donated)
-    if link.blas() is None:
-        for node in program.nodes:
-            if node.op == "matmul":
-                node.op = "call"
     seen: set[Node] = set()
     for i, node in enumerate(program.outputs):
         if (

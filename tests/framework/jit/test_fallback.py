@@ -70,3 +70,14 @@ def test_errors_of_implementations_come_through() -> None:
     prim = define("broken_for_a_test", broken, lambda x: Aval(x.shape, x.dtype))
     with warnings.catch_warnings(), pytest.raises(OverflowError, match="no room"):
         jit(lambda x: apply(prim, x * 2) + 1)(X)
+
+
+def test_without_blas_products_are_those_of_the_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "blas", lambda: None)
+
+    def f(x: Any) -> Any:
+        return ops.sum(ops.matmul(ops.swapaxes(x, 1, 2), x), axis=0), ops.swapaxes(x @ x, -1, -2) * 2
+
+    x = Tensor(np.arange(18, dtype=np.float32).reshape(2, 3, 3))
+    for value, expected in zip(jit(f, fullgraph=True)(x), f(x), strict=True):
+        assert value.tolist() == expected.tolist()
