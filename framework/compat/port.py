@@ -19,6 +19,13 @@ from framework.compat.table import ALIKE, Argument, Row, rows
 from framework.errors import ArgumentError
 
 PACKAGES = ("nn", "ops", "optim")  # imported by name; all else is framework.…
+# Whose methods are looked for in the table, where an object's type is not known.
+OWNERS = {
+    "torch.Tensor": "a tensor",
+    "torch.nn.Module": "a module",
+    "torch.optim.Optimizer": "an optimiser or a scheduler",
+    "torch.optim.lr_scheduler.LRScheduler": "a scheduler",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -173,17 +180,18 @@ class _Porter(ast.NodeVisitor):
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> None:
         self.visit(func.value)
-        row = rows().get(f"torch.Tensor.{func.attr}")
+        owner = next((each for each in OWNERS if f"{each}.{func.attr}" in rows()), None)
         if func.attr == "forward":
             self._attribute(func, "construct")
-        elif row is None or func.attr in self.own or _root(func) in self.foreign:
+        if owner is None or func.attr in self.own or _root(func) in self.foreign:
             return
-        elif row.kind not in ALIKE:
-            what = row.note or "there is nothing like it"
-            self._remark(node, f".{func.attr}(): if this is a tensor: {what}")
+        row, what_it_is = rows()[f"{owner}.{func.attr}"], OWNERS[owner]
+        if row.kind not in ALIKE:
+            cure = row.note or "there is nothing like it"
+            self._remark(node, f".{func.attr}(): if this is {what_it_is}: {cure}")
         elif (name := row.ours.rpartition(".")[2]) != func.attr and self._arguments(node, row, method=True):
             self._attribute(func, name)
-            self._remark(node, f".{func.attr}() was made .{name}(), as if of a tensor")
+            self._remark(node, f".{func.attr}() was made .{name}(), as if of {what_it_is}")
         elif name == func.attr:
             self._arguments(node, row, method=True)
 

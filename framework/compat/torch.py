@@ -58,8 +58,9 @@ def _lookup(place: str, name: str) -> Any:
 
 
 def _namespaces() -> set[str]:
-    """Every dotted prefix of a name: torch, torch.nn, torch.nn.functional, …"""
-    return {name.rpartition(".")[0] for name in rows()} | {"torch.nn", "torch.optim"}
+    """Every dotted prefix of a name that is no name itself: torch, torch.nn, torch.nn.functional, …"""
+    prefixes = {name.rpartition(".")[0] for name in rows()} | {"torch.nn", "torch.optim"}
+    return {each for each in prefixes if each not in rows() or rows()[each].kind not in ALIKE}
 
 
 def _install() -> None:

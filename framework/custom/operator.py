@@ -177,7 +177,10 @@ class Custom:
 
     def _python(self, func: Any) -> Callable[[Sequence[Aval], tuple[Aval, ...]], Run]:
         if not callable(func):
-            raise ArgumentError(f"Custom: func {func!r} must be a function where func_type is 'pyfunc'")
+            raise ArgumentError(
+                f"Custom: func {func!r:.80} must be a function where func_type is 'pyfunc'; "
+                "of a library or a source file say func_type='aot', of a text func_type='source'"
+            )
 
         def run_for(ins: Sequence[Aval], outs: tuple[Aval, ...]) -> Run:
             def run(xp: Any, *arrays: Any) -> tuple[Any, ...]:

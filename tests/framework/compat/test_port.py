@@ -106,6 +106,8 @@ def test_calls_are_rewritten(theirs: str, ours: str) -> None:
         ("torch.frobnicate(a)", "torch.frobnicate is not in the table"),
         ("torch.sum(*a)", "torch.sum: * and ** hide which arguments are passed"),
         ("loss.backward()", ".backward(): if this is a tensor: framework.value_and_grad("),
+        ("opt.step()", ".step(): if this is an optimiser or a scheduler: optimizer(gradients); a schedule"),
+        ("net.parameters()", ".parameters(): if this is a module: trainable_params() for an optimiser"),
         ("x.cuda()", ".cuda(): if this is a tensor: framework.set_device('gpu') once"),
     ],
 )

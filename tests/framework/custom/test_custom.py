@@ -237,5 +237,7 @@ def test_dtypes_and_attributes_are_held_against_the_registration() -> None:
         info.attr("n", "required", "int", value="2")
     with pytest.raises(ArgumentError, match="param_type 'optional' is not supported"):
         info.input(0, "x", "optional")
+    with pytest.raises(ArgumentError, match="of a library or a source file say func_type='aot'"):
+        ops.Custom("./lib.so:F")
     with pytest.raises(ArgumentError, match="func_type 'hybrid' is unknown; give one of pyfunc, aot, source"):
         ops.Custom(lambda x: x, func_type="hybrid")
