@@ -6,7 +6,7 @@ All of it needs the tensor's value, and says so where there is none.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from framework.core import backend, dtypes
 from framework.core.backend import Array
-from framework.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from framework.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
 
 if TYPE_CHECKING:
     from framework.core.tensor import Tensor
@@ -29,6 +29,7 @@ class ToPython:
 
     if TYPE_CHECKING:  # of Tensor, and of framework/ops/methods.py, which installs the operators
         value: Array | None
+        prim: Any
 
         @property
         def shape(self) -> tuple[int, ...]: ...
@@ -153,6 +154,16 @@ def known(x: ToPython, what: str) -> Array:
             "ops.while_loop or ops.scan, or compute it outside"
         )
     return x.value
+
+
+def refuse_followed(data: Sequence[Any]) -> None:
+    """GradientError for a list of which a tensor is to be made, if a gradient follows one of its tensors."""
+    for x in data:
+        if isinstance(x, ToPython) and x.value is not None and x.prim is not None:
+            raise GradientError(
+                f"a tensor made of a list of tensors that a gradient follows (one has shape {x.shape}) would "
+                "lose it: write ops.stack(list)"
+            )
 
 
 def _one(x: ToPython, what: str) -> Array:

@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from framework.core import backend, dtypes
+from framework.core import assigned, backend, dtypes
 from framework.core.backend import Array
 from framework.core.dtypes import DType
 from framework.core.prim import Aval, Prim, define
-from framework.core.python import ToPython
+from framework.core.python import ToPython, refuse_followed
 from framework.core.python import known as known
 from framework.errors import DTypeError, FrameworkError, GradientError, InPlaceError, ShapeError
 
@@ -312,6 +312,7 @@ def _array_of(data: Any, dtype: DType | None) -> Array:
         dtypes.as_dtype(data.dtype)
         return xp.asarray(data, dtype=dtype)
     if isinstance(data, list | tuple):
+        refuse_followed(data)
         data = [_array_of(d, None) if isinstance(d, Tensor | list | tuple) else d for d in data]
     try:
         array = np.asarray(
@@ -355,6 +356,7 @@ class Parameter(Tensor):
             raise ShapeError(
                 f"assign: parameter {self.name!r} has shape {self.shape}, the value {new.shape}: reshape it"
             )
+        assigned.note(self)
         self.held = detach(new)
         self.version += 1
         return self

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from framework.core import tree
+from framework.core.assigned import refusing
 from framework.core.graph import Graph, closed, trace
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.errors import ArgumentError, ShapeError
@@ -17,6 +18,16 @@ from framework.prims.control import COND, WHILE, scan_node
 def _tensors(value: Any) -> tuple[list[Tensor], tree.Tree]:
     leaves, shape = tree.flatten(value)
     return [as_tensor(x) for x in leaves], shape
+
+
+def _traced(name: str, fn: Callable[..., Any], inputs: Sequence[Tensor]) -> Graph:
+    """The graph of a branch or a step, which may assign no parameter: TraceError."""
+    message = (
+        f"{name}: a function given to it assigns parameter {{}}. It is traced once, and the assignment would "
+        f"happen once, however often the function runs: return the value from {name} and assign it after"
+    )
+    with refusing(lambda held: True, message):
+        return trace(fn, *inputs)
 
 
 def _same(name: str, first: Graph, second: list[Tensor], trees: tuple[tree.Tree, tree.Tree]) -> None:
@@ -33,6 +44,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     """`true_fn(*operands)` if pred (one bool) holds, else `false_fn(*operands)`.
 
     Inside a trace both are traced, and must give the same structure, shapes and dtypes: ShapeError otherwise.
+    Neither may assign to a Parameter then: TraceError.
     `jax.lax.cond`.
     """
     p = as_tensor(pred)
@@ -41,7 +53,9 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     if p.size != 1:
         raise ShapeError(f"cond: pred has shape {p.shape}; one bool is needed: use where, all() or any()")
     ts, shape = _tensors(operands)
-    yes, no = [trace(lambda *xs, f=f: f(*tree.unflatten(shape, xs)), *ts) for f in (true_fn, false_fn)]
+    yes, no = [
+        _traced("cond", lambda *xs, f=f: f(*tree.unflatten(shape, xs)), ts) for f in (true_fn, false_fn)
+    ]
     _same("cond: true_fn's result", yes, no.outputs, (yes.out_tree, no.out_tree))
     (then, more), (other, rest) = closed(yes), closed(no)
     then, other = then.widened(len(ts) + len(more), rest), other.widened(len(ts), more)
@@ -59,7 +73,7 @@ def scan(
 
     `init`, `xs`, y may be containers; `xs` may be None if `length` is given. `reverse` goes from the last x
     to the first, y staying in the places of x. Inside a trace the carry must keep its structure, shapes and
-    dtypes. Raises ShapeError where sizes differ. `jax.lax.scan`.
+    dtypes, and `f` assign to no Parameter: TraceError. Raises ShapeError where sizes differ. `jax.lax.scan`.
     """
     carries, carry_tree = _tensors(init)
     rows, row_tree = _tensors(xs)
@@ -76,7 +90,7 @@ def scan(
         split = len(carries)
         return f(tree.unflatten(carry_tree, ts[:split]), tree.unflatten(row_tree, ts[split:]))
 
-    graph = trace(body, *carries, *[select(x, 0, 0) if n else x.sum(0) for x in rows])
+    graph = _traced("scan", body, [*carries, *[select(x, 0, 0) if n else x.sum(0) for x in rows]])
     if graph.out_tree.kind is not tuple or len(graph.out_tree.children) != 2:
         raise ArgumentError("scan: f must return a tuple of two: the carry and y (None if there is none)")
     new_carry, y_tree = graph.out_tree.children
@@ -103,7 +117,8 @@ def while_loop(
 ) -> Any:
     """`value = body_fn(value)` as long as `cond_fn(value)`, from `init`.
 
-    Inside a trace the value must keep its structure, shapes and dtypes. With `max_steps` it ends after so
+    Inside a trace the value must keep its structure, shapes and dtypes, and neither function assign to a
+    Parameter: TraceError. With `max_steps` it ends after so
     many steps at the latest, and its gradient inside a trace costs as much as the steps; without, as much as
     their square. `jax.lax.while_loop`.
     """
@@ -125,12 +140,12 @@ def _while_traced(
 ) -> Any:
     if max_steps is not None:
         return _bounded(cond_fn, body_fn, tree.unflatten(shape, carries), max_steps)
-    test = trace(lambda *ts: cond_fn(tree.unflatten(shape, ts)), *carries)
+    test = _traced("while_loop", lambda *ts: cond_fn(tree.unflatten(shape, ts)), carries)
     if len(test.outputs) != 1 or test.outputs[0].size != 1:
         raise ShapeError(
             f"while_loop: cond_fn gave {test.outputs!r:.100}; one bool is needed: use all() or any()"
         )
-    body = trace(lambda *ts: body_fn(tree.unflatten(shape, ts)), *carries)
+    body = _traced("while_loop", lambda *ts: body_fn(tree.unflatten(shape, ts)), carries)
     _same("while_loop: the value that body_fn returned", body, carries, (body.out_tree, shape))
     (tests, first), (steps, rest) = closed(test), closed(body)
     attrs = {"test": tests, "body": steps, "carries": len(carries), "tested": len(first)}

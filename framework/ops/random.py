@@ -45,7 +45,8 @@ def split_key(key: Tensor, n: int = 2) -> Tensor:
 
 def _next() -> Tensor:
     now = STATE.held
-    STATE.assign(now + _STEP)
+    STATE.held = now + _STEP  # not assign: a branch or a batch may draw, though it may assign nothing
+    STATE.version += 1
     return now
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from framework import ops
 from framework.core import dtypes, tree
+from framework.core.assigned import note
 from framework.core.graph import dependents
 from framework.core.tensor import Parameter, Tensor, as_tensor, detach, is_recording, leaf, recording
 from framework.errors import DTypeError, GradientError, ShapeError
@@ -72,13 +73,18 @@ class Run:
             try:
                 out = fn(*given, **kwargs)
             finally:
-                for borrowed in reversed(self.weights):  # one may stand twice
+                for borrowed in self.weights:
                     borrowed.give_back()
         self.aux: Any = None
         if has_aux:
+            if not isinstance(out, tuple | list) or len(out) != 2:
+                raise GradientError(
+                    f"has_aux: the function returned {out!r:.100}; it must return two things, (loss, aux)"
+                )
             out, self.aux = out
         flat, self.out_tree = tree.flatten(out)
         self.outputs = [as_tensor(x) for x in flat]
+        self.plain = [x for x in flat if isinstance(x, int | float | complex)]
         self.all_leaves = [x for row in self.leaves for x in row if x is not None] + [
             b.leaf for b in self.weights
         ]
@@ -114,6 +120,13 @@ def _check_weights(parameters: Sequence[Any]) -> None:
             raise DTypeError(
                 f"weights: {p!r:.100} is no Parameter; give parameters, as net.trainable_params()"
             )
+    seen: set[int] = set()
+    for at, p in enumerate(parameters):
+        if id(p) in seen:
+            raise GradientError(
+                f"weights: parameter {p.name!r} (shape {p.shape}) stands twice, again at {at}: name it once"
+            )
+        seen.add(id(p))
 
 
 class _Borrowed:
@@ -121,6 +134,7 @@ class _Borrowed:
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
+        note(parameter)
         self.before = parameter.held
         self.leaf = parameter.held = leaf(parameter.held)
 
@@ -194,8 +208,11 @@ def value_and_grad(
     `has_aux`, `fn` returns `(loss, aux)` and the value is that pair. What the loss does not depend on has
     gradient zero. Raises GradientError for a loss that is no scalar, a position that is not there, an
     argument that is not floating point, or where no gradient reaches any of the weights: the loss was
-    computed with others.
+    computed with others. It is raised too
+    for weights that stand twice, and for a function that returns a Python number, which no gradient follows.
     """
+    if not callable(fn):
+        raise GradientError(f"grad: {fn!r:.100} is no function: write grad(function)(*arguments)")
     positions = (
         () if grad_position is None else (grad_position,) if isinstance(grad_position, int) else grad_position
     )
@@ -206,9 +223,9 @@ def value_and_grad(
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        _check_positions(positions, args)
+        check_positions(positions, args)
         run = Run(fn, args, kwargs, positions, weights, has_aux)
-        seed = _seed(run.outputs)
+        seed = _seed(run)
         of_inputs, of_weights = run.pull([seed])
         inputs = of_inputs[0] if isinstance(grad_position, int) else tuple(of_inputs)
         gradients = (
@@ -219,7 +236,8 @@ def value_and_grad(
     return wrapped
 
 
-def _check_positions(positions: Sequence[int], args: Sequence[Any]) -> None:
+def check_positions(positions: Sequence[int], args: Sequence[Any]) -> None:
+    """GradientError where a position is not there, stands twice, or has no floating-point argument."""
     for i in positions:
         if not -len(args) <= i < len(args):
             raise GradientError(
@@ -234,7 +252,15 @@ def _check_positions(positions: Sequence[int], args: Sequence[Any]) -> None:
         raise GradientError(f"grad_position {tuple(positions)} names an argument twice; name each once")
 
 
-def _seed(outputs: Sequence[Tensor]) -> Tensor:
+def _seed(run: Run) -> Tensor:
+    outputs = run.outputs
+    if not outputs:
+        raise GradientError("grad: the function returned nothing (None): return the loss, one real scalar")
+    if run.plain:
+        raise GradientError(
+            f"grad: the function returned the Python number {run.plain[0]!r}, which no gradient follows: "
+            "return a tensor; float(), int() and item() leave the gradient behind"
+        )
     if len(outputs) != 1 or outputs[0].shape != () or not dtypes.is_float(outputs[0].dtype):
         what = ", ".join(f"{x.dtype.name}{list(x.shape)}" for x in outputs)
         raise GradientError(

@@ -10,7 +10,7 @@ from typing import Any
 from framework import ops
 from framework.core import tree
 from framework.core.tensor import Tensor, as_tensor
-from framework.transforms.autodiff import jvp, vjp
+from framework.transforms.autodiff import check_positions, jvp, vjp
 from framework.transforms.vmap import vmap
 
 
@@ -45,11 +45,13 @@ def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
 
     For an output of shape `o` and an argument of shape `i` it has shape `o + i`; containers of outputs hold
     containers of arguments, and several positions make a tuple. With `has_aux`, `(jacobian, aux)`.
+    Raises GradientError for an argument that is not floating point.
     """
     positions = (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        check_positions(positions, args)
         out, pull, *aux = vjp(
             _chosen(fn, args, kwargs, positions), *[args[i] for i in positions], has_aux=has_aux
         )
@@ -78,6 +80,7 @@ def jacfwd(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        check_positions(positions, args)
         chosen = tuple([tree.map_leaves(as_tensor, args[i]) for i in positions])
         flat, shape = tree.flatten(chosen)
         of_chosen = _chosen(fn, args, kwargs, positions)

@@ -14,12 +14,18 @@ from typing import Any
 
 from framework import ops
 from framework.core import tree
+from framework.core.assigned import refusing
 from framework.core.axes import rule_of
-from framework.core.graph import Graph, collect, is_array
+from framework.core.graph import Graph, collect, dependents, is_array
 from framework.core.prim import Aval, Prim
 from framework.core.tensor import PICK, Tensor, abstract, apply, as_tensor
 from framework.errors import ShapeError
 from framework.prims.shape import to_front
+
+_ASSIGNED = (
+    "vmap: the function assigns to parameter {} a value that differs from example to example, and it holds "
+    "only one: return the value instead and assign after vmap, or use what assigns nothing (set_train(False))"
+)
 
 Batched = tuple[Any, "int | None"]  # a tensor (of a `multi` node, a tuple of them) and its batch dimension
 
@@ -118,7 +124,11 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
     `in_axes` names the batch axis of each positional argument: one int for all, or a tuple with an int or
     None (not batched) per argument, each in turn an int, None or a container like the argument. Keyword
     arguments are not batched. `out_axes` says where each output's batch axis goes. Raises ShapeError where
-    batch sizes differ, TraceError where `fn` decides by the value of an argument.
+    batch sizes differ, TraceError where `fn` decides by the value of an argument, or assigns to a Parameter
+    what depends on one.
+
+    Random numbers without a key are drawn once, the same for all examples: `ops.rand(())` is one number,
+    `nn.Dropout` has one mask. For others, give each example a key: `vmap(f)(xs, ops.split_key(key, n))`.
     """
 
     @functools.wraps(fn, updated=())
@@ -132,8 +142,10 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
         given = list(xs)
         for i in mapped:
             given[i] = abstract(*unbatched(xs[i], bdims[i]))
-        out, out_tree = tree.flatten(fn(*tree.unflatten(shape, given), **kwargs))
-        graph = collect([given[i] for i in mapped], [as_tensor(x) for x in out], out_tree)
+        inputs = [given[i] for i in mapped]
+        with refusing(lambda held: dependents([held], inputs) or any(held is x for x in inputs), _ASSIGNED):
+            out, out_tree = tree.flatten(fn(*tree.unflatten(shape, given), **kwargs))
+        graph = collect(inputs, [as_tensor(x) for x in out], out_tree)
         found = replay_batched(graph, [xs[i] for i in mapped], [bdims[i] for i in mapped])
         places = _per_leaf(out_axes, tree.unflatten(out_tree, out), "out_axes")
         return tree.unflatten(

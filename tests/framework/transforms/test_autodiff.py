@@ -41,11 +41,27 @@ def test_weights_come_with_the_inputs_or_alone_in_the_container_they_came_in() -
     assert w.held.prim is None
 
 
-def test_a_weight_that_stands_twice_has_its_whole_gradient_once_and_is_given_back() -> None:
-    w = fw.Parameter(3.0)
-    first, second = fw.grad(lambda: w * w, None, [w, w])()
-    assert first.item() + second.item() == 6.0
+def test_a_weight_that_stands_twice_is_refused_by_name() -> None:
+    w = fw.Parameter(3.0, name="w")
+    with pytest.raises(GradientError, match=r"parameter 'w' \(shape \(\)\) stands twice, again at 1"):
+        fw.grad(lambda: w * w, None, [w, w])()
     assert w.held.prim is None
+
+
+def test_a_gradient_that_would_get_lost_in_python_is_told() -> None:
+    with pytest.raises(GradientError, match=r"would lose it: write ops\.stack\(list\)"):
+        fw.grad(lambda x: fw.Tensor([x, x]).sum())(fw.Tensor(2.0))
+    with pytest.raises(GradientError, match=r"returned the Python number 6\.0, which no gradient follows"):
+        fw.grad(lambda x: float(x.sum()))(X)
+    with pytest.raises(GradientError, match=r"returned nothing \(None\): return the loss"):
+        fw.grad(lambda x: None)(X)
+    with pytest.raises(GradientError, match=r"has_aux: .* must return two things, \(loss, aux\)"):
+        fw.value_and_grad(lambda x: x.sum(), has_aux=True)(X)
+    with pytest.raises(GradientError, match=r"grad: 3 is no function"):
+        fw.grad(3)  # type: ignore[arg-type]
+    for jacobian in (fw.jacfwd, fw.jacrev):
+        with pytest.raises(GradientError, match=r"grad_position 0: .* is not floating point"):
+            jacobian(lambda i: i * 2)(fw.Tensor([1, 2]))
 
 
 def test_second_derivatives_by_weights() -> None:

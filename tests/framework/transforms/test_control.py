@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import pytest
 
 import framework as fw
-from framework import ops
+from framework import nn, ops
 from framework.core.graph import closed, trace
 from framework.core.tensor import apply
-from framework.errors import ShapeError
+from framework.errors import ShapeError, TraceError
 from framework.prims.control import CALL
 
 X = fw.Tensor(np.array([0.3, -0.7, 1.2]))
@@ -87,3 +88,49 @@ def test_random_numbers_come_from_keys() -> None:
     kept = ops.dropout(ops.ones((10_000,)), 0.3)
     assert abs(kept.mean().item() - 1) < 0.05
     assert ops.dropout(X, 0.3, training=False) is X
+
+
+def test_vmap_refuses_to_assign_what_differs_between_examples_and_leaves_the_model_as_it_was() -> None:
+    cell = nn.BatchNorm1d(2)
+    before, rows = cell.running_mean.held, ops.ones((3, 4, 2))
+    with pytest.raises(TraceError, match=r"vmap: the function assigns to parameter .*set_train\(False\)"):
+        fw.vmap(cell)(rows)
+    assert cell.running_mean.held is before
+    assert cell(rows[0]).shape == (4, 2)
+    count = fw.Parameter(0.0)
+    assert fw.vmap(lambda x: (count.assign(count + 1), x * count)[1])(X).tolist() == X.tolist()
+    assert count.item() == 1.0
+
+
+@pytest.mark.parametrize("traced", [functools.partial(fw.jit, fullgraph=True), fw.vmap], ids=["jit", "vmap"])
+def test_branches_and_steps_that_are_traced_may_draw_numbers_and_assign_nothing(traced: Any) -> None:
+    p = fw.Parameter(1.0, name="p")
+    before = p.held
+
+    def assign(v: Any) -> Any:
+        return (p.assign(p + 1), v * 2)[1]
+
+    functions: dict[str, Any] = {
+        "cond": lambda body: lambda x: ops.cond(x > 0, lambda: body(x), lambda: x),
+        "scan": lambda body: lambda x: ops.scan(lambda c, _: (body(c), None), x, length=2)[0],
+        "while_loop": lambda body: lambda x: ops.while_loop(lambda v: v < 9, body, x),
+    }
+    for name, function in functions.items():
+        with pytest.raises(TraceError, match=rf"{name}: a function given to it assigns parameter 'p'"):
+            traced(function(assign))(ops.ones((1,)))
+        assert (p.held, p.version) == (before, 0)
+        drawn = traced(function(lambda v: v * 2 + ops.rand(()) * 0))(ops.ones((1,)))
+        assert drawn.item() in (2.0, 4.0, 16.0)
+    assert ops.random.STATE.held.prim is None
+
+
+def test_a_branch_that_assigns_runs_uncompiled_and_only_if_it_is_taken() -> None:
+    p = fw.Parameter(1.0)
+    step = fw.jit(lambda a: ops.cond(a.sum() > 0, lambda: (p.assign(a[0]), a)[1], lambda: a))
+    with pytest.warns(
+        RuntimeWarning, match="uncompiled: cond: a function given to it assigns"
+    ):
+        step(-ops.ones((2,)))
+    assert p.item() == 1.0
+    step(ops.ones((2,)) * 5)
+    assert p.item() == 5.0
