@@ -134,13 +134,15 @@ def _spinning() -> list[set[int]]:
 
 
 def test_the_cpu_that_measures_is_kept_awake_behind_everybody_else(apart: bool) -> None:
-    wanted = [{max(os.sched_getaffinity(0))}] if apart else []
-    until = time.monotonic() + 10
-    with Placement().undisturbed():
+    def soon(wanted: list[set[int]]) -> bool:
+        until = time.monotonic() + 60  # on a busy machine such a thread begins, and ends, when it is let to
         while _spinning() != wanted and time.monotonic() < until:
             time.sleep(0.001)
-        assert _spinning() == wanted
-    assert _spinning() == []
+        return _spinning() == wanted
+
+    with Placement().undisturbed():
+        assert soon([{max(os.sched_getaffinity(0))}] if apart else [])
+    assert soon([])
 
 
 def test_where_we_may_not_run_nothing_spins() -> None:

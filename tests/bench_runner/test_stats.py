@@ -54,12 +54,15 @@ def test_the_same_code_is_called_different_in_less_than_one_job_of_a_hundred(dra
     assert _share(draw, 1.0, DIFFERENT) < 0.01
 
 
-@pytest.mark.parametrize("spread", [0.005, 0.02, 0.08])
+@pytest.mark.parametrize(
+    "spread", [pytest.param(0.005, marks=pytest.mark.slow), 0.02, pytest.param(0.08, marks=pytest.mark.slow)]
+)
 def test_looking_four_times_claims_a_difference_at_the_margin_in_one_job_of_a_hundred_at_most(spread: float):
     """The worst truth that is no difference: exactly the margin."""
     assert _share(_normal(spread), math.exp(stats.MARGIN), DIFFERENT) <= 0.01
 
 
+@pytest.mark.slow
 def test_looking_at_the_shown_interval_after_every_pair_would_be_false_far_more_often():
     rng = random.Random(4)
     false = 0

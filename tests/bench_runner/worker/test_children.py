@@ -105,6 +105,7 @@ def begin(
     return descendants(worker.pid), groups_of(signs()[-1])
 
 
+@pytest.mark.slow  # waits for the limits of builds
 def test_whatever_ends_the_judging_process_ends_its_guests_and_their_groups(
     redis: Redis, hub: HubDouble, worker: subprocess.Popen[bytes]
 ) -> None:

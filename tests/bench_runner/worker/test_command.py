@@ -27,6 +27,7 @@ def test_a_worker_without_settings_says_what_is_missing(
     assert [line.split("=")[0].split(":")[0] for line in said] == ["HUB_URL", "REDIS_URL", "WORKER_TOKEN"]
 
 
+@pytest.mark.slow  # measures the machine
 def test_the_fingerprint_is_shown_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def test_a_good_machine_passes_every_test(capsys: pytest.CaptureFixture[str]) ->
     assert lines[-1] == "This machine may run strangers' code."
 
 
+@pytest.mark.slow
 def test_a_calibration_is_printed_and_kept_for_the_workers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
