@@ -20,10 +20,13 @@ class Dense(Cell):
     torch's `nn.Linear`.
 
     Raises:
+        ArgumentError: a negative number of channels.
         ShapeError: another last axis.
     """
 
     def __init__(self, in_channels: int, out_channels: int, has_bias: bool = True) -> None:
+        if in_channels < 0 or out_channels < 0:
+            raise ArgumentError(f"Dense: {in_channels} to {out_channels} channels; give numbers from 0")
         bound = 1 / math.sqrt(in_channels) if in_channels else 0.0
         self.weight = Parameter(ops.uniform((out_channels, in_channels), -bound, bound))
         self.bias = Parameter(ops.uniform((out_channels,), -bound, bound)) if has_bias else None
@@ -48,6 +51,7 @@ class Embedding(Cell):
 
     Raises:
         ArgumentError: `padding_idx` is no row of the table.
+        DTypeError: indices that are no integers.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> None:

@@ -87,7 +87,7 @@ def common(xs: list[Operand]) -> list[Tensor]:
 
 def axis_from_right(axis: Any, ndim: int, name: str) -> int:
     """An axis as a negative number; ShapeError where there is no such axis."""
-    i: int | None = axis.__index__() if hasattr(axis, "__index__") else None
+    i: int | None = axis.__index__() if hasattr(axis, "__index__") and not isinstance(axis, bool) else None
     if i is None:
         raise DTypeError(f"{name}: axis {axis!r} must be an int")
     if not -ndim <= i < ndim:

@@ -141,12 +141,17 @@ def index_put(x: Operand, where: Any, value: Operand) -> Tensor:
 
 
 def take(x: Operand, indices: Operand, axis: int | None = None) -> Tensor:
-    """Elements of one axis by number (of the flattened tensor where it is None). Array API `take`."""
-    t = as_tensor(x)
+    """Elements of one axis by number (of the flattened tensor where it is None). Array API `take`.
+
+    Raises DTypeError for indices that are no integers.
+    """
+    t, places = as_tensor(x), as_tensor(indices)
+    if places.size and not dtypes.is_integer(places.dtype):
+        raise DTypeError(f"take: the indices are {places.dtype.name}; integers are needed: cast them")
     if axis is None:
         t, axis = reshape(t, (-1,)), 0
     i = axis_from_right(axis, t.ndim, "take") + t.ndim
-    return getitem(t, (*(slice(None),) * i, cast(indices, dtypes.int64)))
+    return getitem(t, (*(slice(None),) * i, cast(places, dtypes.int64)))
 
 
 def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Tensor:

@@ -105,6 +105,11 @@ def einsum(spec: str, *operands: Operand) -> Tensor:
     if not arrow:
         flat = ins.replace("...", "").replace(",", "")
         out = ("..." if dots else "") + "".join(c for c in sorted(set(flat)) if flat.count(c) == 1)
+    unknown = [c for c in out.replace("...", "") if c not in ins]
+    if unknown:
+        raise ArgumentError(
+            f"einsum: spec {spec!r}: {unknown[0]!r} of the result is in no operand; name it there"
+        )
     pairs = [_word(w, x, dots, spec) for w, x in zip(words, xs, strict=True)]
     sizes = {c: n for w, x in pairs for c, n in zip(w, x.shape, strict=True) if n != 1}
     pairs = [_stretched(w, x, dots, sizes) for w, x in pairs]

@@ -18,6 +18,11 @@ def _swapped(fn: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
     return lambda x, y: fn(y, x)
 
 
+def _or_none(fn: Callable[[Any, Any], Tensor], answer: bool) -> Callable[[Any, Any], Any]:
+    """A comparison of which `x == None` has Python's answer."""
+    return lambda x, y: answer if y is None else fn(x, y)
+
+
 _BINARY = {
     "add": e.add, "sub": e.subtract, "mul": e.multiply, "truediv": e.divide, "floordiv": e.floor_divide,
     "mod": e.remainder, "pow": e.pow, "matmul": r.matmul, "and": e.bitwise_and, "or": e.bitwise_or,
@@ -25,7 +30,7 @@ _BINARY = {
 }  # fmt: skip
 _COMPARISONS = {
     "lt": e.less, "le": e.less_equal, "gt": e.greater, "ge": e.greater_equal,
-    "eq": e.equal, "ne": e.not_equal,
+    "eq": _or_none(e.equal, False), "ne": _or_none(e.not_equal, True),
 }  # fmt: skip
 _UNARY = {"neg": e.negative, "abs": e.abs, "invert": e.bitwise_invert}
 _METHODS = [

@@ -8,7 +8,7 @@ from typing import Any
 from framework.core import dtypes
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.ops.coerce import Operand, axes_from_right, cast, pair
-from framework.ops.elementwise import abs, divide, sqrt, square, subtract
+from framework.ops.elementwise import abs, divide, equal, sqrt, square, subtract, where
 from framework.ops.shape import expand_dims, squeeze
 from framework.prims import reduce as p
 
@@ -91,7 +91,9 @@ def var(x: Operand, axis: Axis = None, *, correction: float = 0.0, keepdims: boo
 
 def std(x: Operand, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """The square root of `var`. Array API `std`."""
-    return sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+    square_of_it = var(x, axis, correction=correction, keepdims=keepdims)
+    zero = equal(square_of_it, 0)  # the derivative there is 0, as torch's
+    return where(zero, 0, sqrt(where(zero, 1, square_of_it)))
 
 
 def matmul(x: Operand, y: Operand) -> Tensor:

@@ -25,8 +25,30 @@ def _gather(x: Any, *indices: Any) -> Aval:
     return Aval((*indices[0].shape, *x.shape[len(indices) :]), x.dtype)
 
 
+def _within(indices: Sequence[Any], shape: Sequence[int]) -> None:
+    """ShapeError if an index is out of range: what NumPy's IndexError becomes."""
+    for i, n in zip(indices, shape, strict=False):
+        wrong = i[(i < -n) | (i >= n)]
+        if wrong.size:
+            raise ShapeError(
+                f"index {int(wrong[0])} is out of range for a dimension of size {n}; give {-n} to {n - 1}"
+            )
+
+
 def _gather_impl(xp: Any, x: Any, *indices: Any) -> Any:
-    return xp.take(x, indices[0], axis=0) if len(indices) == 1 else x[indices]
+    try:
+        return xp.take(x, indices[0], axis=0) if len(indices) == 1 else x[indices]
+    except IndexError:
+        _within(indices, x.shape)
+        raise
+
+
+def _take_along_impl(xp: Any, x: Any, i: Any, axis: int) -> Any:
+    try:
+        return xp.take_along_axis(x, i, axis=axis)
+    except IndexError:
+        _within([i], [x.shape[axis]])
+        raise
 
 
 def _scatter_add_impl(xp: Any, g: Any, *indices: Any, shape: tuple[int, ...]) -> Any:
@@ -152,13 +174,17 @@ def _put_along_impl(xp: Any, g: Any, i: Any, axis: int, n: int) -> Any:
     g = xp.broadcast_to(g, broadcast_shapes(g.shape, i.shape))
     where = list(xp.ix_(*[xp.arange(size) for size in g.shape]))
     where[axis] = i
-    backend.add_at(out, tuple(where), g)
+    try:
+        backend.add_at(out, tuple(where), g)
+    except IndexError:
+        _within([i], [n])
+        raise
     return out
 
 
 TAKE_ALONG: Prim = define(
     "take_along_axis",
-    lambda xp, x, i, axis: xp.take_along_axis(x, i, axis=axis),
+    _take_along_impl,
     _take_along,
     axes=_along("B"),
     vjp=(lambda g, o, x, i, axis: apply(ADD_ALONG, g, i, axis=axis, n=x.shape[axis]), None),

@@ -118,6 +118,8 @@ MISH = _activation("mish", lambda x: x * ops.tanh(ops.softplus(x)))
 
 # Softmax and its kin, along one axis.
 def _softmax(x: Tensor, axis: int) -> Tensor:
+    if x.shape[axis] == 0:
+        return x
     e = ops.exp(x - ops.stop_gradient(ops.max(x, axis, keepdims=True)))
     return e / ops.sum(e, axis, keepdims=True)
 
@@ -169,7 +171,10 @@ def _logsumexp(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 def _logsumexp_vjp(g: Tensor, o: Tensor, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
     whole = unreduced(o, x, axis, keepdims)
-    share = ops.where(x == whole, 1, ops.exp(x - ops.where(ops.isfinite(whole), whole, 0)))
+    infinite = ops.isinf(whole)  # then the elements that are so share it evenly
+    chosen = ops.cast(x == whole, x.dtype)
+    even = chosen / ops.maximum(ops.sum(chosen, axis, keepdims=True), 1)
+    share = ops.where(infinite, even, ops.exp(x - ops.where(infinite, 0, whole)))
     return ops.multiply(unreduced(g, x, axis, keepdims), share)
 
 

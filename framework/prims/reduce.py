@@ -66,17 +66,25 @@ def _extremum_vjp(g: Any, o: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return chosen * (unreduced(g, x, axis, keepdims) / count)
 
 
+def _extremum(x: Any, axis: tuple[int, ...], keepdims: bool) -> Aval:
+    if not all(x.shape[a] for a in axis):
+        raise ShapeError(
+            f"max or min over axes {axis} of shape {x.shape}: of no elements there is none; give at least one"
+        )
+    return reduced(x, axis, keepdims)
+
+
 MAX = define(
     "max",
     lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
-    reduced,
+    _extremum,
     axes=reduction_axes(":max"),
     vjp=(_extremum_vjp,),
 )
 MIN = define(
     "min",
     lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
-    reduced,
+    _extremum,
     axes=reduction_axes(":min"),
     vjp=(_extremum_vjp,),
 )

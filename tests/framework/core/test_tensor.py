@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import framework as fw
-from framework import ops
+from framework import nn, ops
 from framework.core import dtypes
 from framework.core.tensor import Tensor, is_recording
-from framework.errors import DTypeError, GradientError, InPlaceError, ShapeError, TraceError
+from framework.errors import ArgumentError, DTypeError, GradientError, InPlaceError, ShapeError, TraceError
 
 
 @pytest.mark.parametrize(
@@ -253,3 +253,24 @@ def test_an_error_in_a_differentiated_function_leaves_no_recorder_on() -> None:
 def test_every_dtype_has_a_name_and_a_kind() -> None:
     assert len(dtypes.ALL) == 15
     assert all(dtypes.as_dtype(d.name) is d for d in dtypes.ALL)
+
+
+def test_a_tensor_is_not_none() -> None:
+    t: Any = Tensor([1.0, 2.0])
+    assert (t == None, t != None) == (False, True)  # noqa: E711 (what is tested)
+
+
+def test_softmax_of_nothing_is_nothing_and_the_largest_of_nothing_is_told() -> None:
+    for fn in (ops.softmax, ops.log_softmax, fw.grad(lambda x: ops.softmax(x).sum()), fw.jit(ops.softmax)):
+        assert fn(ops.zeros((3, 0))).shape == (3, 0)
+    assert ops.max(ops.zeros((3, 0)), 0).shape == (0,)
+    for shape in ((0,), (3, 0), (0, 3, 0)):
+        with pytest.raises(ShapeError, match=r"max or min over axes \(-1,\) of shape .*: of no elements"):
+            ops.max(ops.zeros(shape), -1)
+
+
+def test_a_letter_of_the_result_alone_and_a_negative_width_are_told() -> None:
+    with pytest.raises(ArgumentError, match=r"einsum: spec 'ij->ijk': 'k' of the result is in no operand"):
+        ops.einsum("ij->ijk", ops.ones((2, 2)))
+    with pytest.raises(ArgumentError, match="Dense: -1 to 2 channels; give numbers from 0"):
+        nn.Dense(-1, 2)

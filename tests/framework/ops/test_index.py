@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import framework as fw
-from framework import ops
+from framework import nn, ops
+from framework.errors import DTypeError, ShapeError
 
 A = np.arange(60.0).reshape(3, 4, 5)
 I = np.array([0, 2, 1])  # noqa: E741 (integers)
@@ -65,3 +66,26 @@ def test_the_most_and_their_places_follow_the_order() -> None:
     values, places = ops.topk(fw.Tensor([3.0, 9.0, 1.0, 9.0]), 3)
     assert (values.tolist(), places.tolist()) == ([9.0, 9.0, 3.0], [1, 3, 0])
     assert ops.one_hot(fw.Tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_an_index_in_an_array_that_is_out_of_range_is_quoted_with_the_size() -> None:
+    x, far = fw.Tensor([1.0, 2.0, 3.0]), fw.Tensor([1, -5])
+    message = "index -5 is out of range for a dimension of size 3; give -3 to 2"
+    calls: list[Any] = [
+        lambda x: x[far].sum(),
+        lambda x: ops.take(x, far).sum(),
+        lambda x: ops.take_along_axis(x, far).sum(),
+        lambda x: ops.scatter_add(x, 0, far, ops.ones((2,))).sum(),
+        lambda x: ops.index_put(x, far, 0.0).sum(),
+    ]
+    for call in calls:
+        for transform in (lambda f: f, fw.grad, fw.jit):
+            with pytest.raises(ShapeError, match=message):
+                transform(call)(x)
+
+
+def test_rows_are_taken_by_integers_and_axes_named_by_them() -> None:
+    with pytest.raises(DTypeError, match="take: the indices are float32; integers are needed: cast them"):
+        nn.Embedding(3, 2)(fw.Tensor([0.5]))
+    with pytest.raises(DTypeError, match="sum: axis True must be an int"):
+        ops.sum(fw.Tensor(A), axis=True)

@@ -25,10 +25,17 @@ X = fw.Tensor([0.0, 1.0, 1.0, -1.0])
         (lambda x: ops.clip(x, 0.0, 1.0), [1.0, 1.0, 1.0, 0.0]),
         (lambda x: ops.linalg.vector_norm(x * 0), [0.0] * 4),
         (lambda x: x.prod(), [-1.0, 0.0, 0.0, 0.0]),
+        (lambda x: ops.std(x[1:3]), [0.0] * 4),
+        (lambda x: ops.var(x[1:3]), [0.0] * 4),
     ],
 )
 def test_derivatives_at_ties_and_kinks(f: Callable[[Any], Any], wanted: list[float]) -> None:
     assert fw.grad(lambda x: f(x).sum())(X).tolist() == wanted
+
+
+@pytest.mark.parametrize("infinity", [float("inf"), -float("inf")])
+def test_equal_infinities_share_the_gradient_of_logsumexp(infinity: float) -> None:
+    assert fw.grad(ops.logsumexp)(fw.Tensor([infinity, infinity])).tolist() == [0.5, 0.5]
 
 
 def test_complex_gradients_are_torchs() -> None:

@@ -127,9 +127,7 @@ def test_branches_and_steps_that_are_traced_may_draw_numbers_and_assign_nothing(
 def test_a_branch_that_assigns_runs_uncompiled_and_only_if_it_is_taken() -> None:
     p = fw.Parameter(1.0)
     step = fw.jit(lambda a: ops.cond(a.sum() > 0, lambda: (p.assign(a[0]), a)[1], lambda: a))
-    with pytest.warns(
-        RuntimeWarning, match="uncompiled: cond: a function given to it assigns"
-    ):
+    with pytest.warns(RuntimeWarning, match="uncompiled: cond: a function given to it assigns"):
         step(-ops.ones((2,)))
     assert p.item() == 1.0
     step(ops.ones((2,)) * 5)
