@@ -140,8 +140,9 @@ def test_the_cpu_that_measures_is_kept_awake_behind_everybody_else(apart: bool) 
             time.sleep(0.001)
         return _spinning() == wanted
 
+    there = [{max(os.sched_getaffinity(0))}] if apart else []
     with Placement().undisturbed():
-        assert soon([{max(os.sched_getaffinity(0))}] if apart else [])
+        assert soon(there)
     assert soon([])
 
 
