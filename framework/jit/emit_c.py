@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from framework.jit import link
-from framework.jit.expressions import STORED_AS, cost, literal
+from framework.jit.expressions import STORED_AS, cost, literal, start_of
 from framework.jit.fuse import Loops
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
-from framework.jit.nest import Nest, start_of
+from framework.jit.nest import Nest
 from framework.jit.products import Operand, Product
 
 SPREAD_FROM = 1 << 16  # multiplications of a kernel: smaller ones are not worth waking threads for
@@ -82,7 +82,7 @@ def _function(nest: Nest, number: int) -> list[str]:
         if node in nest.kernel.accumulated:
             pointer = nest.name(node)
             nest.loaded[pointer] = STORED_AS[node.dtype.name]
-            fill = f"{pointer}[i] = {start_of(node)};"
+            fill = f"{pointer}[i] = {start_of(node.attrs['kind'], node.dtype)};"
             starts.append(f"    for (int64_t i = 0; i < {node.size}; i++) {fill}")
     body = nest.text() if nest.kernel.size else []
     arguments = [f"{kind} *restrict {pointer}" for pointer, kind in nest.loaded.items()]

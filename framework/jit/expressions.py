@@ -128,3 +128,13 @@ def literal(value: Any, dtype: np.dtype[Any]) -> str:
     if math.isinf(number):
         return f"({C_TYPE[dtype.name]}){'-' if number < 0 else ''}INFINITY"
     return f"{number!r}f" if dtype.itemsize == 4 else repr(number)
+
+
+def start_of(how: str, dtype: np.dtype[Any]) -> str:
+    """What a reduction (sum, prod, max, min) starts with, in C."""
+    if how in ("sum", "prod") or dtype.kind == "f":
+        return {"sum": "0", "prod": "1", "max": "-INFINITY", "min": "INFINITY"}[how]
+    if dtype.kind == "b":
+        return "0" if how == "max" else "1"
+    bounds = np.iinfo(dtype)
+    return literal(bounds.min if how == "max" else bounds.max, dtype)

@@ -14,15 +14,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from framework.jit.expressions import STORED_AS, cost, literal, value_type
+from framework.jit.expressions import STORED_AS, cost, literal, start_of, value_type
 from framework.jit.fuse import Item, Loops, taken_by
 from framework.jit.index import Form, Var, address
 from framework.jit.ir import Node
 
 KEEP_FROM = 8  # a value at least so costly is kept for later passes rather than computed again
-START = {"sum": "0", "prod": "1", "max": "-INFINITY", "min": "INFINITY"}
 CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min"}
 Strides = Callable[[Node], Sequence[int]]
 
@@ -181,7 +178,7 @@ class Nest:
                 stack.extend(self.takes(item))
         kept: dict[Item, int] = {}
         for item in sorted(passes, key=lambda item: self.kernel_place(item)):
-            if len(passes[item]) > 1 and item[0] not in self.stored and self._price(item, kept) >= KEEP_FROM:
+            if len(passes[item]) > 1 and item[0] not in self.stored and self._is_costly(item, kept):
                 kept[item] = min(passes[item])
         return kept
 
@@ -190,11 +187,16 @@ class Nest:
             self.kernel.nodes.index(item[0]) if item[0] in self.kernel.forms else 0
         )
 
-    def _price(self, item: Item, kept: dict[Item, int]) -> int:
-        if not self.kernel.computes(item) or self.is_row(item) or item in kept or item[0] in self.stored:
-            return 0
-        name = item[0].prim.name if item[0].prim else ""
-        return cost(name) + sum(self._price(x, kept) for x in self.takes(item))
+    def _is_costly(self, item: Item, kept: dict[Item, int]) -> bool:
+        """Does computing it again cost at least KEEP_FROM?"""
+        price, stack = 0, [item]
+        while stack and price < KEEP_FROM:
+            each = stack.pop()
+            if not self.kernel.computes(each) or self.is_row(each) or each in kept or each[0] in self.stored:
+                continue
+            price += cost(each[0].prim.name if each[0].prim else "")
+            stack.extend(self.takes(each))
+        return price >= KEEP_FROM
 
     # Text
 
@@ -263,7 +265,7 @@ class Nest:
             return
         name = f"s{self.count}"
         self.count += 1
-        self.before.append(f"{value_type(node.dtype)} {name} = {start_of(node)};")
+        self.before.append(f"{value_type(node.dtype)} {name} = {start_of(how, node.dtype)};")
         self.row_sums.append((CLAUSE[how], name))
         if how in ("sum", "prod"):
             self.lines.append(f"{name} {CLAUSE[how]}= {value};")
@@ -308,34 +310,52 @@ class Nest:
         )
 
     def _value(self, item: Item) -> str:
-        """The name of an element's value, written down where it has none yet."""
+        """The name of an element's value, written down, after all it is computed from, where it has none yet.
+
+        A loop, as chains of elementwise operators may be thousands long.
+        """
+        stack = [item]
+        while stack:
+            each = stack[-1]
+            if not self._known(each):
+                text = self._read(each)
+                if not text:
+                    operands = self.takes(each)
+                    missing = [x for x in reversed(operands) if not self._known(x)]
+                    if missing:
+                        stack += missing
+                        continue
+                    text = str(each[0].attrs["code"]).format(*[self._known(x) for x in operands])
+                self._write(each, text)
+            stack.pop()
+        return self._known(item)
+
+    def _known(self, item: Item) -> str:
+        """A number, or the name of a value that is written down; empty for others."""
         node = item[0]
-        known = self.row_names.get(item) or self.names.get(item)
-        if known:
-            return known
-        if node.value is not None and node.is_number:
+        name = self.row_names.get(item) or self.names.get(item)
+        if not name and node.value is not None and node.is_number:
             return literal(node.value.reshape(())[()], node.dtype)
+        return name or ""
+
+    def _write(self, item: Item, text: str) -> None:
         row = self.is_row(item)
-        text = self._expression(item, row)
         name = f"t{self.count}"
         self.count += 1
-        (self.row_lines if row else self.lines).append(f"{value_type(node.dtype)} {name} = {text};")
+        (self.row_lines if row else self.lines).append(f"{value_type(item[0].dtype)} {name} = {text};")
         (self.row_names if row else self.names)[item] = name
-        return name
 
-    def _expression(self, item: Item, row: bool) -> str:
+    def _read(self, item: Item) -> str:
+        """Where an element is that this pass does not compute; empty where it does."""
         node, forms = item
         here = self.current
         if not self.kernel.computes(item):
             return self._place(node, forms)
-        if not row and self.level(item) < here and node in self.stored:
+        if self.level(item) < here and node in self.stored and not self.is_row(item):
             return self._place(node, forms)
         if self.kept.get(item, here) < here:
             return self._kept_place(item)
-        if node.op == "join":
-            return self._joined(item)
-        operands = [self._value(x) for x in self.takes(item)]
-        return str(node.attrs["code"]).format(*operands)
+        return self._joined(item) if node.op == "join" else ""
 
     def _joined(self, item: Item) -> str:
         """The operand within whose bounds the element lies; an operand is not read elsewhere."""
@@ -370,14 +390,3 @@ class Nest:
             text.append(f"{self._var(var)} * {step}")
             step *= self.extents[var]
         return f"w{i}[{' + '.join(reversed(text))}]"
-
-
-def start_of(node: Node) -> str:
-    """What a reduction starts with, in C."""
-    how = node.attrs["kind"]
-    if how in ("sum", "prod") or node.dtype.kind == "f":
-        return START[how]
-    if node.dtype.kind == "b":
-        return "0" if how == "max" else "1"
-    bounds = np.iinfo(node.dtype)
-    return literal(bounds.min if how == "max" else bounds.max, node.dtype)

@@ -137,3 +137,14 @@ def test_equal_programs_give_equal_code_so_that_the_cache_serves() -> None:
     function, args = _block_step()
     sources = {emit(_planned(function, *args)) for _ in range(3)}
     assert len(sources) == 1
+
+
+def test_a_chain_of_a_thousand_operators_compiles() -> None:
+    def chain(x: Any) -> Any:
+        for _ in range(500):
+            x = ops.abs(x) * 0.9
+        return x
+
+    x = _random(3)
+    np.testing.assert_allclose(jit(chain, fullgraph=True)(x).asnumpy(), chain(x).asnumpy(), rtol=1e-4)
+    assert "t999 = " in emit(_planned(chain, x))
