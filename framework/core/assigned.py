@@ -35,6 +35,16 @@ def note(parameter: Parameter) -> None:
 
 
 @contextmanager
+def apart() -> Iterator[None]:
+    """While entered, nothing is noted: for a trace that puts back all parameters itself."""
+    _scopes.open.append({})
+    try:
+        yield
+    finally:
+        _scopes.open.pop()
+
+
+@contextmanager
 def refusing(refused: Callable[[Tensor], Any], message: str) -> Iterator[None]:
     """While entered, no parameter may be left with a value that is `refused`: TraceError otherwise, and all
     parameters are as they were. `message` says why, and what to do; {} in it is the parameter.
@@ -45,7 +55,8 @@ def refusing(refused: Callable[[Tensor], Any], message: str) -> Iterator[None]:
         yield
         for parameter, before, _ in noted.values():
             if parameter.held is not before and refused(parameter.held):
-                raise TraceError(message.format(f"{parameter.name!r} (shape {parameter.shape})"))
+                name = "" if parameter.name is None else f"{parameter.name!r} "
+                raise TraceError(message.format(f"{name}of shape {parameter.shape}"))
     except BaseException:
         for parameter, before, version in noted.values():
             parameter.held, parameter.version = before, version

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.core import backend, dtypes, tree
+from framework.core.assigned import apart
 from framework.core.graph import is_array, trace
 from framework.core.tensor import Parameter, Tensor, abstract, as_tensor, wrap
 from framework.errors import ArgumentError, TraceError
@@ -222,7 +223,8 @@ class _Trace:
         for p, held in zip(self.parameters, state, strict=True):
             p.held = held
         try:
-            out = self.function(*args, **kwargs)
+            with apart():
+                out = self.function(*args, **kwargs)
             results, self.out_tree = tree.flatten(out)
             results = [x.held if isinstance(x, Parameter) else x for x in results]
             now = [p.held for p in self.parameters]

@@ -124,6 +124,15 @@ def test_branches_and_steps_that_are_traced_may_draw_numbers_and_assign_nothing(
     assert ops.random.STATE.held.prim is None
 
 
+def test_an_error_in_vmap_gives_back_no_value_of_a_trace_within_it() -> None:
+    p = fw.Parameter(1.0)
+    step = fw.jit(lambda v: (p.assign(p + v), v)[1])
+    with pytest.raises(ZeroDivisionError):
+        fw.vmap(lambda x: (step(K), x, 1 / 0)[1])(X)
+    step(K)
+    assert p.item() == 2.0
+
+
 def test_a_branch_that_assigns_runs_uncompiled_and_only_if_it_is_taken() -> None:
     p = fw.Parameter(1.0)
     step = fw.jit(lambda a: ops.cond(a.sum() > 0, lambda: (p.assign(a[0]), a)[1], lambda: a))
