@@ -4,7 +4,7 @@ FrameworkError
 ├── ShapeError(ValueError)      shapes, axes, indices that do not fit
 ├── DTypeError(TypeError)       dtypes or kinds of values that do not fit
 ├── ArgumentError(ValueError)   an option or a number that is not allowed
-├── TraceError(TypeError)       the value of a tensor that has none, or an assignment, while a function is traced
+├── TraceError(TypeError)       a value that is not there, or an assignment, while a function is traced
 ├── InPlaceError(RuntimeError)  writing to a tensor that a gradient or a trace still needs
 ├── GradientError(ValueError)   no gradient where one was asked for, or a rule that gave a wrong one
 ├── CheckpointError(ValueError) a file of tensors that is damaged, or does not fit what it is loaded into
