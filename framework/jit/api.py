@@ -71,12 +71,10 @@ class Jit:
         if entry.run is None:
             return self.function(*args, **kwargs)
         parameters = entry.parameters
-        state: list[Any] = []
-        for p in parameters:
-            held = p.held
-            if held.prim is not None:
-                return self.function(*args, **kwargs)
-            state.append(held.value)
+        # No name here may hold one of their tensors: it would not be alone.
+        if parameters and any(p.held.prim is not None for p in parameters):
+            return self.function(*args, **kwargs)
+        state: list[Any] = [p.held.value for p in parameters]
         for i in entry.assigned:
             if not _alone(parameters[i], state, i):
                 state[i] = state[i].copy()
