@@ -76,9 +76,10 @@ class Placement:
     def _session_at_hand(self) -> Iterator[None]:
         """Open our SESSION, where there is one and we may change it as often as we like."""
         with ExitStack() as undo:
-            if self._apart and os.geteuid() == 0:
+            said = _session() if self._apart and os.geteuid() == 0 else []
+            if said:
                 with suppress(OSError):
-                    usual = int(Path(SESSION.format("self")).read_text().split()[-1])
+                    usual = int(said[-1])
                     # A judge that was killed in a call could not put it back.
                     self._usual = b"%d" % (0 if usual == FIRST else usual)
                     session = os.open(SESSION.format("self"), os.O_WRONLY | os.O_CLOEXEC)
@@ -90,6 +91,14 @@ class Placement:
                 yield
             finally:
                 self._session = None
+
+
+def _session() -> list[str]:
+    """What our SESSION says, its nice value last: nothing where Linux knows none, or keeps us in none."""
+    try:
+        return Path(SESSION.format("self")).read_text().split()
+    except OSError:
+        return []
 
 
 def _move_all_threads(cpus: set[int]) -> None:

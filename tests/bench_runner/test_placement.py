@@ -90,9 +90,12 @@ def _session(pid: int) -> int:
     return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
 
 
-sessions = pytest.mark.skipif(
-    os.geteuid() != 0 or not Path("/proc/self/autogroup").exists(), reason="no sessions to put first"
-)
+def _in_a_session() -> bool:
+    file = Path("/proc/self/autogroup")
+    return file.exists() and bool(file.read_text())  # empty: whatever started us was in none
+
+
+sessions = pytest.mark.skipif(os.geteuid() != 0 or not _in_a_session(), reason="no sessions to put first")
 
 
 @sessions
@@ -106,6 +109,22 @@ def test_where_sessions_share_the_time_the_judges_goes_first_during_a_call_only(
         assert _session(os.getpid()) == usual
     with chosen.first():
         assert _session(os.getpid()) == usual
+
+
+@root
+@pytest.mark.parametrize("kept_in_none", [True, False])
+def test_where_no_session_shares_the_time_the_judge_goes_first_all_the_same(
+    kept_in_none: bool, apart: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = _nice()
+    autogroup = tmp_path / "autogroup"
+    if kept_in_none:  # as Linux has it for what was started outside of any; else it knows no sessions at all
+        autogroup.touch()
+    monkeypatch.setattr(placement, "SESSION", str(autogroup))
+    chosen = Placement()
+    with chosen.undisturbed(), chosen.first():
+        assert _nice() == (FIRST if apart else usual)
+    assert not kept_in_none or not autogroup.read_text()
 
 
 @sessions
