@@ -28,8 +28,8 @@ class Section:
 
     def text(self, key: str, cure: str, *, pattern: str = r"(?s).*\S.*", default: str | None = None) -> str:
         value = self._get(key, cure, default)
-        if value is None:
-            return ""
+        if value is None or key not in self.table:
+            return value or ""
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             self.problem(key, f"{_show(value)} is not accepted", cure)
             return ""

@@ -7,7 +7,7 @@ To add a language: an entry here, its calling convention in `abi.py`, a test in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 # -march=native: an artefact is built on the machine where it runs. -z defs: a missing function is a build
@@ -16,6 +16,8 @@ COMMON = (
     "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC",
     "-Wall", "-fdiagnostics-color=never", "-Wl,-z,defs",
 )  # fmt: skip
+
+DEVICES = ("cpu", "gpu")
 
 BuildCommand = Callable[[str, str], list[str] | None]
 
@@ -27,6 +29,7 @@ class Language:
     entry: str  # the one file that a submission must have
     artefact: str  # what is loaded, inside the folder that the build fills
     build: BuildCommand
+    device: str = "cpu"  # on what it computes: one of DEVICES
 
     def build_command(
         self, out_dir: str | os.PathLike[str], src_dir: str | os.PathLike[str]
@@ -59,6 +62,11 @@ LANGUAGES = {
 }
 
 
-def of_files(names: list[str] | dict[str, bytes], allowed: tuple[str, ...]) -> tuple[str, ...]:
+def for_device(device: str) -> tuple[str, ...]:
+    """The ids of the languages that compute on a device."""
+    return tuple(id for id, language in LANGUAGES.items() if language.device == device)
+
+
+def of_files(names: Collection[str], allowed: tuple[str, ...]) -> tuple[str, ...]:
     """The ids of the allowed languages whose entry file is there; a submission must have exactly one."""
     return tuple(id for id in allowed if LANGUAGES[id].entry in names)

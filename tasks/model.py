@@ -5,16 +5,17 @@ Not in charge of reading them from a folder (`reading.py`, `spec.py`). Import th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from tasks import formula
+from tasks import formula, languages
 from tasks.bundle import Bundle, under
 
 FORMAT = 1
 KINDS = ("operator", "port", "performance", "shrink", "doc")
 POLICIES = ("open", "exclusive", "proposal")
-DTYPES = {"float32": 4, "float64": 8}  # bytes of an element
+LIBRARIES = ("framework", "kernels")  # of ours, that a Python submission may import where its task says so
+DTYPES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}  # bytes of an element
 
 # One of bench_runner's outcomes each; the loader must not import the judge, a test compares the two lists.
 VERDICTS = (
@@ -42,6 +43,11 @@ class Text:
         return self.zh if language.lower().startswith("zh") else self.en
 
 
+def device_of(hardware_class: str) -> str:
+    """On what a machine of this class computes: `gpu-h100` is a gpu, all else a cpu."""
+    return "gpu" if hardware_class.startswith("gpu") else "cpu"
+
+
 @dataclass(frozen=True)
 class ClaimRules:
     policy: str
@@ -50,9 +56,11 @@ class ClaimRules:
 
 @dataclass(frozen=True)
 class Entry:
+    libraries: tuple[str, ...]  # of LIBRARIES
     symbol: str
-    languages: tuple[str, ...]
-    baseline: str  # language of baseline/
+    languages: tuple[str, ...]  # of all devices; of one, in what `Task.on` gives
+    baseline: str  # its language; of the one on a processor where nothing else is said
+    gpu_baseline: str = ""  # of the one on a card
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class Case:
     id: str
     use: str  # check | rank
     dims: dict[str, int]
+    device: str = ""  # cpu | gpu; empty: both
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ class Limits:
     processes: int = 64
     output_mb: int = 32
     log_kb: int = 64
+    device_memory_mb: int = 8192  # of a card, beside inputs and outputs
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,8 @@ class Speed:
     target: float
     case_floor: float
     cache: str = "warm"  # where a timed call finds its tensors; see CACHES
+    gpu_target: float = 1.0  # the same where the baseline is that of a card
+    gpu_case_floor: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -187,8 +199,38 @@ class Task:
     def outputs(self) -> tuple[Tensor, ...]:
         return tuple(tensor for tensor in self.tensors if tensor.role == "output")
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Those on which it is judged."""
+        wanted = {device_of(prefix) for prefix in self.hardware}
+        return tuple(device for device in languages.DEVICES if device in wanted)
+
+    def on(self, hardware_class: str) -> Task:
+        """The same task with the cases, languages, baseline, examples and speed that hold on such a machine.
+
+        Without any case where it does not run there.
+        """
+        device, runs = device_of(hardware_class), self.runs_on(hardware_class)
+        spoken = languages.for_device(device)
+        entry, speed = self.entry, self.speed
+        if device == "gpu":
+            entry = replace(entry, baseline=entry.gpu_baseline)
+            speed = replace(speed, target=speed.gpu_target, case_floor=speed.gpu_case_floor)
+        return replace(
+            self,
+            entry=replace(entry, languages=tuple(id for id in entry.languages if id in spoken)),
+            speed=speed,
+            cases=tuple(case for case in self.cases if runs and case.device in ("", device)),
+            examples=tuple(each for each in self.examples if each.language in spoken),
+        )
+
+    def takes(self, names: Collection[str], hardware_class: str) -> bool:
+        """Whether a submission with these file names has an entry file for such a machine."""
+        return bool(languages.of_files(names, self.on(hardware_class).entry.languages))
+
     def cases_for(self, use: str) -> tuple[Case, ...]:
         return tuple(case for case in self.cases if case.use == use)
 
     def runs_on(self, hardware_class: str) -> bool:
+        """Whether it asks for such a machine: it names prefixes, `cpu` fits `cpu-x86-avx2`."""
         return any(hardware_class.startswith(prefix) for prefix in self.hardware)

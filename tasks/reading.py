@@ -7,25 +7,24 @@ Every function reads one table and appends what is wrong to the shared list of p
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from tasks import formula, languages
-from tasks.bundle import UnsafeName, check_names, digest, under
+from tasks.bundle import UnsafeName, check_names, digest
+from tasks.bundled import both, check_language_folders, examples, open_toml
 from tasks.fields import Section
 from tasks.model import (
     CACHES,
     DTYPES,
     FORMAT,
     KINDS,
+    LIBRARIES,
     POLICIES,
-    VERDICTS,
     Case,
     ClaimRules,
     Entry,
-    Example,
     Limits,
     Paths,
     Speed,
@@ -47,6 +46,10 @@ NEEDED_FILES = {
 }
 # Loosest tolerance that still tells a kind of operator from a sloppy one: (rtol, atol).
 RULES = {
+    ("elementwise", "bfloat16"): (1.6e-2, 4e-3),
+    ("reduction", "bfloat16"): (1.6e-2, 4e-3),
+    ("elementwise", "float16"): (2e-3, 1e-3),
+    ("reduction", "float16"): (2e-3, 1e-3),
     ("elementwise", "float32"): (1e-5, 1e-6),
     ("reduction", "float32"): (1e-4, 1e-5),
     ("elementwise", "float64"): (1e-10, 1e-12),
@@ -57,7 +60,7 @@ RULES = {
 def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Task | None:
     """Everything in one pass; the result is only meant for use when `problems` stayed empty."""
     where = f"tasks/{slug}"
-    top = _open_toml(f"{where}/task.toml", files.get("task.toml"), problems)
+    top = open_toml(f"{where}/task.toml", files.get("task.toml"), problems)
     if top is None:
         return None
     _check_files(slug, where, files, problems)
@@ -68,9 +71,9 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
     task = Task(
         slug=slug,
         id=_uuid(top),
-        title=_both(top, "title"),
-        summary=_both(top, "summary"),
-        background=_both(top, "background") if "background" in top.table else None,
+        title=both(top, "title"),
+        summary=both(top, "summary"),
+        background=both(top, "background") if "background" in top.table else None,
         kind=top.choice("kind", KINDS),
         level=top.integer("level", "give the difficulty from 1 to 5", 1, 5),
         points=top.integer("points", "give the points on merge", 1, 1000, default=10 * _level(top)),
@@ -88,26 +91,14 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
         work=_work(top, dims),
         hardware=_hardware(top),
         speed=_speed(top),
-        examples=_examples(where, files, entry, problems),
+        examples=examples(where, files, entry, problems),
         statement=Text(_decode(files, "statement.en.md"), _decode(files, "statement.zh.md")),
         digest=digest(files),
     )
     top.no_others()
-    _check_language_folders(where, files, entry, problems)
+    _check_devices(top, task)
+    check_language_folders(where, files, entry, problems)
     return task
-
-
-def _open_toml(file: str, content: bytes | None, problems: list[str]) -> Section | None:
-    if content is None:
-        problems.append(f"{file}: missing; every task and example needs it, see tasks/README.md")
-        return None
-    try:
-        return Section(file, "", tomllib.loads(content.decode("utf-8")), problems)
-    except UnicodeDecodeError as error:
-        problems.append(f"{file}: byte {error.start}: not UTF-8; save the file as UTF-8")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        problems.append(f"{file}: not TOML: {error}; correct the line")
-    return None
 
 
 def _check_files(slug: str, where: str, files: Mapping[str, bytes], problems: list[str]) -> None:
@@ -144,18 +135,6 @@ def _level(top: Section) -> int:
     return value if type(value) is int and 1 <= value <= 5 else 1
 
 
-def _both(top: Section, key: str) -> Text:
-    section = top.section(key, "give it in English (en) and Chinese (zh)")
-    if not section.table and key not in top.table:
-        return Text("", "")
-    text = Text(
-        section.text("en", "write it in English"),
-        section.text("zh", "write it in Chinese", pattern=r"(?s).*[\u4e00-\u9fff].*"),
-    )
-    section.no_others()
-    return text
-
-
 def _claim(top: Section) -> ClaimRules:
     section = top.section("claim", f'give policy = "{" | ".join(POLICIES)}"')
     policy = section.choice("policy", POLICIES)
@@ -169,12 +148,20 @@ def _entry(top: Section) -> Entry:
     known = tuple(languages.LANGUAGES)
     allowed = section.texts("languages", f"use of {', '.join(known)}", pattern="|".join(known))
     entry = Entry(
+        libraries=_libraries(section),
         symbol=section.text("symbol", 'name the function, e.g. "row_softmax"', pattern=NAME),
         languages=allowed,
-        baseline=section.choice("baseline", known),
+        baseline=section.choice("baseline", languages.for_device("cpu"), default=""),
+        gpu_baseline=section.choice("gpu_baseline", languages.for_device("gpu"), default=""),
     )
     section.no_others()
     return entry
+
+
+def _libraries(section: Section) -> tuple[str, ...]:
+    if "libraries" not in section.table:
+        return ()
+    return section.texts("libraries", f"use of {', '.join(LIBRARIES)}", pattern="|".join(LIBRARIES))
 
 
 def _paths(top: Section) -> Paths:
@@ -241,6 +228,7 @@ def _cases(top: Section, dims: tuple[str, ...]) -> tuple[Case, ...]:
             id=section.text("id", "use lower-case letters, digits and -", pattern=r"[a-z0-9][a-z0-9-]{0,40}"),
             use=use,
             dims=_case_dims(section.section("dims", f"give {', '.join(dims)}"), dims, use),
+            device=section.choice("device", languages.DEVICES, default=""),
         )
         if any(case.id == other.id for other in cases):
             section.problem("id", f"{case.id!r} is there twice", "give every case its own id")
@@ -279,7 +267,13 @@ def _tolerance(top: Section, tensors: tuple[Tensor, ...]) -> dict[str, Tolerance
 
 def _limits(top: Section) -> Limits:
     section = top.section("limits", "give the limits", optional=True)
-    whole = {"memory_mb": 65536, "processes": 4096, "output_mb": 1024, "log_kb": 1024}
+    whole = {
+        "memory_mb": 65536,
+        "device_memory_mb": 2**20,
+        "processes": 4096,
+        "output_mb": 1024,
+        "log_kb": 1024,
+    }
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Limits):
         default = getattr(Limits, field.name)
@@ -315,59 +309,57 @@ def _hardware(top: Section) -> tuple[str, ...]:
     return classes
 
 
+def _check_devices(top: Section, task: Task) -> None:
+    """What is asked for a device must be there, and nothing for one that is not asked for."""
+    for device in languages.DEVICES:
+        here = task.on(device) if device in task.devices else None
+        key = "baseline" if device == "cpu" else "gpu_baseline"
+        given = task.entry.baseline if device == "cpu" else task.entry.gpu_baseline
+        if here is None:
+            _not_asked_for(top, task, device, key if given else "")
+            continue
+        of_it = ", ".join(languages.for_device(device))
+        if not given:
+            top.problem(f"entry.{key}", "missing", f"name the language of baseline/, one of {of_it}")
+        if not here.entry.languages:
+            top.problem("entry.languages", f"none computes on a {device}", f"add one of {of_it}")
+        if len(task.devices) == 1:
+            continue  # what is said of all cases and all examples says it of these
+        for use in ("check", "rank"):
+            if task.cases and not here.cases_for(use):
+                top.problem("case", f"none with use = {use!r} holds on a {device}", "add one")
+        for kind, accepts in (("accept-*", True), ("reject-*", False)):
+            if not any((each.verdict == "passed") == accepts for each in here.examples):
+                top.problem("examples", f"no {kind} for a {device}", f"add one in {of_it}")
+
+
+def _not_asked_for(top: Section, task: Task, device: str, baseline: str) -> None:
+    cure = f'add "{device}" to [hardware] classes, or delete'
+    if baseline:
+        top.problem(f"entry.{baseline}", f"no class asks for a {device}", f"{cure} the key")
+    for id in task.entry.languages:
+        if id in languages.for_device(device):
+            top.problem(
+                "entry.languages", f"{id!r} computes on a {device}, no class asks for it", f"{cure} it"
+            )
+    for case in task.cases:
+        if case.device == device:
+            top.problem(f"case {case.id!r}", f"no class asks for a {device}", f"{cure} the case")
+
+
 def _speed(top: Section) -> Speed:
     section = top.section("speed", "give target and case_floor")
     speed = Speed(
         target=section.number("target", "give the ratio to the baseline to reach", 0.05, 100, default=1.10),
         case_floor=section.number("case_floor", "give the least ratio in a case", 0.01, 100, default=0.90),
         cache=section.choice("cache", CACHES, default="warm"),
+        gpu_target=section.number("gpu_target", "give the same for a card", 0.05, 100, default=1.0),
+        gpu_case_floor=section.number("gpu_case_floor", "give the same for a card", 0.01, 100, default=0.5),
     )
     if speed.case_floor > speed.target:
         section.problem("case_floor", f"{speed.case_floor:g} is above target {speed.target:g}", "lower it")
+    if speed.gpu_case_floor > speed.gpu_target:
+        fault = f"{speed.gpu_case_floor:g} is above gpu_target {speed.gpu_target:g}"
+        section.problem("gpu_case_floor", fault, "lower it")
     section.no_others()
     return speed
-
-
-def _check_language_folders(
-    where: str, files: Mapping[str, bytes], entry: Entry, problems: list[str]
-) -> None:
-    """A baseline in its language and a starter in every language of the entry."""
-    wanted = [(f"starter/{id}", id) for id in entry.languages]
-    if entry.baseline:
-        wanted.insert(0, ("baseline", entry.baseline))
-    for folder, id in wanted:
-        name = languages.LANGUAGES[id].entry
-        if f"{folder}/{name}" not in files:
-            problems.append(f"{where}/{folder}/{name}: missing; write it, or correct [entry] in task.toml")
-
-
-def _examples(
-    where: str, files: Mapping[str, bytes], entry: Entry, problems: list[str]
-) -> tuple[Example, ...]:
-    names = sorted({name.split("/")[0] for name in under(files, "examples")})
-    examples = [_example(f"{where}/examples/{name}", name, files, entry, problems) for name in names]
-    for kind, why in (("accept-", "a solution that passes"), ("reject-", "a known-wrong one that fails")):
-        if not any(name.startswith(kind) for name in names):
-            problems.append(f"{where}/examples: no {kind}* folder; add {why}, with expect.toml")
-    return tuple(example for example in examples if example)
-
-
-def _example(
-    where: str, name: str, files: Mapping[str, bytes], entry: Entry, problems: list[str]
-) -> Example | None:
-    content = under(files, f"examples/{name}")
-    top = _open_toml(f"{where}/expect.toml", content.get("expect.toml"), problems)
-    if top is None:
-        return None
-    verdict = top.choice("verdict", VERDICTS)
-    accept = name.startswith("accept-")
-    if verdict and (not name.startswith(("accept-", "reject-")) or accept != (verdict == "passed")):
-        top.problem("verdict", f"{verdict!r} in {name!r}", "call it accept-* if it must pass, else reject-*")
-    found = languages.of_files(content, entry.languages)
-    if len(found) != 1:
-        entries = ", ".join(languages.LANGUAGES[id].entry for id in entry.languages)
-        problems.append(f"{where}: {len(found)} entry files; have exactly one of {entries}")
-    reason = top.text("reason", "give the id of the reason, or leave it out", default="any")
-    about = _both(top, "about")
-    top.no_others()
-    return Example(name, found[0] if found else "", verdict, "" if reason == "any" else reason, about)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from tasks.bundle import Bundle, UnsafeName, check_names, digest, read_folder, under, write_files
+from tasks.courses import Course, Lesson, course_folders, exercise_folders, load_course
 from tasks.languages import LANGUAGES
 from tasks.model import (
     Case,
@@ -31,14 +32,18 @@ from tasks.model import (
     Text,
     Tolerance,
     Work,
+    device_of,
 )
 from tasks.reading import read_task
 
 __all__ = [
     "LANGUAGES", "ROOT", "Bundle", "Case", "ClaimRules", "Entry", "Example", "Limits", "Paths", "Speed",
-    "Task", "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names", "digest",
-    "load_files", "load_folder", "load_module", "read_folder", "task_folders", "under", "write_files",
+    "Task", "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names", "device_of",
+    "digest", "load_files", "load_folder", "load_module", "read_folder", "task_folders", "under",
+    "write_files",
 ]  # fmt: skip
+
+__all__ += ["Course", "Lesson", "course_folders", "exercise_folders", "load_course"]
 
 ROOT = Path(__file__).parent  # the built-in tasks
 
