@@ -14,10 +14,10 @@ from tasks.spec import ROOT, load_folder, load_module, task_folders
 SLUGS = [folder.name for folder in task_folders()]
 
 
-def test_the_three_tasks_are_there() -> None:
-    assert SLUGS == ["layer-norm-gelu", "row-softmax", "vector-add"]
-    policies = {slug: load_folder(ROOT / slug).claim.policy for slug in SLUGS}
-    assert policies == {"layer-norm-gelu": "proposal", "row-softmax": "exclusive", "vector-add": "open"}
+def test_the_tasks_are_there_with_every_way_to_claim_one() -> None:
+    assert set(SLUGS) >= {"bf16-matmul", "layer-norm-gelu", "row-softmax", "vector-add"}
+    policies = {load_folder(ROOT / slug).claim.policy for slug in SLUGS}
+    assert policies == {"proposal", "exclusive", "open"}
 
 
 def test_no_two_tasks_share_an_id() -> None:
@@ -56,6 +56,16 @@ def test_softmax_agrees_with_exact_arithmetic() -> None:
     )
 
 
+def test_the_matrix_product_agrees_with_exact_arithmetic() -> None:
+    inputs = load_module(ROOT / "bf16-matmul", "inputs").make(
+        {"m": 3, "n": 2, "k": 5}, np.random.default_rng(0)
+    )
+    c = load_module(ROOT / "bf16-matmul", "reference").reference(inputs)["c"]
+    a, b = (inputs[name].astype(float).tolist() for name in "ab")
+    exact = [[math.fsum(a[i][p] * b[p][j] for p in range(5)) for j in range(2)] for i in range(3)]
+    assert np.allclose(c, exact, rtol=0, atol=1e-15)
+
+
 def test_layer_norm_gelu_agrees_with_its_formula() -> None:
     reference = load_module(ROOT / "layer-norm-gelu", "reference").reference
     rng = np.random.default_rng(0)
@@ -77,7 +87,7 @@ def test_inputs_mix_easy_and_hard_rows_within_one_input(slug: str) -> None:
     task = load_folder(ROOT / slug)
     case = task.cases_for("rank")[0]
     inputs = load_module(ROOT / slug, "inputs").make(case.dims, np.random.default_rng(1))
-    first = np.abs(inputs[task.inputs[0].name])
+    first = np.abs(inputs[task.inputs[0].name].astype(np.float32))
     rows = first if first.ndim == 2 else first[:131072].reshape(-1, 64)
     sizes = rows.max(axis=1)
     assert sizes.max() > 30 * sizes.min()
