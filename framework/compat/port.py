@@ -2,10 +2,10 @@
 
 Theory of operation. Names are resolved through the file's imports, looked up in the table (`table.py`), and
 edited in place by their positions, so that comments and layout stay. Arguments are renamed; one that ours
-takes at another place is passed by name. What the table does not call alike stays as it is and is remarked
-on, line by line, with what to write instead. Methods (`x.view(...)`) belong to objects whose type is not
-known: they are renamed where the table has them under `torch.Tensor` and the file defines no such function,
-and that is remarked on too.
+takes at another place is passed by name. What the table does not call alike stays, under torch's full name
+(`nn` is ours now), and is remarked on, line by line, with what to write instead. Methods (`x.view(...)`)
+belong to objects whose type is not known: they are renamed where the table has them under `torch.Tensor` and
+the file defines no such function, and that is remarked on too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ OWNERS = {
     "torch.optim.Optimizer": "an optimiser or a scheduler",
     "torch.optim.lr_scheduler.LRScheduler": "a scheduler",
 }
+# Methods of tensors that are attributes, conversions or nothing here: what `.name()` becomes.
+ENDINGS = {
+    "size": ".shape", "dim": ".ndim", "numel": ".size", "contiguous": "",
+    **{name: f".astype(framework.{dtype})" for name, dtype in (
+        ("float", "float32"), ("double", "float64"), ("half", "float16"), ("bfloat16", "bfloat16"),
+        ("long", "int64"), ("int", "int32"), ("bool", "bool_"),
+    )},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -106,12 +114,11 @@ class _Porter(ast.NodeVisitor):
     # ---- imports
 
     def visit_Import(self, node: ast.Import) -> None:
-        if any(each.name.split(".")[0] == "torch" for each in node.names):
-            self.imports.append(node)
-            for each in node.names:
-                self.aliases[each.asname or "torch"] = each.name if each.asname else "torch"
-        else:
-            self.foreign |= {each.asname or each.name.split(".")[0] for each in node.names}
+        theirs = [each for each in node.names if each.name.split(".")[0] == "torch"]
+        self.imports += [node] if theirs else []
+        for each in theirs:
+            self.aliases[each.asname or "torch"] = each.name if each.asname else "torch"
+        self.foreign |= {each.asname or each.name.split(".")[0] for each in node.names if each not in theirs}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if (node.module or "").split(".")[0] == "torch" and not node.level:
@@ -139,7 +146,7 @@ class _Porter(ast.NodeVisitor):
         row = rows().get(full)
         if row is not None and row.kind in ALIKE:
             return row
-        self.torch_stays = True
+        self._leave(node, full)
         if row is None:
             self._remark(node, f"{full} is not in the table")
         else:
@@ -147,30 +154,44 @@ class _Porter(ast.NodeVisitor):
             self._remark(node, f"{full} {what}" + (f": {row.note}" if row.note else ""))
         return None
 
-    def _name(self, node: Any, row: Row) -> None:
-        self.edits.replace(*self.edits.span(node), _spelled(row.ours))
-        self.used.add(row.ours.split(".")[1] if row.ours.split(".")[1] in PACKAGES else "framework")
+    def _leave(self, node: Any, full: str) -> None:
+        """Torch's name in full: what the file called by a shorter one may be a package of ours now."""
+        self.torch_stays = True
+        self.edits.replace(*self.edits.span(node), full)
+
+    def _name(self, node: Any, ours: str) -> None:
+        self.edits.replace(*self.edits.span(node), _spelled(ours))
+        self.used.add(ours.split(".")[1] if ours.split(".")[1] in PACKAGES else "framework")
+
+    def _named(self, node: Any, full: str) -> None:
+        """A name that is not called. The class of tensors, in an annotation, is the same; its call is not."""
+        if full == "torch.Tensor":
+            self._name(node, "framework.Tensor")
+        elif row := self._row(node, full):
+            self._name(node, row.ours)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         full = self._full(node)
         if full is None:
             self.generic_visit(node)
-        elif row := self._row(node, full):
-            self._name(node, row)
+        else:
+            self._named(node, full)
 
     def visit_Name(self, node: ast.Name) -> None:
         full = self.aliases.get(node.id)
-        if full is not None and "." in full and (row := self._row(node, full)):
-            self._name(node, row)
+        if full is not None and "." in full:
+            self._named(node, full)
 
     # ---- calls
 
     def visit_Call(self, node: ast.Call) -> None:
         full = self._full(node.func)
         if full is not None:
-            row = self._row(node, full)
+            row = self._row(node.func, full)
             if row is not None and self._arguments(node, row):
-                self._name(node.func, row)
+                self._name(node.func, row.ours)
+            elif row is not None:
+                self._leave(node.func, full)
         elif isinstance(node.func, ast.Attribute):
             self._method(node, node.func)
         else:
@@ -186,7 +207,9 @@ class _Porter(ast.NodeVisitor):
         if owner is None or func.attr in self.own or _root(func) in self.foreign:
             return
         row, what_it_is = rows()[f"{owner}.{func.attr}"], OWNERS[owner]
-        if row.kind not in ALIKE:
+        if func.attr in ENDINGS and not node.keywords and len(node.args) <= (func.attr == "size"):
+            self._ending(node, func)
+        elif row.kind not in ALIKE:
             cure = row.note or "there is nothing like it"
             self._remark(node, f".{func.attr}(): if this is {what_it_is}: {cure}")
         elif (name := row.ours.rpartition(".")[2]) != func.attr and self._arguments(node, row, method=True):
@@ -194,6 +217,20 @@ class _Porter(ast.NodeVisitor):
             self._remark(node, f".{func.attr}() was made .{name}(), as if of {what_it_is}")
         elif name == func.attr:
             self._arguments(node, row, method=True)
+
+    def _ending(self, node: ast.Call, func: ast.Attribute) -> None:
+        """`x.size()`, `x.size(0)`, `x.float()`: x.shape, x.shape[0], x.astype(…)."""
+        new, end = ENDINGS[func.attr], self.edits.span(node)[1]
+        start = self.edits.source.rindex(b".", 0, self.edits.span(func)[1])
+        if node.args:
+            self.edits.replace(start, self.edits.span(node.args[0])[0], f"{new}[")
+            self.edits.replace(end - 1, end, "]")
+        else:
+            self.edits.replace(start, end, new)
+        self.used |= {"framework"} if "framework" in new else set()
+        self._remark(
+            node, f".{func.attr}() was " + (f"made {new}" if new else "left out") + ", as if of a tensor"
+        )
 
     def _attribute(self, node: ast.Attribute, name: str) -> None:
         end = self.edits.span(node)[1]
@@ -207,11 +244,9 @@ class _Porter(ast.NodeVisitor):
         starred = any(isinstance(each, ast.Starred) for each in node.args)
         if starred or any(keyword.arg is None for keyword in node.keywords):
             self._remark(node, f"{row.torch}: * and ** hide which arguments are passed: see {row.ours}")
-            self.torch_stays = True
             return False
         planned = self._planned(node, row, known, method)
         if planned is None:
-            self.torch_stays = True
             return False
         for start, end, text in planned:
             self.edits.replace(start, end, text)
@@ -225,18 +260,22 @@ class _Porter(ast.NodeVisitor):
         if len(node.args) > len(known) and not (known and known[0].many):
             self._remark(node, f"{row.torch}: {len(node.args)} arguments, {row.ours} takes {len(known)}")
             return None
-        given = set()
+        given: set[str] = set()
+        dropped = False
         for place, (argument, value) in enumerate(zip(known, node.args, strict=False)):
             given.add(argument.theirs)
+            start, end = self.edits.span(value)
             if argument.ours in ("-", "~"):
-                self._remark(node, f"{row.torch}: {argument.theirs} has nothing like it in {row.ours}")
-                return None
-            start, _ = self.edits.span(value)
+                if not self._droppable(node, row, argument, value):
+                    return None
+                edits.append((*self._with_comma(start, end), ""))
+                dropped = True
+                continue
             if argument.many and len(node.args) > 1:
                 last = self.edits.span(node.args[-1])[1]
                 edits += [(start, start, "("), (last, last, ")")]
                 break
-            if argument.ours and places[place : place + 1] != [argument.ours]:
+            if argument.ours and (dropped or places[place : place + 1] != [argument.ours]):
                 edits.append((start, start, f"{argument.ours}="))
         for keyword in node.keywords:
             argument = next((each for each in known if each.theirs == keyword.arg), Argument("", ""))
@@ -251,16 +290,24 @@ class _Porter(ast.NodeVisitor):
         self, node: ast.Call, row: Row, argument: Argument, keyword: ast.keyword
     ) -> list[tuple[int, int, str]] | None:
         start, end = self.edits.span(keyword)
-        if argument.ours in ("", "-"):
-            harmless = isinstance(keyword.value, ast.Constant) and keyword.value.value in (None, False)
-            same = isinstance(keyword.value, ast.Constant) and keyword.value.value == argument.allowed
-            if argument.ours == "" or not (harmless or same):
-                self._remark(node, f"{row.torch}: {keyword.arg}= has nothing like it in {row.ours}")
+        if argument.ours in ("", "-", "~"):
+            named = argument if argument.theirs else Argument(str(keyword.arg), "-")
+            if not self._droppable(node, row, named, keyword.value):
                 return None
-        if argument.ours in ("-", "~"):
             return [(*self._with_comma(start, end), "")]
         assert keyword.arg is not None  # noqa: S101 (** was refused before)
         return [(start, start + len(keyword.arg.encode()), argument.ours)]
+
+    def _droppable(self, node: ast.Call, row: Row, argument: Argument, value: ast.expr) -> bool:
+        """May an argument that ours has not be left out? A remark if not, and where that may matter."""
+        given = value.value if isinstance(value, ast.Constant) else ...
+        if argument.ours == "~" or given is None or given is False or given == argument.allowed:
+            return True
+        if argument.theirs == "device" and argument.ours == "-":
+            self._remark(node, f"{row.torch}: device= was left out: framework.set_device() chooses for all")
+            return True
+        self._remark(node, f"{row.torch}: {argument.theirs}= has nothing like it in {row.ours}")
+        return False
 
     def _with_comma(self, start: int, end: int) -> tuple[int, int]:
         """The span of an argument and of the comma before it, or else of the one behind it."""
@@ -299,16 +346,27 @@ class _Porter(ast.NodeVisitor):
         packages = [name for name in PACKAGES if name in self.used]
         lines = ["import framework"] if "framework" in self.used else []
         lines += [f"from framework import {', '.join(packages)}"] if packages else []
-        for number, node in enumerate(self.imports):
+        lines += ["import torch"] if self.torch_stays else []
+        for node in self.imports:
             start, end = self.edits.span(node)
-            new = "\n".join(lines) if number == 0 else ""
-            if self.torch_stays:
-                self.edits.replace(start, start, f"{new}\n" if new else "")
-            else:
-                line_end = self.edits.source.find(b"\n", end)
-                gone = new == "" and line_end >= 0
-                self.edits.replace(start, line_end + 1 if gone else end, new)
+            kept = [ast.unparse(ast.Import([each])) for each in node.names if self._is_other(node, each)]
+            kept += lines if node is self._first() else []
+            if node.col_offset and not kept:
+                kept = ["pass"]  # it may be all that its block has
+            line_end = self.edits.source.find(b"\n", end)
+            self.edits.replace(start, end if kept or line_end < 0 else line_end + 1, _indented(kept, node))
         return Ported(self.edits.result(), sorted(set(self.remarks)))
+
+    def _is_other(self, node: ast.Import | ast.ImportFrom, each: ast.alias) -> bool:
+        return isinstance(node, ast.Import) and each.name.split(".")[0] != "torch"
+
+    def _first(self) -> ast.Import | ast.ImportFrom:
+        """The import that ours take the place of: the first of the module, else of all."""
+        return min(self.imports, key=lambda node: (node.col_offset > 0, node.lineno))
+
+
+def _indented(lines: list[str], node: ast.stmt) -> str:
+    return ("\n" + " " * node.col_offset).join(lines)
 
 
 def _root(node: ast.expr) -> str | None:

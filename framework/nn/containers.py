@@ -51,11 +51,17 @@ class CellList(Cell):
 class SequentialCell(CellList):
     """Cells called one after the other, each with the output of the one before it: `SequentialCell(a, b, c)`.
 
-    A plain function (`ops.relu`) among them is wrapped into a cell.
+    A plain function (`ops.relu`) among them is wrapped into a cell. A dictionary of cells gives them names:
+    `SequentialCell({"fc": a, "act": b})`; without, they are 0, 1, ….
+
+    Raises:
+        ArgumentError: neither a cell nor a function.
     """
 
     def __init__(self, *cells: Any) -> None:
-        super().__init__(cell if isinstance(cell, Cell) else Lambda(cell) for cell in cells)
+        named = cells[0].items() if len(cells) == 1 and isinstance(cells[0], Mapping) else enumerate(cells)
+        for name, cell in named:
+            setattr(self, str(name), cell if isinstance(cell, Cell) else Lambda(cell))
 
     def construct(self, x: Any) -> Any:
         for cell in self._cells():

@@ -89,6 +89,9 @@ def test_a_network_is_rewritten_and_runs_alike() -> None:
         ("torch.nn.functional.elu(a, 0.5, inplace=True)", "ops.elu(a, 0.5)"),
         ("f(torch.nn.Linear)", "f(nn.Dense)"),
         ("torch.optim.Adam(ps, lr=1e-3)", "optim.Adam(ps, lr=1e-3)"),
+        ("torch.nn.ReLU(True)", "nn.ReLU()"),
+        ("torch.nn.functional.dropout(a, 0.1, True, True)", "ops.dropout(a, 0.1, True)"),
+        ("f: torch.Tensor = g", "f: framework.Tensor = g"),
     ],
 )
 def test_calls_are_rewritten(theirs: str, ours: str) -> None:
@@ -118,6 +121,58 @@ def test_what_cannot_be_rewritten_stays_and_is_remarked_on(line: str, remark: st
     assert found.remarks[0].line == 3
     assert found.remarks[0].text.startswith(remark)
     assert ("import torch" in found.text) == line.startswith("torch")
+
+
+def test_what_stays_is_torch_s_by_its_full_name_since_the_short_one_is_ours_now() -> None:
+    text = """
+import os, torch
+try:
+    import torch.nn as nn
+except ImportError:
+    from torch import nn
+from torch.nn import Linear, init
+
+layer = Linear(2, 3)
+init.zeros_(nn.ReLU(inplace=True)(layer.weight))
+"""
+    assert (
+        ported(text).text
+        == """
+import os
+from framework import nn
+import torch
+try:
+    pass
+except ImportError:
+    pass
+
+layer = nn.Dense(2, 3)
+torch.nn.init.zeros_(nn.ReLU()(layer.weight))
+"""
+    )
+
+
+def test_methods_of_tensors_that_are_attributes_or_conversions_here_become_these() -> None:
+    text = (
+        "import torch\ny = (x == y).float().sum() / x.size(0) + x.t()[: x.size()[-1]].contiguous().numel()\n"
+    )
+    done = ported(text)
+    assert done.text == (
+        "import framework\n"
+        "y = (x == y).astype(framework.float32).sum() / x.shape[0] + x.t()[: x.shape[-1]].size\n"
+    )
+    assert [remark.text for remark in done.remarks] == [
+        ".contiguous() was left out, as if of a tensor",
+        ".float() was made .astype(framework.float32), as if of a tensor",
+        ".numel() was made .size, as if of a tensor",
+        ".size() was made .shape, as if of a tensor",
+    ]
+
+
+def test_a_device_is_left_out_and_remarked_on() -> None:
+    done = ported("import torch\nx = torch.zeros(2, device=where)\n")
+    assert done.text.splitlines()[-1] == "x = ops.zeros(2)"
+    assert done.remarks[0].text.startswith("torch.zeros: device= was left out: framework.set_device()")
 
 
 def test_a_method_that_the_file_defines_is_its_own() -> None:

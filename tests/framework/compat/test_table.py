@@ -55,19 +55,18 @@ def test_there_are_enough_rows_and_each_is_well_formed() -> None:
         row.parsed()
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.ours], ids=lambda row: row.torch)
-def test_what_a_row_names_is_there(row: Row) -> None:
-    row.target()
+def test_what_a_row_names_is_there() -> None:
+    for row in ROWS:
+        assert not row.ours or row.target() is not None, row
 
 
 def test_arguments_of_ours_are_those_of_the_function_behind_them() -> None:
     wrong = []
     for row in ALIKE_ROWS:
-        if not row.passes_on() and not isinstance(row.target(), type | property):
+        if not row.passes_on() and not isinstance(row.target(), property):
             known = inspect.signature(row.target()).parameters
-            wrong += [
-                (row.torch, each.ours) for each in row.parsed() if each.ours not in ("", "-", "~", *known)
-            ]
+            named = [each.ours for each in row.parsed() if each.ours not in ("", "-", "~", *known)]
+            wrong += [(row.torch, ours) for ours in named if "options" not in known]
     assert wrong == []
 
 
@@ -149,12 +148,12 @@ def compare_modules(torch: Any, example: str) -> None:
     for name, parameter in parameters.items():
         parameter.assign(weights[name])
     theirs = {name: torch.from_numpy(VALUES[name].copy()) for name in names}
-    expected = eval(f"module{given}", {"module": their_module, "torch": torch, **theirs})
+    expected = flat(eval(f"module{given}", {"module": their_module, "torch": torch, **theirs}))[0]
     weight = np.cos(np.arange(expected.numel(), dtype=np.float32)).reshape(expected.shape)
 
     def loss() -> Any:
         held = {name: Tensor(VALUES[name]) for name in names}
-        out = eval(f"module{given}", {"module": module, "torch": ours, **held})
+        out = flat(eval(f"module{given}", {"module": module, "torch": ours, **held}))[0]
         return ops.sum(out * Tensor(weight)), out
 
     if not parameters:

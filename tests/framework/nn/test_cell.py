@@ -232,6 +232,12 @@ def test_the_shape_of_a_net_can_be_read():
     assert text == "SequentialCell(\n  0: Dense(weight=(4, 3), bias=(4,))\n  1: ReLU()\n)"
 
 
+def test_a_dictionary_of_cells_gives_a_row_of_them_their_names():
+    net = nn.SequentialCell({"fc": nn.Dense(3, 4), "act": ops.relu})
+    assert list(net.state_dict()) == ["fc.weight", "fc.bias"]
+    assert net(ops.zeros((2, 3))).shape == (2, 4)
+
+
 def test_a_cell_without_construct_says_so():
     with pytest.raises(NotImplementedError, match=r"Nothing has no construct\(self, …\)"):
         type("Nothing", (nn.Cell,), {})()()
