@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tasks import local
 from tasks.check import check_folder
+from tasks.courses import course_folders, every_folder, exercise_folders, load_course
 from tasks.languages import LANGUAGES, of_files
-from tasks.spec import ROOT, TaskError, UnsafeName, load_folder, read_folder, task_folders, under
+from tasks.spec import ROOT, TaskError, UnsafeName, load_folder, read_folder, under
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check_all(root: Path, slugs: Sequence[str]) -> int:
     """Check the named folders, or all; problems as they are found, a summary at the end."""
-    folders = [root / slug for slug in slugs] or list(task_folders(root))
+    folders = [_folder(root, slug) for slug in slugs] or every_folder(root)
+    problems = [] if slugs else _problems_of_courses(root)
     if not folders:
         print(f"{root}: no task folders; a task is a folder with a task.toml, see tasks/README.md")
         return 1
@@ -55,13 +57,32 @@ def check_all(root: Path, slugs: Sequence[str]) -> int:
         for problem in report.problems:
             print(f"       {problem}")
         failed += bool(report.problems)
+    for problem in problems:
+        print(f"FAILED {problem}")
     print(f"{len(folders) - failed} of {len(folders)} tasks are fit to be published")
-    return 1 if failed else 0
+    return 1 if failed or problems else 0
+
+
+def _folder(root: Path, slug: str) -> Path:
+    """Where a task or an exercise of that name lies."""
+    return next((folder for folder in exercise_folders(root) if folder.name == slug), root / slug)
+
+
+def _problems_of_courses(root: Path) -> list[str]:
+    problems: list[str] = []
+    for folder in course_folders(root):
+        try:
+            course = load_course(folder)
+            print(f"ok     course {course.slug}: {len(course.lessons)} lessons")
+        except TaskError as error:
+            problems += error.problems
+    return problems
 
 
 def try_folder(root: Path, slug: str, folder: Path) -> int:
     """Run somebody's own solution on every case, then time it roughly against the baseline."""
-    task = load_folder(root / slug)
+    place = _folder(root, slug)
+    task = load_folder(place)
     try:
         files = read_folder(folder)
     except UnsafeName as problem:
@@ -70,13 +91,13 @@ def try_folder(root: Path, slug: str, folder: Path) -> int:
     if len(found) != 1:
         wanted = ", ".join(LANGUAGES[id].entry for id in task.entry.languages)
         raise TaskError([f"{folder}: {len(found)} entry files; have exactly one of {wanted}"])
-    oracle = local.Oracle(task, root / slug)
+    oracle = local.Oracle(task, place)
     with local.started(task, found[0], files) as program:
         outcome = local.run_cases(oracle, program)
         _print_outcome(outcome)
         if isinstance(program, local.Outcome) or outcome.verdict != "passed":
             return 1
-        baseline = under(read_folder(root / slug), "baseline")
+        baseline = under(read_folder(place), "baseline")
         with local.started(task, task.entry.baseline, baseline) as theirs:
             if isinstance(theirs, local.Program):
                 _compare_roughly(oracle, program, theirs)

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import local
+from tasks import courses, local
 from tasks.bundle import under
 from tasks.canaries import CANARIES, Scene, applicable
 from tasks.compare import Array
 from tasks.model import Case, Example, Task, TaskError, Text
-from tasks.spec import load_folder, read_folder, task_folders
+from tasks.spec import load_folder, read_folder
 
 SEEDS = (1, 2)
 STATEMENT_CHARACTERS = Text(en="800", zh="400")  # Chinese says the same in half the characters
+EXERCISE_CHARACTERS = Text(en="200", zh="100")  # the lesson explains it
 
 # A call must be worth timing: at this bandwidth and speed it takes as long as the judge's empty call.
 BYTES_PER_SECOND = 50e9
@@ -59,6 +60,7 @@ def check_folder(folder: str | os.PathLike[str], *, say: Say = lambda line: None
         report.problems += error.problems
         return report
     _lint_id(report, task, path)
+    _lint_requires(report, task, path)
     _lint_statements(report, task)
     _lint_rank_cases(report, task)
     oracle = _open_oracle(report, task, path)
@@ -73,9 +75,11 @@ def check_folder(folder: str | os.PathLike[str], *, say: Say = lambda line: None
 
 def _lint_id(report: Report, task: Task, path: Path) -> None:
     """A copied folder brings its id along, and the hub would refuse it."""
-    for other in task_folders(path.parent):
+    for other in courses.every_folder(courses.root_of(path)):
         if other.resolve() == path:
             continue
+        if other.name == path.name:
+            report.problem("task.toml", f"{other} has the same name", "rename one of the two folders")
         try:
             taken = load_folder(other).id == task.id
         except TaskError:
@@ -85,9 +89,20 @@ def _lint_id(report: Report, task: Task, path: Path) -> None:
             report.problem("task.toml: id", f"{task.id} is that of {other.name}", cure)
 
 
+def _lint_requires(report: Report, task: Task, path: Path) -> None:
+    root = courses.root_of(path)
+    folders = (*courses.course_folders(root), *courses.exercise_folders(root))
+    known = sorted(folder.name for folder in folders)
+    for name in task.requires:
+        if name not in known:
+            cure = f"use of {', '.join(known)}" if known else "delete it: there is no course"
+            report.problem("task.toml: requires", f"no course or exercise is called {name!r}", cure)
+
+
 def _lint_statements(report: Report, task: Task) -> None:
     for language in ("en", "zh"):
-        text, least = task.statement.get(language), int(STATEMENT_CHARACTERS.get(language))
+        usual = EXERCISE_CHARACTERS if task.kind == "exercise" else STATEMENT_CHARACTERS
+        text, least = task.statement.get(language), int(usual.get(language))
         name = f"statement.{language}.md"
         if len(text) < least:
             report.problem(name, f"{len(text)} characters", f"explain the task in {least} or more")

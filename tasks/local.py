@@ -98,6 +98,11 @@ class Oracle:
         }
 
 
+def _found(task: Task) -> dict[str, str]:
+    """The libraries of ours that the task lets a submission import lie beside this package."""
+    return {"PYTHONPATH": str(CHILD.parents[1])} if task.entry.libraries else {}
+
+
 class Program:
     """A built submission in a child process; `call` runs it once on given inputs."""
 
@@ -114,7 +119,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **_found(task), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         os.close(request_out)
         os.close(reply_in)

@@ -12,7 +12,7 @@ from tasks import formula, languages
 from tasks.bundle import Bundle, under
 
 FORMAT = 1
-KINDS = ("operator", "port", "performance", "shrink", "doc")
+KINDS = ("operator", "port", "performance", "shrink", "doc", "exercise")
 POLICIES = ("open", "exclusive", "proposal")
 LIBRARIES = ("framework", "kernels")  # of ours, that a Python submission may import where its task says so
 DTYPES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}  # bytes of an element
@@ -190,6 +190,7 @@ class Task:
     examples: tuple[Example, ...]
     statement: Text
     digest: str
+    requires: tuple[str, ...] = ()  # courses and exercises to be done before it is claimed
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

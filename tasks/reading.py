@@ -14,6 +14,7 @@ from typing import Any
 from tasks import formula, languages
 from tasks.bundle import UnsafeName, check_names, digest
 from tasks.bundled import both, check_language_folders, examples, open_toml
+from tasks.courses import fill_exercise
 from tasks.fields import Section
 from tasks.model import (
     CACHES,
@@ -63,6 +64,8 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
     top = open_toml(f"{where}/task.toml", files.get("task.toml"), problems)
     if top is None:
         return None
+    if top.table.get("kind") == "exercise":
+        top.table = fill_exercise(top.table)
     _check_files(slug, where, files, problems)
     top.integer("format", f"this version reads format {FORMAT}", FORMAT, FORMAT)
     entry = _entry(top)
@@ -94,6 +97,7 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
         examples=examples(where, files, entry, problems),
         statement=Text(_decode(files, "statement.en.md"), _decode(files, "statement.zh.md")),
         digest=digest(files),
+        requires=_requires(top),
     )
     top.no_others()
     _check_devices(top, task)
@@ -141,6 +145,15 @@ def _claim(top: Section) -> ClaimRules:
     slots = section.integer("slots", "give how many may hold it at once", 1, 100, default=1)
     section.no_others()
     return ClaimRules(policy, slots)
+
+
+def _requires(top: Section) -> tuple[str, ...]:
+    if "requires" not in top.table:
+        return ()
+    if top.table.get("claim") == {"policy": "open"}:
+        cure = 'use policy = "exclusive" or "proposal"'
+        top.problem("requires", "the task is open: whoever pushes has claimed it", cure)
+    return top.texts("requires", "name courses or exercises to be done first", pattern=SLUG)
 
 
 def _entry(top: Section) -> Entry:

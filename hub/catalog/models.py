@@ -80,6 +80,7 @@ class Task(models.Model):
         PERFORMANCE = "performance", _("performance")
         SHRINK = "shrink", _("shrink")
         DOC = "doc", _("documentation")
+        EXERCISE = "exercise", _("exercise")
 
     uuid = models.UUIDField(unique=True)
     slug = models.SlugField(max_length=63, unique=True)

@@ -42,7 +42,11 @@ class Facet:
 
 def published_tasks(wanted: TaskFilter | None = None) -> QuerySet[Task]:
     """Published tasks that fit, easy ones first."""
-    rows = Task.objects.filter(state=Task.State.PUBLISHED).select_related("current")
+    rows = (
+        Task.objects.filter(state=Task.State.PUBLISHED)
+        .exclude(kind=Task.Kind.EXERCISE)
+        .select_related("current")
+    )
     if wanted is None:
         return rows
     for word in wanted.text.split():
