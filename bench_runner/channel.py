@@ -1,7 +1,7 @@
 """Call a guest's function with our buffers and by our clock: the parent's side of the shared memory.
 
 Not in charge of starting guests (`guests.py`), of what inputs hold (`pool.py`), of comparing outputs
-(`check.py`).
+(`check.py`), of the memory in which tensors lie (`devices/`).
 
 Theory of operation. Everything that decides a verdict stays on this side: answers, seeds, comparison, clock.
 The guest sees two arenas (inputs, which it cannot write, and outputs), a request page it cannot write, and a
@@ -14,7 +14,7 @@ own, so that the timed turn finds its arguments ready. A call goes:
     2. Clock. The turn's number is written. Thaw. The guest calls the function once and answers. Clock.
        Freeze.
     3. The answer, and the whole reply page after the freeze, must be exactly what an honest guest leaves
-       there. The outputs are now read where they lie, while the guest stays frozen.
+       there. The outputs are now read, while the guest stays frozen.
 
 The clock starts before the thaw, so a thread that spins on the input has no head start. It stops when the
 answer is seen, and whatever has not been written by then is still poison: an answer without work is a wrong
@@ -26,8 +26,7 @@ Spinning: the parent never sleeps in a call shorter than SPIN_SECONDS, because b
 a short call. Later it naps between looks; the error stays below 0.2 % of what is timed. The guest is looked
 at for signs of its death only now and then, because that look takes longer than an empty call.
 
-`watched.py` looks at what the comparison of the frozen output cannot see: writes beside it, and writes
-between the answer and the freeze.
+On a card the same is done by its own means, where they differ: `devices/base.py` says what a device does.
 
 Stores of one thread are seen in order on x86-64; elsewhere the freeze orders them, as a signal does.
 """
@@ -44,19 +43,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bench_runner import caches
+from bench_runner.devices.base import Array, Memory, Shapes
 from bench_runner.endings import Facts, of_answer, of_end
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed, fault
 from bench_runner.guest import records as r
 from bench_runner.memory import Shared
 from bench_runner.sandbox import End
-from bench_runner.watched import GUARD, Watched, noise
 from tasks.spec import Tensor
 
-Array = npt.NDArray[np.generic]
-
-ALIGN = 64  # bytes; a cache line, and what NumPy and malloc give at least half of
 SPIN_SECONDS = 0.05
 NAP_SECONDS = 50e-6
 LOOK_SECONDS = 0.01  # between looks at whether the guest still lives; each takes some 30 µs
@@ -85,53 +80,34 @@ class Limit:
     args: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Placement:
-    """Where the tensors of a call lie: offsets for the guest, views for us. Made once, at bind."""
-
-    offsets: dict[str, int]
-    inputs: dict[str, Array]
-    outputs: dict[str, Array]
-    around: list[Array]  # bytes of each tensor with its guards
-    watched: list[Watched]
-
-
 class Channel:
-    """The memory of one side (baseline or candidate), used by one process after another."""
+    """The pages and the memory of one side (baseline or candidate), used by one process after another."""
 
-    def __init__(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int, facts: Facts) -> None:
-        """`input_bytes` and `output_bytes` are the needs of the largest call; the arenas are larger."""
+    def __init__(self, tensors: Sequence[Tensor], memory: Memory, facts: Facts) -> None:
         self._tensors = tensors
         self._facts = facts
         self._requests = Shared("requests", r.PAGE_BYTES, guest_writes=False)
         self._replies = Shared("replies", r.PAGE_BYTES, guest_writes=True)
-        self._arenas = {
-            "input": Shared("inputs", _roomy(input_bytes, tensors), guest_writes=False),
-            "output": Shared("outputs", _roomy(output_bytes, tensors), guest_writes=True),
-        }
+        self._memory = memory
         self._request, self._reply = self._requests.words(), self._replies.words()
         self._nonce = 0
         self._turn = 0
         self._guest: Process | None = None
         self._word = 0  # what the guest said last
-        self._shapes: Mapping[str, tuple[int, ...]] = {}
-        self._slots: list[_Placement] = []
-        self._slot = 0
-        self._payload = 0
-        self._watched: list[Watched] = []  # the outputs of the call that runs
+        self._place = 0
         self.where = ""  # for messages: "case odd, call 3"
 
     @property
     def fds(self) -> tuple[int, ...]:
-        return tuple(shared.fd for shared in self._shared())
+        return (self._requests.fd, self._replies.fd, *self._memory.fds)
 
     def renew(self) -> None:
         """Make ready for a new process: whatever an earlier one left or was shown is gone."""
-        for shared in self._shared():
-            shared.wipe()
+        for page in (self._requests, self._replies):
+            page.wipe()
+        self._memory.renew()
         self._nonce = secrets.randbits(63) | 1
         self._turn, self._word, self._guest = 0, 0, None
-        self._slots = []
 
     def exchange_memory(self, other: Channel) -> None:
         """Swap the buffers with another channel of the same sizes, before both are renewed."""
@@ -139,18 +115,15 @@ class Channel:
         self._replies, other._replies = other._replies, self._replies
         self._request, other._request = other._request, self._request
         self._reply, other._reply = other._reply, self._reply
-        self._arenas, other._arenas = other._arenas, self._arenas
+        self._memory, other._memory = other._memory, self._memory
 
     def arguments(self, language: str, folder: str, symbol: str, dims: int) -> list[str]:
         """The guest's command line. The same in every phase, so that it tells a submission nothing."""
-        numbers = [
-            self._requests.fd, self._replies.fd,
-            self._arenas["input"].fd, self._arenas["input"].size,
-            self._arenas["output"].fd, self._arenas["output"].size,
-            self._nonce, dims,
-        ]  # fmt: skip
+        numbers = [self._requests.fd, self._replies.fd]
+        for fd, size in zip(self._memory.fds, self._memory.sizes, strict=True):
+            numbers += [fd, size]
         tensors = [f"{tensor.role}:{tensor.dtype}" for tensor in self._tensors]
-        return [*map(str, numbers), language, folder, symbol, *tensors]
+        return [*map(str, [*numbers, self._nonce, dims]), language, folder, symbol, *tensors]
 
     def load(self, guest: Process, seconds: float) -> None:
         """Wait until the guest has come up, let it load the submission, freeze it.
@@ -168,11 +141,9 @@ class Channel:
         self._word = r.reply(0, r.DONE)
         self._take_turn(r.LOAD, seconds, Failed("load_time_limit", seconds=seconds))
 
-    def bind(self, dims: Sequence[int], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def bind(self, dims: Sequence[int], shapes: Shapes) -> None:
         """Prepare the calls of a case: until the next bind, all calls have these dims and shapes."""
-        self._shapes = shapes
-        sizes = {tensor.name: _bytes(tensor, shapes) for tensor in self._tensors}
-        self._slots = [self._place(sizes) for _ in range(r.SLOTS)]
+        places = self._memory.bind(shapes, r.SLOTS)
         request = self._request
         for index, size in enumerate(dims):
             request[r.DIMS + index] = size
@@ -180,9 +151,9 @@ class Channel:
             shape = shapes[tensor.name]
             for word, value in enumerate((len(shape), *shape)):
                 request[r.SHAPES + index * r.SHAPE_WORDS + word] = value
-        for number, slot in enumerate(self._slots):
+        for number, offsets in enumerate(places):
             for index, tensor in enumerate(self._tensors):
-                request[r.OFFSETS + number * len(self._tensors) + index] = slot.offsets[tensor.name]
+                request[r.OFFSETS + number * len(self._tensors) + index] = offsets[tensor.name]
         self._take_turn(r.BIND, STARTED_SECONDS, _stuck(self.where))
 
     def call(
@@ -191,23 +162,19 @@ class Channel:
         """One call: its seconds and its outputs, to be read before the next turn.
 
         At a random place of those that are bound, or once more at the last one; with its tensors in the
-        caches of the CPU that has just written them, or, `cold`, in none.
+        caches of whoever has just written them, or, `cold`, in none.
 
         Raises:
             Failed: it crashed, raised, took longer than the limit or broke the protocol.
         """
         if not same_place:
-            self._slot = _random.randrange(r.SLOTS)
-        outputs = self._fill(inputs, self._slots[self._slot])
+            self._place = _random.randrange(r.SLOTS)
+        self._memory.fill(self._place, inputs)
         if cold:
-            caches.flush([*self._slots[self._slot].inputs.values(), *outputs.values()])
-        self._request[r.SLOT] = self._slot
+            self._memory.chill()
+        self._request[r.SLOT] = self._place
         seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args))
-        for each in self._watched:
-            if each.guards_changed():
-                raise Failed("wrote_outside", where=self.where, tensor=each.name)
-            each.restore()
-        return seconds, outputs
+        return seconds, self._memory.outputs(self.where)
 
     def empty_call(self) -> float:
         """The seconds of a call that does nothing: what the channel itself adds to every call."""
@@ -222,11 +189,9 @@ class Channel:
             self._guest.thaw()
 
     def close(self) -> None:
-        for shared in self._shared():
-            shared.close()
-
-    def _shared(self) -> tuple[Shared, ...]:
-        return (self._requests, self._replies, self._arenas["input"], self._arenas["output"])
+        for page in (self._requests, self._replies):
+            page.close()
+        self._memory.close()
 
     def _take_turn(self, kind: int, seconds: float, late: Exception) -> float:
         """Let the frozen guest do one thing, and freeze it again; gives the seconds from before to after."""
@@ -236,14 +201,13 @@ class Channel:
         self._turn += 1
         request, turn, thaw = self._request, self._turn, self._guest.thaw
         request[r.KIND] = kind
-        begin = time.perf_counter_ns()
+        begin = self._memory.begin()
         request[r.TURN] = turn
         thaw()
         word = self._wait(seconds, late)
         end = time.perf_counter_ns()
-        if kind == r.CALL:
-            for each in self._watched:
-                each.look()
+        if kind in (r.CALL, r.EMPTY):
+            end = self._memory.answered(end)
         self._guest.freeze()
         if word in [r.reply(turn, failure) for failure in r.FAILURES]:
             refused = self._guest.refused_processes() > 0
@@ -254,46 +218,9 @@ class Channel:
         self._expect_untouched()
         return (end - begin) * 1e-9
 
-    def _place(self, sizes: Mapping[str, int]) -> _Placement:
-        """Places of the tensors in their arenas: in order, the free room spread at random between them."""
-        offsets: dict[str, int] = {}
-        views: dict[str, dict[str, Array]] = {"input": {}, "output": {}}
-        around: list[Array] = []
-        watched: list[Watched] = []
-        for role, arena in self._arenas.items():
-            tensors = [tensor for tensor in self._tensors if tensor.role == role]
-            free = (arena.size - sum(_guarded(sizes[tensor.name]) for tensor in tensors)) // ALIGN
-            at = 0
-            for tensor, gap in zip(tensors, _gaps(free, len(tensors)), strict=True):
-                size, at = sizes[tensor.name], at + gap * ALIGN
-                offsets[tensor.name] = start = at + GUARD
-                raw = arena.bytes[start : start + size]
-                view = raw.view(tensor.dtype).reshape(self._shapes[tensor.name])
-                views[role][tensor.name] = view
-                around.append(arena.bytes[at : start + size + GUARD])
-                if role == "output":
-                    watched.append(Watched(tensor.name, view, around[-1]))
-                at += _guarded(size)
-        return _Placement(offsets, views["input"], views["output"], around, watched)
-
-    def _fill(self, inputs: Mapping[str, Array], slot: _Placement) -> dict[str, Array]:
-        """Write the inputs, poison the outputs; gives the views of the outputs."""
-        self._payload = _random.getrandbits(16) | 1
-        beside = noise()
-        for around in slot.around:
-            around[:GUARD] = around[-GUARD:] = beside
-        for name, view in slot.inputs.items():
-            np.copyto(view, inputs[name])
-        for view in slot.outputs.values():
-            poison(view, self._payload)
-        for each in slot.watched:
-            each.expect(beside)
-        self._watched = slot.watched
-        return slot.outputs
-
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
-        return np.asarray(_bits(output) == _poison_bits(output, self._payload))
+        return self._memory.unwritten(output)
 
     def _wait(self, seconds: float, late: Exception) -> int:
         """The reply word as soon as it changes. Nothing in the inner loop but the look itself."""
@@ -352,40 +279,3 @@ def _not_started() -> Exception:
 def _stuck(where: str) -> Exception:
     """It was there and says nothing: code of the submission keeps our loop from running."""
     return Failed("call_time_limit", where=where, seconds=STARTED_SECONDS)
-
-
-def poison(output: Array, payload: int) -> None:
-    """Fill with a quiet NaN that carries `payload`."""
-    _bits(output).fill(_poison_bits(output, payload))
-
-
-def _poison_bits(output: Array, payload: int) -> int:
-    return (0x7FC00000 if output.dtype == np.float32 else 0x7FF8000000000000) | payload
-
-
-def _bits(output: Array) -> npt.NDArray[Any]:
-    return output.view(np.uint32 if output.dtype == np.float32 else np.uint64)
-
-
-def _bytes(tensor: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    return int(np.prod(shapes[tensor.name], dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGN) * ALIGN
-
-
-def _guarded(size: int) -> int:
-    """What a tensor takes of its arena."""
-    return _aligned(size) + 2 * GUARD
-
-
-def _roomy(needed: int, tensors: Sequence[Tensor]) -> int:
-    """An arena in which addresses can differ from call to call by more than a few pages."""
-    return needed + max(needed // 2, 1 << 18) + (ALIGN + 2 * GUARD) * (len(tensors) + 1)
-
-
-def _gaps(free: int, count: int) -> list[int]:
-    """`count` random steps that use up at most `free`."""
-    cuts = sorted(_random.randrange(free + 1) for _ in range(count))
-    return [cut - before for before, cut in zip([0, *cuts], cuts, strict=False)]

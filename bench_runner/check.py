@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bench_runner.channel import Array, Channel, Limit
+from bench_runner.channel import Channel, Limit
 from bench_runner.contract import CaseResult, Phase
+from bench_runner.devices.base import Array
 from bench_runner.failure import Failed
 from bench_runner.guests import Side
 from bench_runner.pool import Item, Oracle

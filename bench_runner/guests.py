@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bench_runner.build import Artefact
-from bench_runner.channel import Array, Channel, Limit
+from bench_runner.channel import Channel, Limit
+from bench_runner.devices.base import Array, Device
+from bench_runner.devices.host import Host
 from bench_runner.endings import Facts
 from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
 from bench_runner.workspace import NATIVE_GUEST
@@ -34,6 +36,7 @@ class Rig:
     task: Task
     kit: Path  # our guest's code
     cpus: tuple[int, ...] | None  # where guests run; None: anywhere
+    device: Device = field(default_factory=Host)  # where tensors lie
 
 
 class Clocks:
@@ -57,7 +60,8 @@ class Side:
             task.limits.processes, WALL_SECONDS,
         )  # fmt: skip
         largest = {role: _largest(task, role) for role in ("input", "output")}
-        self.channel = Channel(task.tensors, largest["input"], largest["output"], facts)
+        memory = rig.device.memory(task.tensors, largest["input"], largest["output"])
+        self.channel = Channel(task.tensors, memory, facts)
         self._guest: Guest | None = None
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench_runner.channel import Array
+from bench_runner.devices.base import Array
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import fault
 from bench_runner.workspace import Revision

@@ -71,8 +71,7 @@ def test_a_task_that_is_timed_cold_has_inputs_and_outputs_evicted_after_they_are
 
         def turn(kind: int, seconds: float, late: Exception) -> float:
             done.append("called")
-            for each in channel._watched:
-                each.look()
+            channel._memory.answered(0)
             return 1e-3
 
         monkeypatch.setattr(caches, "flush", flush)

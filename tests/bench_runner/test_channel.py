@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import tasks.abi
-from bench_runner.channel import Channel, Limit, poison
+from bench_runner.channel import Channel, Limit
+from bench_runner.devices.host import HostMemory, poison
 from bench_runner.endings import Facts
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed
@@ -79,7 +80,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         for file in (Path(r.__file__).with_name("main.py"), r.__file__, tasks.abi.__file__):
             (kit / Path(file).name).write_bytes(Path(file).read_bytes())
         (folder / "solution.py").write_text(source)
-        channel = Channel(TENSORS, 4 * 1000, 4 * 1000, Facts("f", "solution.py", 64, 32, 60.0))
+        channel = Channel(
+            TENSORS, HostMemory(TENSORS, 4 * 1000, 4 * 1000), Facts("f", "solution.py", 64, 32, 60.0)
+        )
         channel.renew()
         arguments = channel.arguments("python", str(folder), "f", 1)
         program = Program([sys.executable, str(kit / "main.py"), *arguments], channel.fds)
@@ -248,7 +251,7 @@ def test_a_later_process_finds_nothing_of_an_earlier_one(start: Start):
     channel = _loaded(start, DOUBLE)
     channel.call({"x": _numbers()}, SECOND)
     channel.renew()
-    assert not any(shared.bytes.any() for shared in channel._shared())
+    assert not any(np.frombuffer(os.pread(fd, 1 << 24, 0), np.uint8).any() for fd in channel.fds)
 
 
 def test_an_empty_call_is_answered_and_its_cost_is_known(start: Start):
@@ -257,7 +260,7 @@ def test_an_empty_call_is_answered_and_its_cost_is_known(start: Start):
 
 
 def test_a_guest_of_ours_that_does_not_come_up_is_our_fault(tmp_path: Path):
-    channel = Channel(TENSORS, 4, 4, Facts("f", "solution.py", 64, 32, 60.0))
+    channel = Channel(TENSORS, HostMemory(TENSORS, 4, 4), Facts("f", "solution.py", 64, 32, 60.0))
     channel.renew()
     program = Program([sys.executable, "-c", "raise SystemExit(3)"], channel.fds)
     with pytest.raises(InfrastructureFault, match="exited with 3"):

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from bench_runner import channel as channel_module
 from bench_runner.channel import Channel, Limit
 from bench_runner.contract import Outcome
+from bench_runner.devices.host import HostMemory
 from bench_runner.endings import Facts
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed
@@ -176,7 +177,7 @@ SCRIPT = st.one_of(
 
 @pytest.fixture(scope="module")
 def channel() -> Iterator[Channel]:
-    made = Channel(TENSORS, 4 * N, 8 * N, Facts("f", "solution.c", 64, 32, 60.0))
+    made = Channel(TENSORS, HostMemory(TENSORS, 4 * N, 8 * N), Facts("f", "solution.c", 64, 32, 60.0))
     with mock.patch.multiple(channel_module, STARTED_SECONDS=QUICK, LOOK_SECONDS=0.001):
         yield made
     made.close()

@@ -11,6 +11,7 @@ import pytest
 
 from bench_runner import workspace
 from bench_runner.channel import Channel
+from bench_runner.devices.host import HostMemory
 from bench_runner.endings import Facts
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed
@@ -48,9 +49,8 @@ def start(guest: Path, tmp_path: Path) -> Iterator[Load]:
         library = tmp_path / "solution.so"
         compiler = {"c": ["gcc", "-x", "c"], "cpp": ["g++", "-x", "c++"]}[language]
         subprocess.run([*compiler, "-shared", "-fPIC", "-o", library, "-"], input=source.encode(), check=True)
-        channel = Channel(
-            tensors, 1 << 16, 1 << 16, Facts("f", "solution.c", memory_mb=64, processes=64, wall_seconds=60.0)
-        )
+        facts = Facts("f", "solution.c", memory_mb=64, processes=64, wall_seconds=60.0)
+        channel = Channel(tensors, HostMemory(tensors, 1 << 16, 1 << 16), facts)
         channel.renew()
         arguments = channel.arguments(language, str(tmp_path), "f", dims)
         program = Program(

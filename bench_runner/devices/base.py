@@ -1,0 +1,127 @@
+"""The memory that the tensors of a call lie in: what the channel asks of a device, and what devices share.
+
+Not in charge of turns, clock and freezing (`channel.py`), nor of what the tensors hold (`pool.py`).
+
+Theory of operation. A side has two arenas, one for inputs and one for outputs, larger than its largest call.
+A case is bound to SLOTS places at once, each with addresses of its own. A call goes: `fill` one place, take
+the time of `begin`, let the guest run, hand the time of its answer to `answered`, freeze the guest, read
+`outputs`. What counts as the output, and when the window closes, is the device's to say: in host memory the
+guest is frozen and the output read where it lies; a card cannot be frozen, so there the window closes when
+the parent holds the output in a copy of its own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bench_runner.watched import GUARD
+from tasks.spec import Tensor
+
+Array = npt.NDArray[np.generic]
+Shapes = Mapping[str, tuple[int, ...]]
+
+_random = random.SystemRandom()
+
+
+class Memory(Protocol):
+    """The arenas of one side, used by one guest after another."""
+
+    begin: Callable[[], int]  # perf_counter_ns as the last thing before "go"; the window is open from here on
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """What the guest maps: the arena of inputs, the arena of outputs."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Their bytes."""
+
+    def renew(self) -> None:
+        """Make ready for a new process: nothing is left of what an earlier one had or was shown."""
+
+    def bind(self, shapes: Shapes, places: int) -> list[dict[str, int]]:
+        """Until the next bind, tensors have these shapes; gives each place's offsets in the arenas."""
+
+    def fill(self, place: int, inputs: Mapping[str, Array]) -> None:
+        """Write the inputs there and poison the outputs."""
+
+    def chill(self) -> None:
+        """Put the place that was filled last out of every cache."""
+
+    def answered(self, end: int) -> int:
+        """The answer was seen at `end`: the output now is what counts. Gives the end of the window."""
+
+    def outputs(self, where: str) -> dict[str, Array]:
+        """The outputs of the call, on the host, to be read before the next `fill`.
+
+        Raises:
+            Failed: something beside an output was changed.
+        """
+
+    def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
+        """Which elements of an output of the last call still hold its poison, bit for bit."""
+
+    def close(self) -> None: ...
+
+
+class Device(Protocol):
+    """Makes the memory of sides, and holds what they share."""
+
+    def memory(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> Memory:
+        """Arenas with room for calls of so many bytes, and some more."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def roomy(needed: int, tensors: Sequence[Tensor], align: int) -> int:
+    """An arena in which addresses can differ from call to call by more than a few pages."""
+    return needed + max(needed // 2, 1 << 18) + (align + 2 * GUARD) * (len(tensors) + 1)
+
+
+def spread(sizes: Sequence[int], arena: int, align: int) -> list[int]:
+    """Where tensors of these sizes begin: in order, the free room spread at random between them."""
+    free = (arena - sum(_guarded(size, align) for size in sizes)) // align
+    starts, at = [], 0
+    for size, gap in zip(sizes, _gaps(free, len(sizes)), strict=True):
+        at += gap * align
+        starts.append(at + GUARD)
+        at += _guarded(size, align)
+    return starts
+
+
+def bytes_of(tensor: Tensor, shapes: Shapes) -> int:
+    return int(np.prod(shapes[tensor.name], dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
+
+
+def payload() -> int:
+    """What a poison carries, so that "never written" can be told from a NaN that was computed."""
+    return _random.getrandbits(16) | 1
+
+
+def poison_bits(itemsize: int, payload: int) -> int:
+    """A quiet NaN of so many bytes that carries `payload`."""
+    return (0x7FC00000 if itemsize == 4 else 0x7FF8000000000000) | payload
+
+
+def bits(output: Array) -> npt.NDArray[Any]:
+    return output.view(np.uint32 if output.dtype == np.float32 else np.uint64)
+
+
+def _guarded(size: int, align: int) -> int:
+    """What a tensor takes of its arena."""
+    return -(-size // align) * align + 2 * GUARD
+
+
+def _gaps(free: int, count: int) -> list[int]:
+    """`count` random steps that use up at most `free`."""
+    cuts = sorted(_random.randrange(free + 1) for _ in range(count))
+    return [cut - before for before, cut in zip([0, *cuts], cuts, strict=False)]
