@@ -12,7 +12,8 @@ from bench_runner.contract import Bundle, encode_bundle
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
 from hub.audit.actions import record
-from hub.catalog.models import Programme, Task, TaskRevision
+from hub.catalog.fulltext import cut
+from hub.catalog.models import Programme, SearchText, Task, TaskRevision
 from hub.core import clock
 from hub.core.errors import NotNow
 from tasks.spec import Task as Spec
@@ -39,6 +40,7 @@ def publish(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
     task.current = revision
     task.save(update_fields=["current"])
     task.mentors.set(mentors_among(spec.mentors))
+    SearchText.objects.update_or_create(task=task, defaults=_words_of(spec))
     if created:
         record(by, "task.published", task, digest=spec.digest)
     return revision
@@ -69,6 +71,16 @@ def set_programme(programme: Programme, tasks: Iterable[Task], by: User | None =
 
 def pack(files: Bundle) -> bytes:
     return zlib.compress(json.dumps(encode_bundle(files), separators=(",", ":")).encode())
+
+
+def _words_of(spec: Spec) -> dict[str, str]:
+    """What the task is found by: the names of it weigh more than what is said about it."""
+    texts = [spec.summary, spec.statement, *([spec.background] if spec.background else [])]
+    said = [words for text in texts for words in (text.en, text.zh)]
+    return {
+        "title": cut(spec.slug, spec.title.en, spec.title.zh, spec.entry.symbol),
+        "body": cut(*said, spec.kind, spec.sig, *spec.entry.languages),
+    }
 
 
 def _task_for(spec: Spec) -> Task:

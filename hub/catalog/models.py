@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from hub.catalog.fulltext import INDEX, FullText
 from hub.core.transitions import table
 
 
@@ -130,3 +131,14 @@ class TaskRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}@{self.digest[:12]}"
+
+
+class SearchText(models.Model):
+    """What a task is found by: its words, cut for the full-text index that the database keeps over them."""
+
+    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="search_text")
+    title = models.TextField()
+    body = models.TextField()
+
+    class Meta:
+        indexes = [FullText(fields=["title", "body"], name=INDEX)]

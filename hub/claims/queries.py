@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +45,12 @@ def claims_of(user: User) -> QuerySet[Claim]:
 def working_on(task: Task) -> QuerySet[Claim]:
     """Active claims on a task, oldest first."""
     return Claim.objects.filter(task=task, state=Claim.State.ACTIVE).select_related("user").order_by("id")
+
+
+def working_counts(tasks: Iterable[Task]) -> Counter[int]:
+    """How many work on each of these tasks, by its key."""
+    active = Claim.objects.filter(task__in=tasks, state=Claim.State.ACTIVE)
+    return Counter(active.order_by().values_list("task_id", flat=True))
 
 
 def slots_left(task: Task) -> int | None:

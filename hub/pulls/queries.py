@@ -6,6 +6,7 @@ Not in charge of stage and turn (`stages.py`, whose names are offered here as we
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,8 +40,8 @@ from hub.pulls.standing import counts, last_rulings, stands_as
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Stage", "TimelineItem", "Turn", "Who", "approval", "current_patch_set",
     "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of", "may_change",
-    "merges_landing", "merges_without_job", "open_pulls_of", "pulls", "pulls_of", "stage", "stage_of",
-    "timeline", "turn_of", "whose_turn", "why_not_merge", "why_not_review",
+    "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls", "pulls_of", "stage",
+    "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge", "why_not_review",
 ]  # fmt: skip
 
 
@@ -55,6 +56,12 @@ def pulls_of(user: User) -> QuerySet[PullRequest]:
 
 def open_pulls_of(task: Task, user: User) -> QuerySet[PullRequest]:
     return pulls().filter(task=task, author=user, state=PullRequest.State.OPEN)
+
+
+def merged_counts(tasks: Iterable[Task]) -> Counter[int]:
+    """How many pull requests of each of these tasks were merged, by its key."""
+    merged = PullRequest.objects.filter(task__in=tasks, state=PullRequest.State.MERGED)
+    return Counter(merged.order_by().values_list("task_id", flat=True))
 
 
 def current_patch_set(pull: PullRequest) -> PatchSet | None:

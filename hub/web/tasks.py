@@ -1,77 +1,29 @@
-"""The list of tasks with its filters, and the page of one task."""
+"""The page of one task. The list of tasks: `finding.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.functional import Promise
 from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from hub.boards.queries import boards_of
 from hub.catalog.models import Task
-from hub.catalog.queries import TaskFilter, facets, published_tasks, spec_of, statement_html
+from hub.catalog.queries import spec_of, statement_html
 from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.pulls.models import PullRequest
 from hub.web.stone import stone
-from hub.web.words import PROGRAMMING_LANGUAGES
 from tasks.spec import Case
 from tasks.spec import Task as Spec
 
-TASKS_A_PAGE = 24
 BOARD_EXCERPT = 5
 HAND_OVERS = 3
-LEVELS = {
-    "1": _("1 · first steps"),
-    "2": _("2 · easy"),
-    "3": _("3 · medium"),
-    "4": _("4 · hard"),
-    "5": _("5 · expert"),
-}
-FACETS: dict[str, tuple[str | Promise, dict[str, Any]]] = {
-    "kind": (_("Kind"), dict(Task.Kind.choices)),
-    "level": (_("Level"), LEVELS),
-    "language": (_("Language"), PROGRAMMING_LANGUAGES),
-    "policy": (_("Claiming"), dict(Task.Policy.choices)),
-    "sig": (_("Interest group"), {}),
-}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value of a filter, as the form shows it."""
-
-    value: str
-    label: Any
-    count: int
-    chosen: bool
-
-
-@require_safe
-def task_list(request: HttpRequest) -> HttpResponse:
-    """All published tasks, or those that fit. A change of the form by htmx gets the results alone."""
-    wanted = TaskFilter(**{field.name: request.GET.get(field.name, "") for field in fields(TaskFilter)})
-    page = Paginator(published_tasks(wanted), TASKS_A_PAGE).get_page(request.GET.get("page"))
-    asked = request.GET.copy()
-    asked.pop("page", None)
-    shown = {
-        "wanted": wanted,
-        "page": page,
-        "query": f"{asked.urlencode()}&" if asked else "",
-        "filtered": wanted != TaskFilter(),
-        "mine": _live_claims(request),
-    }
-    if request.htmx:
-        return render(request, "tasks/_results.html", shown)
-    return render(request, "tasks/list.html", {**shown, "facets": _shown_facets(wanted)})
 
 
 @require_safe
@@ -158,23 +110,3 @@ def _case_row(spec: Spec, case: Case) -> dict[str, Any]:
         "dims": [case.dims[name] for name in spec.dims_order],
         "bytes": sum(tensor.bytes_of(case.dims) for tensor in spec.tensors),
     }
-
-
-def _live_claims(request: HttpRequest) -> set[int]:
-    if not request.user.is_authenticated:
-        return set()
-    live = claims.claims_of(request.user).filter(state__in=claims.LIVE)
-    return set(live.values_list("task_id", flat=True))
-
-
-def _shown_facets(wanted: TaskFilter) -> list[dict[str, Any]]:
-    shown = []
-    for facet in facets():
-        title, labels = FACETS[facet.name]
-        chosen = getattr(wanted, facet.name)
-        choices = [
-            Choice(value, labels.get(value, value), count, value == chosen) for value, count in facet.values
-        ]
-        if len(choices) > 1 or chosen:
-            shown.append({"name": facet.name, "title": title, "choices": choices, "any": not chosen})
-    return shown

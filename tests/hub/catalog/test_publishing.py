@@ -58,18 +58,6 @@ def test_a_name_in_the_folder_makes_a_mentor_of_those_alone_who_have_the_role(fo
     assert list(actions.publish("vector-add", folder).task.mentors.all()) == [person]
 
 
-def test_filters_and_facets_agree(make_task):
-    for slug in ("vector-add", "row-softmax", "layer-norm-gelu"):
-        make_task(slug)
-    for facet in queries.facets():
-        for value, count in facet.values:
-            wanted = queries.TaskFilter(**{facet.name: value})
-            assert queries.published_tasks(wanted).count() == count, (facet.name, value)
-    assert not queries.published_tasks(queries.TaskFilter(level="many"))
-    assert not queries.published_tasks(queries.TaskFilter(level="9" * 5000))
-    assert [t.slug for t in queries.published_tasks(queries.TaskFilter(text="softmax"))] == ["row-softmax"]
-
-
 def test_the_statement_shows_maths_without_javascript(make_task):
     html = queries.statement_html(make_task().current, "en")
     assert "<math" in html

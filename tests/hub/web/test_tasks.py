@@ -9,7 +9,7 @@ import pytest
 from hub.catalog.actions import retire
 from hub.catalog.models import Task
 from tests import people
-from tests.hub.web.conftest import LANGUAGES, Visitor
+from tests.hub.web.conftest import LANGUAGES, Town, Visitor
 
 SLUGS = ("vector-add", "row-softmax", "layer-norm-gelu")
 
@@ -27,9 +27,9 @@ def listed(page: str) -> set[str]:
     ("query", "found"),
     [
         ("", set(SLUGS)),
-        ("text=softmax", {"row-softmax"}),
+        ("text=注意力", {"row-softmax"}),
         ("text=向量加法", {"vector-add"}),
-        ("text=SOFTMAX+row", {"row-softmax"}),
+        ("text=EXPF+row", {"row-softmax"}),
         ("language=cpp", {"row-softmax", "layer-norm-gelu"}),
         ("level=1", {"vector-add"}),
         ("level=1&language=cpp", set()),
@@ -53,15 +53,42 @@ def test_an_empty_hub_says_how_to_add_a_task(db: None) -> None:
 
 
 def test_htmx_gets_the_results_alone(tasks: list[Task]) -> None:
-    page = Visitor(None).get("/tasks/?text=softmax", headers={"hx-request": "true"})
+    page = Visitor(None).get("/tasks/?text=expf", headers={"hx-request": "true"})
     assert listed(page) == {"row-softmax"}
     assert "<html" not in page
 
 
-def test_a_chosen_filter_stays_chosen(tasks: list[Task]) -> None:
-    page = Visitor(None).get("/tasks/?language=cpp&text=row")
-    assert '<input type="radio" name="language" value="cpp" checked>' in page
+def test_a_chosen_filter_stays_chosen_and_can_be_taken_away(tasks: list[Task]) -> None:
+    page = Visitor(None).get("/tasks/?language=cpp&text=row&order=points")
+    assert '<input type="checkbox" name="language" value="cpp" checked>' in page
     assert 'value="row"' in page
+    assert 'href="/tasks/?text=row&amp;order=points"' in page
+    assert 'href="/tasks/?language=cpp&amp;order=points"' in page
+
+
+def test_htmx_gets_new_counts_and_an_address_to_keep(tasks: list[Task]) -> None:
+    answer = Visitor(None).client.get("/tasks/?text=&language=cpp&order=", headers={"hx-request": "true"})
+    assert answer.headers["hx-push-url"] == "/tasks/?language=cpp"
+    counted = '<span class="count" id="count-kind-operator" hx-swap-oob="true">1</span>'
+    assert counted in answer.content.decode()
+
+
+def test_a_card_says_enough_to_choose_by(town: Town) -> None:
+    page = Visitor(None).get("/tasks/")
+    for said in (
+        "open to everybody",
+        "all slots taken",
+        "1 of 1 slot free, by proposal",
+        "1 works on it",
+        "1 merged",
+    ):
+        assert said in page, said
+
+
+def test_the_list_takes_few_queries(town: Town, django_assert_max_num_queries) -> None:
+    visitor = Visitor(town.people.alice)
+    with django_assert_max_num_queries(15):
+        visitor.get("/tasks/?text=softmax&language=c")
 
 
 def test_ones_own_claims_are_marked(tasks: list[Task], cast: people.Cast) -> None:

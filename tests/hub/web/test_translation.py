@@ -84,5 +84,5 @@ def test_what_is_translated_is_chinese(chinese: Catalog) -> None:
 def test_templates_are_read_for_their_strings() -> None:
     found: Any = template()
     assert "Skip to the content" in found  # {% translate %}
-    assert ("%(number)s task", "%(number)s tasks") in found  # {% blocktranslate count %}
+    assert ("%(number)s entry", "%(number)s entries") in found  # {% blocktranslate count %}
     assert found.get("%(rank)s=", "shared rank") is not None  # pgettext in Python

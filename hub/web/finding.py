@@ -1,0 +1,181 @@
+"""The list of tasks: search, filters with counts, order, and cards that say enough to choose by.
+
+Not in charge of what fits (`hub/catalog/finding.py`). Everything asked for stands in the address, so that a
+search can be kept or sent to somebody. A change of the form by htmx gets the results and the counts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.http import require_safe
+
+from hub.accounts.models import User
+from hub.catalog.finding import ABOVE, BY_RELEVANCE, ORDERS, REWARDS, Facet, Found, TaskFilter, find
+from hub.catalog.models import Task
+from hub.catalog.queries import tasks_of
+from hub.claims import queries as claims
+from hub.pulls.queries import merged_counts
+from hub.web.words import PROGRAMMING_LANGUAGES
+
+TASKS_A_PAGE = 24
+LEVELS = {
+    "1": _("1 · first steps"),
+    "2": _("2 · easy"),
+    "3": _("3 · medium"),
+    "4": _("4 · hard"),
+    "5": _("5 · expert"),
+}
+STATES = {"free": _("free to take"), "taken": _("all slots taken"), "retired": _("retired")}
+BANDS = {
+    str(most): f"{above + 1}–{most}" for above, most in zip((0, *REWARDS[:-1]), REWARDS, strict=True)
+} | {ABOVE: f"> {REWARDS[-1]}"}
+HARDWARE = {"cpu": "CPU", "gpu": "GPU"}
+TITLES: dict[str, tuple[str | Promise, dict[str, Any]]] = {
+    "state": (_("State"), STATES),
+    "kind": (_("Kind"), dict(Task.Kind.choices)),
+    "level": (_("Level"), LEVELS),
+    "language": (_("Language"), PROGRAMMING_LANGUAGES),
+    "hardware": (_("Hardware"), HARDWARE),
+    "reward": (_("Points"), BANDS),
+    "sig": (_("Interest group"), {}),
+    "mentor": (_("Mentor"), {}),
+    "policy": (_("Claiming"), dict(Task.Policy.choices)),
+}
+ORDER_WORDS: dict[str, str | Promise] = {
+    BY_RELEVANCE: pgettext_lazy("order of tasks", "best match"),
+    "level": pgettext_lazy("order of tasks", "easiest first"),
+    "newest": pgettext_lazy("order of tasks", "newest first"),
+    "points": pgettext_lazy("order of tasks", "most points"),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a filter, as the form shows it."""
+
+    name: str
+    value: str
+    label: Any
+    count: int
+    chosen: bool
+    without: str  # the address of the same search without it
+
+
+@dataclass(frozen=True)
+class Shown:
+    name: str
+    title: Any
+    choices: list[Choice]
+
+    @property
+    def chosen(self) -> list[Choice]:
+        return [choice for choice in self.choices if choice.chosen]
+
+
+@dataclass(frozen=True)
+class Card:
+    task: Task
+    working: int
+    merged: int
+    mine: bool
+
+    @property
+    def free(self) -> int:
+        return max(0, self.task.slots - self.working)
+
+
+@require_safe
+def task_list(request: HttpRequest) -> HttpResponse:
+    """All published tasks, or those that fit."""
+    wanted = TaskFilter.read(dict(request.GET.lists()))
+    found = find(wanted)
+    page = Paginator(found.keys, TASKS_A_PAGE).get_page(request.GET.get("page"))
+    facets = shown_facets(wanted, found)
+    pairs = urlencode(wanted.pairs())
+    shown = {
+        "wanted": wanted,
+        "facets": facets,
+        "chosen": [choice for facet in facets for choice in facet.chosen],
+        "without_text": address([pair for pair in wanted.pairs() if pair[0] != "text"]),
+        "page": page,
+        "cards": cards(request, page),
+        "query": f"{pairs}&" if pairs else "",
+        "filtered": bool(wanted.text or wanted.chosen),
+        "orders": orders(wanted),
+    }
+    if not request.htmx:
+        return render(request, "tasks/list.html", shown)
+    answer = render(request, "tasks/_results.html", {**shown, "part": True})
+    answer.headers["HX-Push-Url"] = address(wanted.pairs())
+    return answer
+
+
+def shown_facets(wanted: TaskFilter, found: Found) -> list[Shown]:
+    """Every filter that divides what there is, in the order of TITLES."""
+    by_name = {facet.name: facet for facet in found.facets}
+    names = _names_of_people(value for value, _count in by_name["mentor"].values)
+    shown = (_shown(by_name[name], wanted, names if name == "mentor" else {}) for name in TITLES)
+    return [facet for facet in shown if len(facet.choices) > 1 or facet.chosen]
+
+
+def _shown(facet: Facet, wanted: TaskFilter, names: dict[str, str]) -> Shown:
+    title, labels = TITLES[facet.name]
+    chosen = wanted.chosen.get(facet.name, frozenset())
+    known = [value for value, _count in facet.values]
+    counted = [*facet.values, *((value, 0) for value in sorted(chosen - set(known)))]
+    choices = [
+        Choice(
+            facet.name,
+            value,
+            {**labels, **names}.get(value, value),
+            count,
+            value in chosen,
+            address([pair for pair in wanted.pairs() if pair != (facet.name, value)]),
+        )
+        for value, count in counted
+    ]
+    return Shown(facet.name, title, choices)
+
+
+def _names_of_people(usernames: Iterable[str]) -> dict[str, str]:
+    people = User.objects.filter(username__in=list(usernames)).only("username", "display_name")
+    return {person.username: person.shown_name for person in people}
+
+
+def cards(request: HttpRequest, page: Page[int]) -> list[Card]:
+    tasks = tasks_of(list(page))
+    working, merged, mine = claims.working_counts(tasks), merged_counts(tasks), _live_claims(request)
+    return [Card(task, working[task.pk], merged[task.pk], task.pk in mine) for task in tasks]
+
+
+def _live_claims(request: HttpRequest) -> set[int]:
+    if not request.user.is_authenticated:
+        return set()
+    live = claims.claims_of(request.user).filter(state__in=claims.LIVE)
+    return set(live.values_list("task_id", flat=True))
+
+
+def orders(wanted: TaskFilter) -> list[tuple[str, Any, bool]]:
+    """Value, words, and whether it is the one in use; the first stands for none given."""
+    first = BY_RELEVANCE if wanted.text else "level"
+    rest = [name for name in ORDERS if name != first]
+    return [
+        ("" if name == first else name, ORDER_WORDS[name], (wanted.order or first) == name)
+        for name in (first, *rest)
+    ]
+
+
+def address(pairs: list[tuple[str, str]]) -> str:
+    path = reverse("web:tasks")
+    return f"{path}?{urlencode(pairs)}" if pairs else path
