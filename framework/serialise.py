@@ -168,9 +168,11 @@ def save_checkpoint(
     """Write a cell's state, or tensors by name, as a safetensors file.
 
     Raises:
-        CheckpointError: a dtype that the format has no name for (complex128).
+        CheckpointError: a dtype that the format has no name for (complex128); neither cell nor dictionary.
     """
     state = save_obj.state_dict() if hasattr(save_obj, "state_dict") else save_obj
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"save_checkpoint: {save_obj!r:.80} is neither a cell nor tensors by name")
     write(path, {name: np.asarray(value) for name, value in state.items()}, metadata)
 
 

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from framework.core.tensor import Tensor
 
 _HERE = str(Path(__file__).parents[1])
+# NumPy's names for what has another name here, and functions whose arguments mean the same here.
+UFUNCS = {
+    "absolute": "abs", "fabs": "abs", "power": "pow", "rint": "round", "conjugate": "conj",
+    "invert": "bitwise_invert", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh",
+    "arccosh": "acosh", "arctanh": "atanh",
+}  # fmt: skip
+FUNCTIONS = {name: name for name in (
+    "all", "any", "argmax", "argmin", "broadcast_to", "clip", "einsum", "expand_dims", "flip", "max", "mean",
+    "min", "moveaxis", "prod", "reshape", "squeeze", "stack", "std", "sum", "swapaxes", "tril", "triu", "var",
+)} | {"concatenate": "concat"}  # fmt: skip
 
 
 class ToPython:
@@ -75,14 +86,37 @@ class ToPython:
     numpy = asnumpy
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.value is not None and self.prim is not None:
+            raise GradientError(
+                f"a NumPy array of a tensor of shape {self.shape} that a gradient follows would lose it: use "
+                "framework.ops, or write t.asnumpy() where no gradient is needed"
+            )
         array = self.asnumpy()
         return np.array(array, dtype=dtype, copy=copy) if dtype is not None or copy else array
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from framework import ops
 
-        known_op = getattr(ops, ufunc.__name__, None) if method == "__call__" and not kwargs else None
-        return NotImplemented if known_op is None else known_op(*inputs)
+        name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__" or kwargs or name not in ops.__all__:
+            called = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+            options = f" with {', '.join(kwargs)}=" if kwargs else ""
+            raise DTypeError(
+                f"np.{called}{options} of a tensor of shape {self.shape} is no operator of the framework: "
+                "write it with framework.ops, or take t.asnumpy(), which no gradient follows"
+            )
+        return getattr(ops, name)(*inputs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """NumPy's function by ours where its arguments mean the same, else of arrays."""
+        from framework import ops
+
+        name = func.__name__ if func.__module__ == "numpy" else ""
+        if name in ("shape", "ndim", "size"):
+            return getattr(self, name)
+        if name in FUNCTIONS and kwargs.keys() <= {"axis", "keepdims"}:
+            return getattr(ops, FUNCTIONS[name])(*args, **kwargs)
+        return func(*_arrays(args), **_arrays(kwargs))
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         from framework import array_api
@@ -143,6 +177,15 @@ class ToPython:
             return f"{name}(shape={self.shape}, dtype={self.dtype.name}, traced)"
         text = np.array2string(self.asnumpy(), separator=", ", prefix=name + "(", threshold=200, precision=4)
         return f"{name}({text}, dtype={self.dtype.name})"
+
+
+def _arrays(value: Any) -> Any:
+    """A container with arrays for its tensors."""
+    if isinstance(value, list | tuple):
+        return [_arrays(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _arrays(each) for name, each in value.items()}
+    return np.asarray(value) if isinstance(value, ToPython) else value
 
 
 def known(x: ToPython, what: str) -> Array:

@@ -92,4 +92,6 @@ def _with_dropout(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: 
     if causal:
         rows, columns = logits.shape[-2:]
         logits = ops.where(Tensor(np.tri(rows, columns, columns - rows, dtype=bool)), logits, -math.inf)
-    return ops.matmul(ops.dropout(ops.softmax(logits, axis=-1), p), v)
+    blind = ops.max(logits, axis=-1, keepdims=True) == -math.inf  # what sees nothing gets zeros
+    weights = ops.where(blind, 0, ops.softmax(ops.where(blind, 0, logits), axis=-1))
+    return ops.matmul(ops.dropout(weights, p), v)

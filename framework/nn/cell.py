@@ -236,6 +236,8 @@ class Cell:
         return self._hooked("backward", hook)
 
     def _hooked(self, kind: str, hook: Hook) -> Callable[[], None]:
+        if not callable(hook):
+            raise ArgumentError(f"{type(self).__name__}: hook {hook!r:.80} is no function")
         entry = (kind, hook)
         self._hooks, self._plain = (*self._hooks, entry), False
 

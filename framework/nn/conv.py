@@ -14,6 +14,11 @@ from framework.ops.windows import Pair
 
 class _Conv(Cell):
     def _weights(self, shape: tuple[int, ...], group: int, has_bias: bool) -> None:
+        if not all(isinstance(n, int) and n > 0 for n in shape):
+            raise ArgumentError(
+                f"{type(self).__name__}: {shape[1]!r} channels, {shape[0]!r} filters, kernel {shape[2:]}: "
+                "ints from 1"
+            )
         filters, channels = shape[:2]
         if group < 1 or channels % group or filters % group:
             raise ArgumentError(
@@ -33,7 +38,8 @@ class Conv2d(_Conv):
     ±1/√(elements of a filter), as torch's.
 
     Raises:
-        ArgumentError: channels or filters that do not divide into the groups.
+        ArgumentError: a size below 1, channels or filters that do not divide into the groups; when called,
+        another padding.
         ShapeError: when called, an x that does not fit.
     """
 

@@ -60,6 +60,8 @@ def split(x: Operand, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor
     """Parts of an axis: of one size (the last may be smaller), or of the sizes given. `torch.split`."""
     t = as_tensor(x)
     n = t.shape[axis_from_right(axis, t.ndim, "split")]
+    if isinstance(sizes, int) and sizes < 1:
+        raise ShapeError(f"split: sizes {sizes} must be 1 or more, or a sequence of sizes")
     parts = [min(sizes, n - i) for i in range(0, n, sizes)] if isinstance(sizes, int) else list(sizes)
     if builtins.sum(parts) != n:
         raise ShapeError(
@@ -71,8 +73,11 @@ def split(x: Operand, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor
 
 def chunk(x: Operand, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     """At most that many parts of an axis, of one size but the last. `torch.chunk`."""
-    n = as_tensor(x).shape[axis]
-    return split(x, max(1, -(-n // chunks)), axis)
+    t = as_tensor(x)
+    if chunks < 1:
+        raise ArgumentError(f"chunk: chunks {chunks} must be 1 or more")
+    n = t.shape[axis_from_right(axis, t.ndim, "chunk")]
+    return split(t, max(1, -(-n // chunks)), axis)
 
 
 def roll(x: Operand, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | None = None) -> Tensor:
@@ -85,7 +90,7 @@ def roll(x: Operand, shift: int | tuple[int, ...], axis: int | tuple[int, ...] |
     if len(shifts) != len(axes):
         raise ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes; give one for each")
     for a, s in zip(axes, shifts, strict=True):
-        n = t.shape[a]
+        n = t.shape[axis_from_right(a, t.ndim, "roll")]
         k = s % n if n else 0
         if k:
             t = concat([narrow(t, a, n - k, k), narrow(t, a, 0, n - k)], a)
@@ -99,6 +104,7 @@ def repeat(x: Operand, repeats: Any, axis: int | None = None) -> Tensor:
         t, axis = reshape(t, (-1,)), 0
     i = axis_from_right(axis, t.ndim, "repeat") + t.ndim
     if isinstance(repeats, int):
+        as_shape(repeats)
         wide = broadcast_to(expand_dims(t, i + 1), (*t.shape[: i + 1], repeats, *t.shape[i + 1 :]))
         return reshape(wide, (*t.shape[:i], t.shape[i] * repeats, *t.shape[i + 1 :]))
     counts = np.broadcast_to(known(as_tensor(repeats), "repeats"), (t.shape[i],))
@@ -122,9 +128,13 @@ def pad(x: Operand, widths: Sequence[tuple[int, int]], mode: str = "constant", v
     ArgumentError for another mode or a negative width. `numpy.pad`.
     """
     t = as_tensor(x)
-    if mode not in ("constant", "edge", "reflect") or min([min(w) for w in widths], default=0) < 0:
+    pairs = isinstance(widths, Sequence) and builtins.all(
+        isinstance(w, Sequence) and len(w) == 2 and min(w) >= 0 for w in widths
+    )
+    if mode not in ("constant", "edge", "reflect") or not pairs or len(widths) > t.ndim:
         raise ArgumentError(
-            f"pad: mode {mode!r}, widths {widths!r}: 'constant', 'edge' or 'reflect', widths from 0"
+            f"pad: mode {mode!r}, widths {widths!r} of a tensor of shape {t.shape}: 'constant', 'edge' or "
+            "'reflect', and for each of the last dimensions a pair (before, after) of numbers from 0"
         )
     if mode != "constant":
         for i, (before, after) in enumerate(widths, t.ndim - len(widths)):

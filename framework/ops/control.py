@@ -14,6 +14,8 @@ from framework.ops.elementwise import logical_and
 from framework.ops.shape import select, stack
 from framework.prims.control import COND, WHILE, scan_node
 
+_TWO = "scan: f must return a tuple of two: the carry and y (None if there is none)"
+
 
 def _tensors(value: Any) -> tuple[list[Tensor], tree.Tree]:
     leaves, shape = tree.flatten(value)
@@ -92,7 +94,7 @@ def scan(
 
     graph = _traced("scan", body, [*carries, *[select(x, 0, 0) if n else x.sum(0) for x in rows]])
     if graph.out_tree.kind is not tuple or len(graph.out_tree.children) != 2:
-        raise ArgumentError("scan: f must return a tuple of two: the carry and y (None if there is none)")
+        raise ArgumentError(_TWO)
     new_carry, y_tree = graph.out_tree.children
     first = Graph(graph.inputs, graph.nodes, graph.outputs[: new_carry.leaves], graph.consts, new_carry)
     _same("scan: the carry that f returned", first, carries, (new_carry, carry_tree))
@@ -107,7 +109,10 @@ def _scan_now(
     columns: list[Any] = [None] * n
     y_tree = tree.LEAF
     for i in reversed(range(n)) if reverse else range(n):
-        carry, y = f(carry, tree.unflatten(row_tree, [select(x, 0, i) for x in rows]))
+        found = f(carry, tree.unflatten(row_tree, [select(x, 0, i) for x in rows]))
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise ArgumentError(_TWO)
+        carry, y = found
         columns[i], y_tree = _tensors(y)
     return carry, tree.unflatten(y_tree, [stack(column) for column in zip(*columns, strict=True)])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.core import backend, dtypes
 from framework.core.tensor import Tensor, as_tensor, wrap
-from framework.errors import ArgumentError
+from framework.errors import ArgumentError, DTypeError
 from framework.ops.coerce import Operand
 from framework.ops.shape import as_shape
 
@@ -44,6 +44,8 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     """
     if stop is None:
         start, stop = 0, start
+    if step == 0:
+        raise ArgumentError(f"arange: step {step!r} never gets from {start} to {stop}; give another than 0")
     floats = any(isinstance(n, float) for n in (start, stop, step))
     wanted = dtypes.as_dtype(dtype or (dtypes.default_float if floats else dtypes.default_int))
     return wrap(backend.xp.arange(start, stop, step, dtype=wanted))
@@ -51,6 +53,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
 
 def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
     """1 on diagonal k, 0 elsewhere; float32 by default. Array API `eye`."""
+    as_shape((n_rows, n_rows if n_cols is None else n_cols))
     return wrap(backend.xp.eye(n_rows, n_cols, k, dtype=dtypes.as_dtype(dtype or dtypes.default_float)))
 
 
@@ -83,6 +86,8 @@ def _copy(t: Tensor) -> Tensor:
 
 def from_dlpack(x: Any) -> Tensor:
     """A tensor that shares the memory of any array with `__dlpack__` (torch, CuPy, JAX, …). Array API."""
+    if not hasattr(x, "__dlpack__"):
+        raise DTypeError(f"from_dlpack: {x!r:.80} ({type(x).__name__}) has no __dlpack__: use asarray")
     return wrap(backend.xp.from_dlpack(x))
 
 
@@ -110,7 +115,7 @@ def linspace(start: Any, stop: Any, num: int, dtype: Any = None, endpoint: bool 
         if isinstance(start, complex) or isinstance(stop, complex)
         else dtypes.default_float
     )
-    array = backend.xp.linspace(start, stop, num, endpoint=endpoint)
+    array = backend.xp.linspace(start, stop, *as_shape(num), endpoint=endpoint)
     return wrap(array.astype(dtypes.as_dtype(dtype or wanted)))
 
 

@@ -65,7 +65,7 @@ def _entries(x: Tensor, where: tuple[Any, ...]) -> list[Any]:
         elif isinstance(e, int | np.integer) and not isinstance(e, bool):
             found.append(int(e))
         else:
-            found += _as_indices(e)
+            found += _as_indices(e, x.shape)
     taken = sum(1 for e in found if e is not None and e is not Ellipsis)
     if taken > x.ndim or sum(1 for e in found if e is Ellipsis) > 1:
         raise ShapeError(
@@ -78,10 +78,14 @@ def _entries(x: Tensor, where: tuple[Any, ...]) -> list[Any]:
     return found[:i] + rest + found[i + 1 :]
 
 
-def _as_indices(e: Any) -> list[Tensor]:
+def _as_indices(e: Any, shape: tuple[int, ...]) -> list[Tensor]:
     """An array, tensor or list as integer tensors: one, or one per dimension of a mask."""
     t = as_tensor(e)
     if t.dtype == dtypes.bool_ and t.ndim:
+        if t.shape not in [shape[i : i + t.ndim] for i in range(len(shape))]:
+            raise ShapeError(
+                f"a boolean mask of shape {t.shape} for a tensor of shape {shape}: make them equal"
+            )
         return [as_tensor(i) for i in known(t, "a boolean mask as index").nonzero()]
     if isinstance(e, list | tuple) and t.size == 0:
         t = cast(t, dtypes.int64)
@@ -197,6 +201,9 @@ def topk(x: Operand, k: int, axis: int = -1, largest: bool = True) -> tuple[Tens
     """The k largest (smallest) of an axis in order, and their indices. `torch.topk`."""
     from framework.ops.shape import narrow
 
+    size = as_tensor(x).shape[axis_from_right(axis, as_tensor(x).ndim, "topk")]
+    if not 0 <= k <= size:
+        raise ShapeError(f"topk: k {k} of an axis of {size} elements; give 0 to {size}")
     order = narrow(argsort(x, axis, descending=largest), axis, 0, k)
     return take_along_axis(x, order, axis), order
 
@@ -253,10 +260,14 @@ def nonzero(x: Operand) -> tuple[Tensor, ...]:
 
 
 def one_hot(x: Operand, num_classes: int, dtype: Any = None) -> Tensor:
-    """1 at the class's place in a new last dimension, 0 elsewhere; float32 by default. `torch.one_hot`
-    (int64).
+    """1 at the class's place in a new last dimension of `num_classes`, 0 elsewhere; float32 by default.
+
+    A class outside of 0 to num_classes - 1 has no 1, as in `jax.nn.one_hot`. Raises DTypeError for classes
+    that are no integers. `torch.one_hot` gives int64.
     """
     t = as_tensor(x)
+    if not dtypes.is_integer(t.dtype):
+        raise DTypeError(f"one_hot: classes of dtype {t.dtype.name}; integers are needed: cast them")
     return cast(reshape(t, (*t.shape, 1)) == arange(num_classes), dtype or dtypes.default_float)
 
 

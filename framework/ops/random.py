@@ -14,7 +14,7 @@ import numpy as np
 
 from framework.core import dtypes
 from framework.core.tensor import Parameter, Tensor, apply, as_tensor
-from framework.errors import ArgumentError
+from framework.errors import ArgumentError, DTypeError
 from framework.ops.coerce import Operand, cast
 from framework.ops.create import full
 from framework.ops.elementwise import floor, where
@@ -27,14 +27,17 @@ _STEP = Tensor(np.array([0, 1], np.uint64))
 
 
 def set_seed(seed: int) -> None:
-    """Start the process's stream anew: the same seed gives the same numbers."""
-    if not 0 <= seed < 2**64:
-        raise ArgumentError(f"set_seed: seed {seed} must be from 0 to 2**64 - 1")
-    STATE.assign(Tensor(np.array([seed, 0], np.uint64)))
+    """Start the process's stream anew: the same seed gives the same numbers.
+
+    Raises ArgumentError for a seed that is no int from 0 to 2**64 - 1.
+    """
+    STATE.assign(key(seed))
 
 
 def key(seed: int) -> Tensor:
-    """The first key of a stream."""
+    """The first key of the stream `seed`, of shape (2,). Raises ArgumentError for no int of 64 bits."""
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
+        raise ArgumentError(f"seed {seed!r} must be an int from 0 to 2**64 - 1")
     return Tensor(np.array([seed, 0], np.uint64))
 
 
@@ -51,14 +54,18 @@ def _next() -> Tensor:
 
 
 def _draw(shape: Any, kind: str, dtype: Any, key: Tensor | None) -> Tensor:
-    result: Tensor = apply(
-        RANDOM, _next() if key is None else as_tensor(key), shape=as_shape(shape), kind=kind, dtype=dtype
-    )
+    given = _next() if key is None else as_tensor(key)
+    if given.shape != (2,) or given.dtype != dtypes.uint64:
+        raise DTypeError(f"key {key!r:.80}: one made by ops.key(seed) or ops.split_key(key) is needed")
+    result: Tensor = apply(RANDOM, given, shape=as_shape(shape), kind=kind, dtype=dtype)
     return result
 
 
 def _float(dtype: Any) -> Any:
-    return dtypes.as_dtype(dtype or dtypes.default_float)
+    wanted = dtypes.as_dtype(dtype or dtypes.default_float)
+    if not dtypes.is_float(wanted):
+        raise DTypeError(f"random numbers of dtype {wanted.name}: a floating one is needed, or randint")
+    return wanted
 
 
 def rand(shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:

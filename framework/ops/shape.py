@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 from framework.core.tensor import Tensor, apply, as_tensor
-from framework.errors import ShapeError
+from framework.errors import DTypeError, ShapeError
 from framework.ops.coerce import Operand, axes_from_right, axis_from_right, cast, common
 from framework.prims import shape as p
 
 
-def as_shape(shape: Any) -> tuple[int, ...]:
-    """A size or a sequence of sizes as a tuple of ints."""
-    return tuple([n.__index__() for n in shape]) if isinstance(shape, Sequence) else (shape.__index__(),)
+def as_shape(shape: Any, least: int = 0) -> tuple[int, ...]:
+    """A size or a sequence of sizes as a tuple of ints; DTypeError and ShapeError for what is none."""
+    given = shape if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
+    if not builtins.all(hasattr(n, "__index__") for n in given):
+        raise DTypeError(f"shape {shape!r:.80}: an int or a sequence of ints is needed")
+    sizes = tuple([n.__index__() for n in given])
+    if builtins.min(sizes, default=0) < least:
+        raise ShapeError(f"shape {shape!r:.80}: sizes of {least} or more are needed")
+    return sizes
 
 
 def reshape(x: Operand, shape: Any) -> Tensor:
     """The same elements in another shape; one size may be -1. Array API `reshape`."""
     x = as_tensor(x)
-    sizes = as_shape(shape)
+    sizes = as_shape(shape, -1)
     if -1 in sizes:
         rest = -prod(sizes)
         if sizes.count(-1) > 1 or rest <= 0 or x.size % rest:
@@ -101,9 +108,9 @@ def squeeze(x: Operand, axis: int | tuple[int, ...] | None = None) -> Tensor:
 
 def concat(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
     """Joined along an axis; flattened first where it is None. Array API `concat`."""
-    if not arrays:
-        raise ShapeError("concat: no arrays were given; give at least one")
     xs = common(list(arrays))
+    if not xs:
+        raise ShapeError("concat: no arrays were given; give at least one")
     if axis is None:
         xs, axis = [reshape(x, (-1,)) for x in xs], 0
     result: Tensor = apply(p.CONCAT, *xs, axis=axis_from_right(axis, xs[0].ndim, "concat"))

@@ -67,7 +67,7 @@ class Optimizer(Cell):
     def check(self, setting: Mapping[str, Any]) -> None:
         """Refuse values out of range."""
         rate = setting["lr"]
-        if not callable(rate) and not rate >= 0:
+        if not callable(rate) and not (hasattr(rate, "__float__") and rate >= 0):
             raise ArgumentError(
                 f"{type(self).__name__}: lr is {rate!r}; a number of 0 or more, or a schedule"
             )
@@ -156,10 +156,10 @@ class Optimizer(Cell):
         return tuple(float(rate(self.step.held)) if callable(rate) else float(rate) for rate in rates)
 
     def _check_gradients(self, gradients: Sequence[Any], values: Sequence[Any]) -> None:
-        if len(gradients) != len(values):
+        given = len(gradients) if isinstance(gradients, Sequence) else f"{gradients!r:.80} as"
+        if given != len(values):
             raise ShapeError(
-                f"{type(self).__name__}: {len(gradients)} gradients for {len(values)} parameters; take them "
-                "with "
+                f"{type(self).__name__}: {given} gradients for {len(values)} parameters; take them with "
                 "value_and_grad(…, weights=optimizer.parameters)"
             )
         for at, (gradient, value) in enumerate(zip(gradients, values, strict=True)):
@@ -192,6 +192,8 @@ def _working(dtype: dtypes.DType) -> dtypes.DType:
 
 
 def _groups(params: Iterable[Any], defaults: dict[str, Any]) -> list[dict[str, Any]]:
+    if not isinstance(params, Iterable) or isinstance(params, Tensor):
+        raise ArgumentError(f"{params!r:.80} is no list of Parameters; give net.trainable_params()")
     given = list(params)
     if not any(isinstance(entry, Mapping) for entry in given):
         given = [{"params": given}]

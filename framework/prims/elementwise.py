@@ -53,6 +53,18 @@ def _inexact(*avals: Any) -> Aval:
     return same(*avals)
 
 
+def _whole(*avals: Any) -> Aval:
+    if dtypes.is_inexact(avals[0].dtype):
+        raise DTypeError(f"bits of {avals[0].dtype.name}: integers or bools are needed: cast first")
+    return same(*avals)
+
+
+def _integers(*avals: Any) -> Aval:
+    if not dtypes.is_integer(avals[0].dtype):
+        raise DTypeError(f"a shift of {avals[0].dtype.name}: integers are needed: cast first")
+    return same(*avals)
+
+
 def unary(
     name: str, impl: Callable[..., Any], vjp: Any, emit: Any = None, infer: Any = same, **more: Any
 ) -> Prim:
@@ -197,12 +209,14 @@ LESS = binary("less", lambda xp, x, y: xp.less(x, y), None, "{0} < {1}", boolean
 LESS_EQUAL = binary("less_equal", lambda xp, x, y: xp.less_equal(x, y), None, "{0} <= {1}", boolean)
 GREATER = binary("greater", lambda xp, x, y: xp.greater(x, y), None, "{0} > {1}", boolean)
 GREATER_EQUAL = binary("greater_equal", lambda xp, x, y: xp.greater_equal(x, y), None, "{0} >= {1}", boolean)
-AND = binary("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), None, "{0} & {1}")
-OR = binary("bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y), None, "{0} | {1}")
-XOR = binary("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), None, "{0} ^ {1}")
-INVERT = unary("bitwise_invert", lambda xp, x: xp.invert(x), None)
-LEFT_SHIFT = binary("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y), None, "{0} << {1}")
-RIGHT_SHIFT = binary("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), None, "{0} >> {1}")
+AND = binary("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), None, "{0} & {1}", _whole)
+OR = binary("bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y), None, "{0} | {1}", _whole)
+XOR = binary("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), None, "{0} ^ {1}", _whole)
+INVERT = unary("bitwise_invert", lambda xp, x: xp.invert(x), None, infer=_whole)
+LEFT_SHIFT = binary("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y), None, "{0} << {1}", _integers)
+RIGHT_SHIFT = binary(
+    "bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), None, "{0} >> {1}", _integers
+)
 ISNAN = unary("isnan", lambda xp, x: xp.isnan(x), None, infer=boolean)
 ISFINITE = unary("isfinite", lambda xp, x: xp.isfinite(x), None, infer=boolean)
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import framework.ops as ops
 from framework.core import dtypes
 from framework.core.prim import Aval, Prim, define
 from framework.core.tensor import Tensor, apply
-from framework.errors import ShapeError
+from framework.errors import ArgumentError, ShapeError
 from framework.prims.control import filled
 from framework.prims.elementwise import broadcast_shapes
 
@@ -28,6 +30,25 @@ def _square(name: str) -> Any:
         return Aval(x.shape, x.dtype)
 
     return infer
+
+
+def _lapack(name: str, cure: str, **options: Any) -> Any:
+    """NumPy's or CuPy's function; ArgumentError for a matrix that it cannot do."""
+
+    def impl(xp: Any, *arrays: Any) -> Any:
+        try:
+            found = getattr(xp.linalg, name)(*arrays, **options)
+        except np.linalg.LinAlgError as fault:
+            if name != "svd":
+                _square(name)(arrays[0])
+            raise ArgumentError(f"{name}: x of shape {arrays[0].shape}: {fault}: {cure}") from fault
+        return tuple(found) if isinstance(found, tuple) else found
+
+    return impl
+
+
+_SINGULAR = "add a multiple of ops.eye(n) to it, or use ops.pinv"
+_INFINITE = "look for NaN and infinity in it: ops.all(ops.isfinite(x))"
 
 
 def adjoint(x: Tensor) -> Tensor:
@@ -53,7 +74,9 @@ def _cholesky_vjp(g: Tensor, o: Tensor, x: Tensor) -> Tensor:
 
 CHOLESKY = define(  # lower triangular
     "cholesky",
-    lambda xp, x: xp.linalg.cholesky(x),
+    _lapack(
+        "cholesky", "a symmetric x with eigenvalues above 0 is needed: add a multiple of ops.eye(n) to it"
+    ),
     _square("cholesky"),
     axes="...AB->...AB",
     vjp=(_cholesky_vjp,),
@@ -69,7 +92,7 @@ def _solve(a: Any, b: Any) -> Aval:
 
 SOLVE = define(
     "solve",
-    lambda xp, a, b: xp.linalg.solve(a, b),
+    _lapack("solve", _SINGULAR),
     _solve,
     axes="...AB,...Bk->...Ak",
     vjp=(
@@ -79,7 +102,7 @@ SOLVE = define(
 )
 INV = define(
     "inv",
-    lambda xp, x: xp.linalg.inv(x),
+    _lapack("inv", _SINGULAR),
     _square("inv"),
     axes="...AB->...AB",
     vjp=(lambda g, o, x: -ops.matmul(adjoint(o), ops.matmul(g, adjoint(o))),),
@@ -110,7 +133,7 @@ def _eigh_vjp(gs: Any, outs: Any, x: Tensor) -> tuple[Tensor]:
 
 EIGH = define(  # eigenvalues in ascending order, eigenvectors in columns; of the lower triangle
     "eigh",
-    lambda xp, x: tuple(xp.linalg.eigh(x)),
+    _lapack("eigh", _INFINITE),
     lambda x: (Aval(_square("eigh")(x).shape[:-1], dtypes.real_of(x.dtype)), Aval(x.shape, x.dtype)),
     axes="...AB->...A,...AB",
     vjp=_eigh_vjp,
@@ -172,7 +195,7 @@ def _svd(x: Any) -> tuple[Aval, Aval, Aval]:
 
 SVD = define(  # without the parts of u and vh that singular values of 0 would stand for
     "svd",
-    lambda xp, x: tuple(xp.linalg.svd(x, full_matrices=False)),
+    _lapack("svd", _INFINITE, full_matrices=False),
     _svd,
     axes="...AB->...AC,...C,...CB",
     vjp=_svd_vjp,

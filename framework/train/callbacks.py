@@ -66,14 +66,17 @@ class EarlyStopping(Callback):
     """Stop once `monitor` has not become better by more than `min_delta` for `patience` epochs in a row.
 
     Raises:
-        ArgumentError: `mode` is neither "min" nor "max"; after an epoch, there is no such number.
+        ArgumentError: `mode` is neither "min" nor "max", `patience` is below 1; after an epoch, there is no
+        such number.
     """
 
     def __init__(
         self, monitor: str = "valid_loss", patience: int = 3, min_delta: float = 0.0, mode: str = "min"
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ArgumentError(f"EarlyStopping: mode is {mode!r}; 'min' or 'max'")
+        if mode not in ("min", "max") or patience < 1:
+            raise ArgumentError(
+                f"EarlyStopping: mode is {mode!r}, patience {patience}; 'min' or 'max', and 1 or more"
+            )
         self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
         self.best, self.waited = math.inf, 0
 

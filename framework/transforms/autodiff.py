@@ -84,7 +84,7 @@ class Run:
             out, self.aux = out
         flat, self.out_tree = tree.flatten(out)
         self.outputs = [as_tensor(x) for x in flat]
-        self.plain = [x for x in flat if isinstance(x, int | float | complex)]
+        self.plain = [x for x in flat if not isinstance(x, Tensor)]
         self.all_leaves = [x for row in self.leaves for x in row if x is not None] + [
             b.leaf for b in self.weights
         ]
@@ -209,7 +209,7 @@ def value_and_grad(
     gradient zero. Raises GradientError for a loss that is no scalar, a position that is not there, an
     argument that is not floating point, or where no gradient reaches any of the weights: the loss was
     computed with others. It is raised too
-    for weights that stand twice, and for a function that returns a Python number, which no gradient follows.
+    for weights that stand twice, and for a function that returns a number or an array instead of a tensor.
     """
     if not callable(fn):
         raise GradientError(f"grad: {fn!r:.100} is no function: write grad(function)(*arguments)")
@@ -258,8 +258,8 @@ def _seed(run: Run) -> Tensor:
         raise GradientError("grad: the function returned nothing (None): return the loss, one real scalar")
     if run.plain:
         raise GradientError(
-            f"grad: the function returned the Python number {run.plain[0]!r}, which no gradient follows: "
-            "return a tensor; float(), int() and item() leave the gradient behind"
+            f"grad: the function returned {run.plain[0]!r:.80}, no tensor, which no gradient follows: "
+            "return a tensor; float(), int(), item() and NumPy's arrays leave the gradient behind"
         )
     if len(outputs) != 1 or outputs[0].shape != () or not dtypes.is_float(outputs[0].dtype):
         what = ", ".join(f"{x.dtype.name}{list(x.shape)}" for x in outputs)

@@ -272,5 +272,5 @@ def test_softmax_of_nothing_is_nothing_and_the_largest_of_nothing_is_told() -> N
 def test_a_letter_of_the_result_alone_and_a_negative_width_are_told() -> None:
     with pytest.raises(ArgumentError, match=r"einsum: spec 'ij->ijk': 'k' of the result is in no operand"):
         ops.einsum("ij->ijk", ops.ones((2, 2)))
-    with pytest.raises(ArgumentError, match="Dense: -1 to 2 channels; give numbers from 0"):
+    with pytest.raises(ArgumentError, match="Dense: -1 to 2 channels; give ints from 0"):
         nn.Dense(-1, 2)

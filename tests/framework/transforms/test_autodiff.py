@@ -51,7 +51,7 @@ def test_a_weight_that_stands_twice_is_refused_by_name() -> None:
 def test_a_gradient_that_would_get_lost_in_python_is_told() -> None:
     with pytest.raises(GradientError, match=r"would lose it: write ops\.stack\(list\)"):
         fw.grad(lambda x: fw.Tensor([x, x]).sum())(fw.Tensor(2.0))
-    with pytest.raises(GradientError, match=r"returned the Python number 6\.0, which no gradient follows"):
+    with pytest.raises(GradientError, match=r"returned 6\.0, no tensor, which no gradient follows"):
         fw.grad(lambda x: float(x.sum()))(X)
     with pytest.raises(GradientError, match=r"returned nothing \(None\): return the loss"):
         fw.grad(lambda x: None)(X)

@@ -1,0 +1,110 @@
+"""What is said of wrong calls: the argument, its value, and what to do instead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import framework as fw
+from framework import data, nn, ops, optim, serialise, train
+from framework.core.tensor import Tensor
+from framework.errors import FrameworkError
+
+X = Tensor(np.ones((2, 3), np.float32))
+SINGULAR = Tensor(np.zeros((2, 2)))
+ROWS = data.NumpySlicesDataset((np.ones(3),), ("a",))
+
+
+def net() -> nn.Dense:
+    return nn.Dense(3, 2)
+
+
+# A wrong call, and words of the message.
+WRONG: list[tuple[Any, str]] = [
+    (lambda: X + Tensor([1.0] * 4), "shapes (2, 3) and (4,) do not broadcast: dimension -1 is 3 and 4"),
+    (lambda: X + "a", "cannot be made of 'a' (str): numbers are allowed"),
+    (lambda: X + None, "cannot be made of None"),
+    (lambda: X @ X, "matmul: shapes (2, 3) and (2, 3): the first must have as many columns"),
+    (lambda: X[5], "index 5 is out of range for dimension 0 of shape (2, 3)"),
+    (lambda: X[1.5], "must be integers, slices or a boolean mask, not float32"),
+    (lambda: X[[True]], "a boolean mask of shape (1,) for a tensor of shape (2, 3): make them equal"),
+    (lambda: ops.zeros("a"), "shape 'a': an int or a sequence of ints is needed"),
+    (lambda: ops.zeros((-1,)), "shape (-1,): sizes of 0 or more are needed"),
+    (lambda: ops.reshape(X, 2.5), "shape 2.5: an int or a sequence"),
+    (lambda: ops.broadcast_to(X, (-2, 3)), "sizes of 0 or more"),
+    (lambda: ops.tile(X, -1), "sizes of 0 or more"),
+    (lambda: ops.repeat(X, -1), "sizes of 0 or more"),
+    (lambda: ops.eye(-1), "sizes of 0 or more"),
+    (lambda: ops.linspace(0, 1, -1), "shape -1: sizes of 0 or more"),
+    (lambda: ops.arange(0, 5, 0), "arange: step 0 never gets from 0 to 5"),
+    (lambda: ops.zeros(2, "floaty"), "dtype 'floaty' is not supported; there are: bool"),
+    (lambda: ops.concat([]), "concat: no arrays were given"),
+    (lambda: ops.split(X, 0), "split: sizes 0 must be 1 or more"),
+    (lambda: ops.chunk(X, 0), "chunk: chunks 0 must be 1 or more"),
+    (lambda: ops.roll(X, 1, 9), "roll: axis 9 of a tensor with 2 dimensions; give one from -2 to 1"),
+    (lambda: ops.pad(X, 3), "pad: mode 'constant', widths 3 of a tensor of shape (2, 3)"),
+    (lambda: ops.topk(X, 9), "topk: k 9 of an axis of 3 elements; give 0 to 3"),
+    (lambda: ops.one_hot(X, 3), "one_hot: classes of dtype float32; integers are needed"),
+    (lambda: X & X, "bits of float32: integers or bools are needed"),
+    (lambda: ops.bitwise_left_shift(X, X), "a shift of float32: integers are needed"),
+    (lambda: ops.linalg.inv(SINGULAR), "inv: x of shape (2, 2): Singular matrix: add a multiple of ops.eye"),
+    (lambda: ops.linalg.cholesky(-ops.eye(2)), "is not positive definite: a symmetric x with eigenvalues"),
+    (lambda: ops.linalg.solve(X, X), "solve: x has shape (2, 3); square matrices"),
+    (lambda: ops.rand((2,), "int32"), "random numbers of dtype int32: a floating one is needed, or randint"),
+    (lambda: ops.rand((2,), key=3), "key 3: one made by ops.key(seed)"),
+    (lambda: fw.set_seed("a"), "seed 'a' must be an int from 0"),
+    (lambda: ops.dropout(X, 1.5), "dropout: p 1.5 must be from 0 to 1"),
+    (lambda: ops.scan(lambda c, x: c, X, X), "scan: f must return a tuple of two"),
+    (lambda: ops.from_dlpack(3), "from_dlpack: 3 (int) has no __dlpack__: use asarray"),
+    (lambda: ops.einsum("ij,jk->ik", X, X), "einsum 'ij,jk->ik': 'j' is 3 and 2"),
+    (lambda: fw.grad(lambda x: x)(X), "the function returned float32[2, 3]; it must be one real scalar"),
+    (lambda: fw.grad(lambda x: np.float32(1))(X), "no tensor, which no gradient follows: return a tensor"),
+    (lambda: fw.grad(lambda x: np.linalg.norm(x))(X), "would lose it: use framework.ops"),
+    (lambda: fw.vmap(lambda x: x, in_axes=5)(X), "vmap: in_axes 5 for an argument of shape (2, 3)"),
+    (lambda: fw.check_grads(lambda x: x.sum(), X), "check_grads: args Tensor("),
+    (lambda: fw.check_grads(lambda x: x.sum(), (X,), order=0), "order 0: a tuple of arguments and 1 or more"),
+    (lambda: np.cbrt(X), "np.cbrt of a tensor of shape (2, 3) is no operator of the framework"),
+    (lambda: np.add.reduce(X), "np.add.reduce of a tensor"),
+    (lambda: np.add(X, X, out=np.ones((2, 3))), "np.add with out= of a tensor"),
+    (lambda: nn.Dense("a", 2), "Dense: 'a' to 2 channels; give ints from 0"),
+    (lambda: net()(ops.zeros((2, 5))), "Dense: x has shape (2, 5); its last axis must be 3"),
+    (lambda: nn.Conv2d(3, 4, 0), "Conv2d: 3 channels, 4 filters, kernel (0, 0): ints from 1"),
+    (lambda: nn.Conv2d(3, 4, 3)(X), "conv2d: x has shape (2, 3), weight (4, 3, 3, 3); both need four"),
+    (lambda: net().register_forward_hook(3), "Dense: hook 3 is no function"),
+    (lambda: net().load_state_dict({"a": X}), "weight: missing"),
+    (lambda: optim.SGD(net(), 0.1), "is no list of Parameters; give net.trainable_params()"),
+    (lambda: optim.SGD(net().trainable_params(), "a"), "SGD: lr is 'a'; a number of 0 or more"),
+    (lambda: optim.Adam(net().trainable_params(), 0.1)(None), "None as gradients for 2 parameters"),
+    (lambda: data.NumpySlicesDataset((np.ones(3), np.ones(4)), ("a", "b")), "arrays of [3, 4] rows"),
+    (lambda: ROWS.map(abs, "zz"), "map: no column 'zz'; there are a"),
+    (lambda: ROWS.batch(0), "batch: batch_size is 0; 1 or more"),
+    (lambda: train.Model(net(), 3), "Model: loss_fn 3 is no function; give a cell"),
+    (lambda: train.EarlyStopping(patience=-1), "EarlyStopping: mode is 'min', patience -1"),
+    (lambda: serialise.save_checkpoint(3, "x"), "save_checkpoint: 3 is neither a cell nor tensors by name"),
+    (lambda: serialise.load_checkpoint(Path(__file__)), "no safetensors file"),
+    (lambda: ops.Custom(3), "Custom: func 3 must be a function where func_type is 'pyfunc'"),
+]  # fmt: skip
+
+
+def test_a_wrong_call_quotes_the_argument_and_its_value_and_says_what_to_do() -> None:
+    for call, words in WRONG:
+        with pytest.raises(FrameworkError, match=re.escape(words)):
+            call()
+
+
+def test_numpy_s_functions_of_tensors_are_ours_where_they_mean_the_same() -> None:
+    assert isinstance(np.sum(X, axis=0), Tensor)
+    assert isinstance(np.abs(X), Tensor)
+    assert np.shape(X) == (2, 3)
+    twice = fw.grad(lambda x: np.mean(np.power(np.concatenate([x, x]), 3)))(X)
+    np.testing.assert_allclose(twice.asnumpy(), np.full((2, 3), 0.5), rtol=1e-6)
+
+
+def test_numpy_s_other_functions_give_arrays_of_what_no_gradient_follows() -> None:
+    assert np.linalg.norm(X) == pytest.approx(6**0.5)
+    assert isinstance(np.sum(X, dtype=float), float)
+    assert np.testing.assert_allclose(X, np.ones((2, 3))) is None
