@@ -120,10 +120,13 @@ def _take_in(task: Task, who: tuple[str, str], sha: str, last: PatchSet | None) 
     main = git.main_sha(task.slug)
     base = git.merge_base(task.slug, main, sha) or main
     subjects = [line.subject for line in git.commits(task.slug, base, sha)] or [""]
+    device = bench_facts.device_of_push(task, username, base, sha)
     with transaction.atomic():
         pull = last.pull if last else pulls.open_pull(task, author, topic, title=subjects[-1])
         number = last.number + 1 if last else 1
-        patch_set = pulls.add_patch_set(pull, number=number, head_sha=sha, base_sha=base, subject=subjects[0])
+        patch_set = pulls.add_patch_set(
+            pull, number=number, head_sha=sha, base_sha=base, subject=subjects[0], device=device
+        )
         if patch_set is None:
             return None
         claims.note_activity(task, author, pushed=True)
@@ -160,14 +163,10 @@ def judge(patch_set: PatchSet) -> list[Job]:
 def _lacking(pull: PullRequest, patch_set: PatchSet) -> list[tuple[JobKind, str]]:
     """Kind and hardware class of the jobs that should be there and are not."""
     if not bench_facts.has_run(patch_set, JobKind.CHECK):
-        chosen = bench_facts.check_class(pull.task)
+        chosen = bench_facts.check_class(pull.task, patch_set.device)
         return [(JobKind.CHECK, chosen)] if chosen and pull.state == PullRequest.State.OPEN else []
-    if not bench_facts.passed_check(patch_set) or not spec_of(patch_set.revision).cases_for("rank"):
-        return []
-    classes = bench_facts.classes_for(pull.task)
-    return [
-        (JobKind.RANK, name) for name in classes if not bench_facts.has_run(patch_set, JobKind.RANK, name)
-    ]
+    timed = bench_facts.timed_classes(patch_set) if bench_facts.passed_check(patch_set) else []
+    return [(JobKind.RANK, name) for name in timed if not bench_facts.has_run(patch_set, JobKind.RANK, name)]
 
 
 def worker_reported(worker: Worker, hello: Hello) -> list[queue.Waiting]:
@@ -332,7 +331,7 @@ def judge_merge(attempt: MergeAttempt) -> Job | None:
     """Queue the job of a merge attempt that has none; None if no worker fits, or it is there."""
     with transaction.atomic():
         pull = pulls.locked(attempt.patch_set.pull)
-        chosen = bench_facts.check_class(pull.task)
+        chosen = bench_facts.check_class(pull.task, attempt.patch_set.device)
         if chosen is None or attempt.jobs.exists():
             return None
         return bench.queue_job(attempt.patch_set, JobKind.MERGE, chosen, attempt)

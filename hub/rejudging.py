@@ -224,12 +224,13 @@ def outdated(task: Task) -> list[Verdict]:
     newest = current_patch_sets().filter(pull__task=task).exclude(pull__state=PullRequest.State.CLOSED)
     matters = set(newest.values_list("pk", flat=True)) | _stood_on_a_board(task)
     last: dict[tuple[int, str, str], Verdict] = {}
-    kinds = [JobKind.CHECK, *(TIMED if spec.cases_for("rank") else ())]
+    kinds = [JobKind.CHECK, *TIMED]
     matters -= set(ruling_facts.doubted().values_list("job__patch_set", flat=True))
     rows = ruling_facts.standing_verdicts().filter(job__patch_set__in=matters, job__kind__in=kinds)
     for verdict in rows.order_by("at"):
         job = verdict.job
-        if spec.runs_on(job.hardware_class):
+        here = spec.on(job.hardware_class)
+        if here.cases_for("rank" if job.kind in TIMED else "check"):
             last[job.patch_set_id, job.kind, job.hardware_class] = verdict
     return [verdict for verdict in last.values() if verdict.job.revision_id != task.current_id]
 

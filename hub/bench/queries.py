@@ -5,7 +5,9 @@ Not in charge of deciding what to do about it (`hub/flow.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -22,6 +24,8 @@ from hub.core.ids import token_digest
 from hub.pulls.models import PatchSet, PullRequest
 from hub.pulls.queries import current_patch_sets
 from hub.pulls.standing import counts, last_rulings, stands_as
+from hub.repos import git
+from tasks.spec import device_of
 
 LIVE = (Job.State.QUEUED, Job.State.RUNNING)
 
@@ -58,16 +62,66 @@ def hardware_classes() -> list[str]:
     return sorted(set(earned))
 
 
-def classes_for(task: Task) -> list[str]:
-    """Earned classes that the task asks for. It names prefixes: `cpu` fits `cpu` and `cpu-x86-avx2`."""
+def classes_for(task: Task, device: str) -> list[str]:
+    """Earned classes of a device that the task asks for."""
     if task.current is None:
         return []
-    return [name for name in hardware_classes() if spec_of(task.current).runs_on(name)]
+    spec = spec_of(task.current)
+    return [name for name in hardware_classes() if device_of(name) == device and spec.runs_on(name)]
 
 
-def check_class(task: Task) -> str | None:
+@dataclass(frozen=True)
+class Ground:
+    """A prefix of hardware classes that a task asks for: each class that a worker has earned is a board."""
+
+    prefix: str
+    device: str
+    classes: tuple[tuple[str, int], ...]  # with how many workers of it take jobs
+
+
+def grounds(task: Task) -> list[Ground]:
+    """On what hardware a task is ranked, and who offers it."""
+    earned = hardware_classes()
+    online = Counter(online_workers().order_by().values_list("hardware_class", flat=True))
+    return [
+        Ground(
+            prefix,
+            device_of(prefix),
+            tuple((name, online[name]) for name in earned if name.startswith(prefix)),
+        )
+        for prefix in task.hardware
+    ]
+
+
+def timed_classes(patch_set: PatchSet) -> list[str]:
+    """Earned classes on which it is to be timed, once it passed its check."""
+    classes = classes_for(patch_set.pull.task, patch_set.device)
+    return [name for name in classes if _is_timed(patch_set, name)]
+
+
+def device_of_push(task: Task, username: str, base: str, head: str) -> str:
+    """On what the code of a push computes: "cpu" or "gpu".
+
+    The entry files say it: those that the push changes, else those that lie there. Where both kinds do, it is
+    judged on a processor; a branch of its own is the way to have the other judged as well.
+    """
+    if task.current is None:
+        return "cpu"
+    spec = spec_of(task.current)
+    if len(spec.devices) < 2:
+        return spec.devices[0]
+    own = f"solutions/{username}/"
+    for names in (git.changed_names(task.slug, base, head), git.names(task.slug, head)):
+        mine = [name.removeprefix(own) for name in names if name.startswith(own)]
+        for device in spec.devices:
+            if spec.takes(mine, device):
+                return device
+    return spec.devices[0]
+
+
+def check_class(task: Task, device: str) -> str | None:
     """Where a check is run; one class is enough: an online one, of those the one with the shortest queue."""
-    classes = classes_for(task)
+    classes = classes_for(task, device)
     waiting = dict(
         Job.objects.filter(state__in=LIVE, hardware_class__in=classes)
         .order_by()
@@ -100,15 +154,25 @@ def why_waiting(patch_set: PatchSet) -> str | None:
     kind = JobKind.RANK if passed_check(patch_set) else JobKind.CHECK
     if _runs(patch_set, kind).exists():
         return None
-    if not classes_for(pull.task):
+    if missing := unserved(patch_set):
         return _("No worker for %(classes)s has reported yet; the judge begins when one does.") % {
-            "classes": ", ".join(pull.task.hardware)
+            "classes": ", ".join(missing)
         }
-    if kind == JobKind.RANK and not spec_of(patch_set.revision).cases_for("rank"):
+    if kind == JobKind.RANK and not timed_classes(patch_set):
         return None
-    found = (quotas.quota(pull.task, pull.author, kind, name) for name in classes_for(pull.task))
+    found = (
+        quotas.quota(pull.task, pull.author, kind, name) for name in classes_for(pull.task, patch_set.device)
+    )
     limit = min(found, key=lambda one: one.left)
     return None if limit.left else limit.sentence
+
+
+def unserved(patch_set: PatchSet) -> list[str]:
+    """The classes that its task asks for, when no machine of the kind has reported, so that it has no job."""
+    pull = patch_set.pull
+    if pull.state != PullRequest.State.OPEN or classes_for(pull.task, patch_set.device):
+        return []
+    return [prefix for prefix in pull.task.hardware if device_of(prefix) == patch_set.device]
 
 
 # Work that is due
@@ -175,8 +239,9 @@ def _runs(patch_set: PatchSet, kind: str) -> QuerySet[Job]:
 
 
 def _is_timed(patch_set: PatchSet, hardware_class: str) -> bool:
-    spec = spec_of(patch_set.revision)
-    return spec.runs_on(hardware_class) and bool(spec.cases_for("rank"))
+    return device_of(hardware_class) == patch_set.device and bool(
+        spec_of(patch_set.revision).on(hardware_class).cases_for("rank")
+    )
 
 
 def shown_time(at: datetime) -> str:

@@ -60,7 +60,7 @@ def open_pull(task: Task, author: User, topic: str, title: str) -> PullRequest:
 
 
 def add_patch_set(
-    pull: PullRequest, *, number: int, head_sha: str, base_sha: str, subject: str
+    pull: PullRequest, *, number: int, head_sha: str, base_sha: str, subject: str, device: str = "cpu"
 ) -> PatchSet | None:
     """Add what was pushed as patch set `number`; None if somebody was first or it is not open."""
     try:
@@ -73,6 +73,7 @@ def add_patch_set(
                 head_sha=head_sha,
                 base_sha=base_sha,
                 subject=_one_line(subject),
+                device=device,
                 revision=_rules_of(pull.task),
                 pushed_at=clock.now(),
             )

@@ -56,6 +56,7 @@ class PatchSet(models.Model):
     base_sha = models.CharField(max_length=40)
     revision = models.ForeignKey("catalog.TaskRevision", models.PROTECT, related_name="+")  # judges it
     subject = models.CharField(max_length=200)  # first line of the head commit's message
+    device = models.CharField(max_length=3, default="cpu")  # "cpu" or "gpu": what its code computes on
     pushed_at = models.DateTimeField()
 
     class Meta:

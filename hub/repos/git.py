@@ -157,6 +157,15 @@ def bundle(slug: str, sha: str, prefix: str) -> Bundle:
         return _read_files(folder, len(str(folder.path)) + 1 if folder.path else 0)
 
 
+def names(slug: str, sha: str) -> list[str]:
+    """Names of all files of a commit."""
+    arguments = ("-r", "--name-only", "-z", "--full-tree", "--end-of-options", _full(sha))
+    done = process.attempt(path_of(slug), "ls-tree", *arguments)
+    if done.returncode != 0:
+        raise process.failure("ls-tree", done)
+    return [shown(name) for name in done.stdout.split(b"\0") if name]
+
+
 def merge_base(slug: str, a: str, b: str) -> str | None:
     """The best common ancestor; None if the histories are unrelated."""
     done = process.attempt(path_of(slug), "merge-base", "--end-of-options", _full(a), _full(b))

@@ -43,8 +43,8 @@ def board_list(request: HttpRequest) -> HttpResponse:
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     task = get_object_or_404(Task.objects.select_related("current"), slug=slug)
     classes = queries.hardware_classes(task)
-    spec = spec_of(task.current)
-    if hardware not in classes and not spec.runs_on(hardware):
+    spec = spec_of(task.current).on(hardware)
+    if hardware not in classes and not spec.cases:
         said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
         raise Http404(Sentence(said))
     board = queries.board(task, hardware)

@@ -216,7 +216,7 @@ def judges_words(verdict: Verdict) -> Words:
 def _report(hardware_class: str, verdicts: list[Verdict]) -> Report:
     shown = telling(verdicts)
     assert shown is not None  # noqa: S101 -- a class is listed because it has a verdict
-    spec = spec_of(shown.job.revision)
+    spec = spec_of(shown.job.revision).on(hardware_class)
     check = next((v for v in reversed(verdicts) if v.cases), None)
     timed = _timed(verdicts)
     return Report(

@@ -22,7 +22,7 @@ from bench_runner.contract import JobKind
 from hub import flow
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Verdict
-from hub.bench.queries import why_waiting
+from hub.bench.queries import unserved, why_waiting
 from hub.catalog.models import Task
 from hub.pulls import queries
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
@@ -33,6 +33,7 @@ from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
 from hub.web.security import with_plot
 from hub.web.words import STAGES
+from hub.web.workers import add_worker
 
 PULLS_A_PAGE = 30
 OPEN = "open"  # every stage of an open pull request
@@ -133,7 +134,7 @@ def _results(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
     chosen = _chosen(patch_sets, request.GET.get("patch_set", "")) or current
     if chosen is None or current is None:
         return {}
-    found = outcome.reports(chosen)
+    found, waits = outcome.reports(chosen), why_waiting(current)
     return {
         "chosen": chosen,
         "is_old": chosen != current,
@@ -143,7 +144,9 @@ def _results(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
         "history": _history(patch_sets),
         "faults": _faults(chosen),
         "lines": conversation.lines(pull, current.number),
-        "why_waiting": why_waiting(current),
+        "why_waiting": waits,
+        "unserved": unserved(current) if waits else [],
+        "add_worker": add_worker(current.device),
         "push_command": f"git push origin HEAD:{pull.author.username}/{pull.topic}",
     }
 

@@ -6,7 +6,7 @@ Not in charge of sending it (`live.py`) nor of what came out (`outcome.py`). The
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +14,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JobKind, Phase
-from hub.bench.models import Attempt, Job, ProgressLine
+from hub.bench.models import Attempt, Job, ProgressLine, Worker
 from hub.bench.places import Line, Place
+from hub.bench.queries import workers
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.web.plain import plain_line, plain_text, tail
+from hub.web.workers import add_worker
+from tasks.spec import device_of
 
 LOG_LINES = 40  # of the live log; the whole bounded log stands under the verdict
 QUEUED = "queued"
@@ -82,6 +85,8 @@ class Run:
     log: str = ""
     log_left_out: int = 0
     faults: int = 0  # earlier attempts that failed on our side
+    offered: list[Worker] = field(default_factory=list)  # by these machines, while none takes it
+    add_worker: dict[str, str] = field(default_factory=dict)  # commands, while none takes it
 
     @property
     def since(self) -> datetime:
@@ -113,7 +118,7 @@ def _run(job: Job, line: Line) -> Run:
     open_one = next((a for a in attempts if a.state == Attempt.State.OPEN), None)
     title = TITLES[JobKind(job.kind)]
     if open_one is None:
-        return Run(job, title, steps(job.kind, QUEUED), place=line.place_of(job), faults=faults)
+        return _queued(Run(job, title, steps(job.kind, QUEUED), place=line.place_of(job), faults=faults))
     lines = list(open_one.progress.order_by("seq"))
     log, left_out = tail(plain_text("".join(map(_log_text, lines))), LOG_LINES)
     return Run(
@@ -128,6 +133,14 @@ def _run(job: Job, line: Line) -> Run:
         log_left_out=left_out,
         faults=faults,
     )
+
+
+def _queued(run: Run) -> Run:
+    """With what there is to say while nobody would take it."""
+    if run.place is None or run.place.workers_online:
+        return run
+    offered = list(workers().filter(hardware_class=run.job.hardware_class))
+    return replace(run, offered=offered, add_worker=add_worker(device_of(run.job.hardware_class)))
 
 
 def steps(kind: str, now: str) -> list[Step]:
@@ -147,7 +160,7 @@ def _cells(job: Job, lines: Iterable[ProgressLine]) -> list[Cell]:
     found = {line.case: line for line in lines if line.case and line.ok is not None}
     if use == "rank" and not found:
         return []
-    names = [case.id for case in spec_of(job.revision).cases_for(use)]
+    names = [case.id for case in spec_of(job.revision).on(job.hardware_class).cases_for(use)]
     names += [case for case in found if case not in names]
     return [_cell(plain_line(name), found.get(name)) for name in names]
 

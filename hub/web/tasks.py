@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from hub.bench.queries import grounds
 from hub.boards.queries import boards_of
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of, statement_html
@@ -42,6 +43,7 @@ def show(
         "statement": statement_html(task.current, get_language() or "en"),
         "cases": [_case_row(spec, case) for case in spec.cases],
         "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
+        "grounds": grounds(task),
         "working": claims.working_on(task),
         "slots_left": claims.slots_left(task),
         "hand_overs": _hand_overs(task),

@@ -73,7 +73,7 @@ STAGES: dict[str, Word] = {
     "platform_trouble": Word(_("trouble on our side"), "warn", "alert"),
 }
 
-PROGRAMMING_LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA", "triton": "Triton"}
+PROGRAMMING_LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy"}
 
 
 def word(table: dict[str, Word], key: object) -> Word:

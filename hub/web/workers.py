@@ -19,6 +19,15 @@ from hub.core import clock
 from hub.web.labels import facts_of
 
 START = "python -m bench_runner worker"
+HUB_COMMAND = "python manage.py add_worker NAME"
+# The extra brings what compiles and launches kernels on a card; its driver belongs to the machine.
+INSTALL = {"cpu": "", "gpu": "pip install '.[gpu]'\n"}
+
+
+def add_worker(device: str) -> dict[str, str]:
+    """What is typed on the hub and on a machine that is to judge for it."""
+    start = f"HUB_URL={settings.SITE_URL} REDIS_URL=… WORKER_TOKEN=… {START}"
+    return {"hub": HUB_COMMAND, "machine": INSTALL[device] + start}
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,7 @@ def worker_list(request: HttpRequest) -> HttpResponse:
         "queues": _queues(lines),
         "any_online": any(line.is_online for line in lines),
         "look_command": f"python -m bench_runner doctor\n{START}",
-        "add_command": "python manage.py add_worker NAME",
-        "start_command": f"HUB_URL={settings.SITE_URL} REDIS_URL=… WORKER_TOKEN=… {START}",
+        "add_worker": add_worker("cpu"),
     }
     return render(request, "workers/list.html", shown)
 

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 def test_a_task_runs_on_the_earned_classes_that_it_names(story: Story) -> None:
     for name in ("cpu-x86-avx2", "cpu-arm-neon", "gpu-h100"):
         story.worker(name)
-    assert queries.classes_for(story.task) == ["cpu-arm-neon", "cpu-x86-avx2"]
+    assert queries.classes_for(story.task, "cpu") == ["cpu-arm-neon", "cpu-x86-avx2"]
 
 
 def test_a_retired_workers_class_is_no_longer_offered(story: Story) -> None:
     story.worker()
     Worker.objects.update(retired_at=clock.now())
-    assert queries.classes_for(story.task) == []
+    assert queries.classes_for(story.task, "cpu") == []
 
 
 def test_a_check_goes_where_the_queue_is_short(story: Story, cast: Cast) -> None:
