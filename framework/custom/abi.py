@@ -3,7 +3,8 @@
     int Name(int nparam, void **params, int *ndims, int64_t **shapes, const char **dtypes, void *stream,
              void *extra)
 
-Outputs on the CPU are made with a guarded border on either side: what writes beyond its output is told so,
+Outputs on the CPU are made with a guarded border on either side, and the first call for shapes and dtypes
+compares its inputs with copies made before: what writes beyond its output, or into an input, is told so,
 rather than breaking something else later.
 """
 
@@ -67,13 +68,22 @@ class Call:
         self._ndims = (ctypes.c_int * self.count)(*[len(x.shape) for x in every])
         self._rows = (ctypes.c_void_p * self.count)(*map(ctypes.addressof, self._shapes))
         self._names = (ctypes.c_char_p * self.count)(*[x.dtype.name.encode() for x in every])
+        self._proved = False  # has a call left its inputs as they were?
 
     def on_host(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """The outputs for arrays of NumPy's."""
         given = [np.ascontiguousarray(x) for x in arrays]
+        before = [] if self._proved else [x.tobytes() for x in given]
         guarded = [_Guarded(out) for out in self.outs]
         made = [each.array for each in guarded]
         self._call([x.ctypes.data for x in (*given, *made)], 0)
+        for i, (x, kept) in enumerate(zip(given, before, strict=False)):
+            if x.tobytes() != kept:
+                raise CustomError(
+                    f"Custom {self.name!r} wrote into its input {i} of shape {x.shape} and dtype "
+                    f"{x.dtype.name}, which others hold too: copy it, or write into an output"
+                )
+        self._proved = True
         for i, each in enumerate(guarded):
             if not each.intact():
                 raise CustomError(

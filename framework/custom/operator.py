@@ -44,7 +44,8 @@ class Custom:
 
     Args:
         func: by `func_type`.
-            `"pyfunc"`: a Python function of arrays (NumPy's, CuPy's on a GPU) that returns one or a tuple.
+            `"pyfunc"`: a Python function of arrays (NumPy's, which cannot be written to, or CuPy's on a GPU)
+            that returns one or a tuple.
             `"aot"`: `"path:Name"`, a function `int Name(int nparam, void **params, int *ndims,
             int64_t **shapes, const char **dtypes, void *stream, void *extra)` in a shared library, or in a
             .c, .cc, .cpp or .cu file, which is compiled first. 0 means success. The folder must be allowed:
@@ -61,7 +62,8 @@ class Custom:
 
     Raises:
         CustomError: a library or source that cannot be used; when called, a function that fails, returns
-            arrays of another shape or dtype than declared, or writes outside of its outputs.
+            arrays of another shape or dtype than declared, writes into an input (told at the first call for
+            its shapes and dtypes) or outside of its outputs.
         ArgumentError: `func_type` or a declared shape is not one.
         DTypeError: dtypes that `reg_info` does not allow.
         GradientError: a gradient is asked for without `bprop`, or `bprop` gave a wrong one.
@@ -184,7 +186,7 @@ class Custom:
 
         def run_for(ins: Sequence[Aval], outs: tuple[Aval, ...]) -> Run:
             def run(xp: Any, *arrays: Any) -> tuple[Any, ...]:
-                found = func(*arrays)
+                found = func(*[_read_only(x) for x in arrays])
                 found = found if isinstance(found, tuple | list) else (found,)
                 return self._as_declared([xp.asarray(x) for x in found], outs)
 
@@ -237,3 +239,11 @@ class Custom:
             blocks = (-(-n // THREADS), 1, 1)
             start(blocks, (THREADS, 1, 1), (*[x.data.ptr for x in (*given, *made)], np.int64(n)), 0)
         return tuple(made)
+
+
+def _read_only(array: Any) -> Any:
+    """An array that cannot be written to, where it is NumPy's: its memory is others' too."""
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    return array

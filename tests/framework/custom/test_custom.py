@@ -197,6 +197,11 @@ def test_a_function_that_fails_or_writes_outside_is_named() -> None:
             CustomError, match=r"'F' wrote outside of its output 0 of shape \(3,\) and dtype float32"
         ):
             ops.Custom(beyond, func_type="source")(X[0])
+    inplace = ops.Custom(f"{HEAD} {{ ((float *)params[0])[1] = 7; return 0; }}", func_type="source")
+    with pytest.raises(CustomError, match=r"'F' wrote into its input 0 of shape \(3,\) and dtype float32"):
+        inplace(X[0].copy())
+    with pytest.raises(ValueError, match="read-only"):
+        ops.Custom(lambda x: x.sort() or x)(X)
     with pytest.raises(CustomError, match="the source defines 0 functions of the form 'int Name"):
         ops.Custom("int add(int a, int b) { return a + b; }", func_type="source")
 
