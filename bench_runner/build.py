@@ -2,7 +2,7 @@
 
 Not in charge of the compile commands (`tasks.languages`), nor of whether the artefact works (`check.py`).
 
-C and C++: the compiler runs in the sandbox, and one file comes out, by a name from our list, as bytes.
+C, C++, CUDA C++: the compiler runs in the sandbox, and one file comes out, by a name from our list, as bytes.
 Python: the sources are the artefact; they are byte-compiled in the sandbox so that a syntax error is found
 here. The build sees neither cases nor seeds. What was built once on this worker is not built again from the
 same sources (`_built`).
@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench_runner.devices import kit
 from bench_runner.failure import Failed, fault
 from bench_runner.sandbox import BadOutput, End, Limits, Mount, Sandbox, python_executable
 from bench_runner.workspace import Revision, Workspace, write
@@ -106,12 +107,13 @@ def check_files(files: Bundle, language: Language) -> None:
         check_names(files)
     except UnsafeName as problem:
         raise Failed("name_not_allowed", rule=str(problem)) from None
-    for name in files if language.id == "python" else ():
+    reserved = RESERVED_MODULES.union(kit.PACKAGES if language.device == "gpu" else ())
+    for name in files if language.build_command("", "") is None else ():
         top, _, below = name.partition("/")
         module = top.partition(".")[0]
         importable = bool(below) or top.endswith(MODULE_SUFFIXES)
-        if (importable and module in RESERVED_MODULES) or name.endswith(".pth"):
-            rule = f"{name} would take the place of Python's own or NumPy's module {module!r}"
+        if (importable and module in reserved) or name.endswith(".pth"):
+            rule = f"{name} would take the place of Python's or a library's own module {module!r}"
             raise Failed("name_not_allowed", rule=rule)
 
 
@@ -123,18 +125,21 @@ def _built(
     The rank job of a patch set meets what its check job built. Whatever could change the outcome is in the
     key, so that nothing but the same sources ever gets an artefact; a failed build is not kept.
     """
-    key = _key(task, language, files)
+    key = _key(task, language, files, workspace.arch)
     kept = workspace.kept_build(key)
     if kept is None:
         kept = workspace.keep_build(key, *_build(sandbox, workspace, task, language, files, place))
     found = read_folder(kept.folder)
-    sha256 = digest(found) if language.id == "python" else _sha256(found[language.artefact])
+    sha256 = _sha256(found[language.artefact]) if language.build_command("", "") else digest(found)
     return Built(Artefact(language.id, kept.folder, sha256), kept.log)
 
 
-def _key(task: Task, language: Language, files: Bundle) -> str:
+def _key(task: Task, language: Language, files: Bundle, arch: str) -> str:
     command = language.build_command("/out", SOURCES)
-    return _sha256(repr((digest(files), command, _compiler_state(language), _limits(task))).encode())
+    state = _compiler_state(language)
+    if language.device == "gpu" and command:
+        state = f"{kit.build_state()} {arch}"
+    return _sha256(repr((digest(files), command, state, _limits(task))).encode())
 
 
 def _sha256(content: bytes) -> str:
@@ -151,15 +156,26 @@ def _build(
     command = language.build_command("/out", SOURCES)
     if command is None:
         return files, _compile_python(sandbox, workspace, task, files, sources)
-    content, log = _compile(sandbox, task, language, command, sources)
+    mounts, environment = [Mount(sources, SOURCES)], {}
+    if language.device == "gpu":
+        command = [python_executable(), "-I", "-S", "/guest/cuda.py", *command[3:]]
+        command += kit.build_words(workspace.arch)
+        mounts += [Mount(workspace.guest_kit(), "/guest"), *kit.build_mounts()]
+        environment = kit.BUILD_ENVIRONMENT
+    content, log = _compile(sandbox, task, language, command, mounts, environment)
     return {language.artefact: content}, log
 
 
 def _compile(
-    sandbox: Sandbox, task: Task, language: Language, command: list[str], sources: Path
+    sandbox: Sandbox,
+    task: Task,
+    language: Language,
+    command: list[str],
+    mounts: list[Mount],
+    environment: dict[str, str],
 ) -> tuple[bytes, str]:
     limits = _limits(task)
-    with sandbox.start(command, mounts=[Mount(sources, SOURCES)], limits=limits) as guest:
+    with sandbox.start(command, mounts=mounts, limits=limits, environment=environment) as guest:
         end = guest.wait()
         log = shorten(guest.log)
         shown = shlex.join(language.build_command(".", ".") or ())

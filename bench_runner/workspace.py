@@ -21,13 +21,14 @@ from pathlib import Path
 
 import bench_runner.guest
 import tasks.abi
+import tasks.cuda
 from bench_runner.errors import InfrastructureFault
 from bench_runner.guest import records
 from bench_runner.sandbox import Sandbox
 from tasks.languages import LANGUAGES
 from tasks.spec import Task
 
-GUEST_FILES = ("main.py", "records.py", "syntax.py")
+GUEST_FILES = ("main.py", "card.py", "records.py", "syntax.py")
 NATIVE_GUEST = "main"  # made from main.c
 COMPILER = ("gcc", "-O2", "-std=gnu17")
 BUILD = "build-"
@@ -54,7 +55,9 @@ class Revision:
 
 
 class Workspace:
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, arch: str = "") -> None:
+        """`arch`: what CUDA C++ is compiled for, where there is a card: `sm_90a`."""
+        self.arch = arch
         self._root = sandbox.folder / "judge"
         self._root.mkdir(exist_ok=True)
 
@@ -68,7 +71,8 @@ class Workspace:
         if not kit.exists():
             with self._filling(kit) as folder:
                 here = Path(bench_runner.guest.__file__).parent
-                for source in (*(here / name for name in GUEST_FILES), Path(tasks.abi.__file__)):
+                ours = map(Path, (tasks.abi.__file__, tasks.cuda.__file__))
+                for source in (*(here / name for name in GUEST_FILES), *ours):
                     shutil.copyfile(source, folder / source.name)
                     # Not checked against the source: the folder is read-only inside and made in one go.
                     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH

@@ -4,7 +4,9 @@ Not in charge of buffers, clocks or checks. Mounted read-only into the sandbox b
 nothing of this project; NumPy is imported for Python submissions only.
 
 C, C++ (extern "C"):  void SYMBOL(const T* in0, …, T* out0, …, int64_t dim0, …)
+CUDA C++:             the same; the addresses are of the card's memory
 Python:               SYMBOL(in0, …, out0, …) in solution.py; NumPy arrays, inputs read-only, outputs to fill
+CuPy:                 SYMBOL(in0, …, out0, …) in solution_cupy.py; CuPy arrays, outputs to fill
 
 `load` once per process, `bind` once per set of addresses and dims, then call. A bound call is one C-level
 `functools.partial` with ready-made arguments: it runs inside the timed window and must cost next to nothing.
@@ -25,8 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-ARTEFACT = {"c": "solution.so", "cpp": "solution.so", "python": "solution.py"}
-ITEM_BYTES = {"float32": 4, "float64": 8}
+ARTEFACT = {
+    "c": "solution.so",
+    "cpp": "solution.so",
+    "cuda": "solution.so",
+    "python": "solution.py",
+    "cupy": "solution_cupy.py",
+}
+PYTHON = ("python", "cupy")
+ON_CARDS = ("cuda", "cupy")
+ITEM_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 
 
 class NoEntry(Exception):
@@ -46,8 +56,8 @@ def load(language: str, folder: str, symbol: str) -> Callable[..., object]:
     Raises:
         NoEntry: it does not load or lacks the symbol. Whatever a Python module raises comes through.
     """
-    if language == "python":
-        return _load_python(folder, symbol)
+    if language in PYTHON:
+        return _load_python(folder, ARTEFACT[language], symbol)
     path = os.path.join(folder, ARTEFACT[language])
     try:
         library = ctypes.CDLL(path)
@@ -56,7 +66,7 @@ def load(language: str, folder: str, symbol: str) -> Callable[..., object]:
     try:
         function = getattr(library, symbol)
     except AttributeError:
-        hint = ' declared extern "C"' if language == "cpp" else ""
+        hint = "" if language == "c" else ' declared extern "C"'
         raise NoEntry(f"no function {symbol!r}; define one with that name{hint}, not static") from None
     function.restype = None
     return function  # type: ignore[no-any-return]
@@ -66,20 +76,21 @@ def bind(
     language: str, function: Callable[..., object], slots: Sequence[Slot], dims: Sequence[int]
 ) -> Callable[[], object]:
     """The function with its arguments; call the result without any, as often as the addresses hold."""
-    if language == "python":
-        return functools.partial(function, *(_view(slot) for slot in slots))
+    if language in PYTHON:
+        view = _view if language == "python" else _view_on_card
+        return functools.partial(function, *(view(slot) for slot in slots))
     # Ready-made ctypes instances need no conversion at call time; argtypes would only add checks.
     arguments: list[Any] = [ctypes.c_void_p(slot.address) for slot in slots]
     arguments += [ctypes.c_int64(size) for size in dims]
     return functools.partial(function, *arguments)
 
 
-def _load_python(folder: str, symbol: str) -> Callable[..., object]:
-    sys.path.insert(0, folder)  # helper modules lie beside solution.py
+def _load_python(folder: str, file: str, symbol: str) -> Callable[..., object]:
+    sys.path.insert(0, folder)  # helper modules lie beside the entry file
     importlib.invalidate_caches()
-    function = getattr(importlib.import_module("solution"), symbol, None)
+    function = getattr(importlib.import_module(file.removesuffix(".py")), symbol, None)
     if not callable(function):
-        raise NoEntry(f"solution.py has no function {symbol!r}; define one with that name")
+        raise NoEntry(f"{file} has no function {symbol!r}; define one with that name")
     return function  # type: ignore[no-any-return]
 
 
@@ -87,10 +98,29 @@ def _view(slot: Slot) -> Any:
     """A NumPy array on the buffer itself; an empty tensor needs none, its address means nothing."""
     import numpy as np
 
-    count = math.prod(slot.shape)
+    dtype, count = _dtype(slot), math.prod(slot.shape)
     if not count:
-        return np.empty(slot.shape, slot.dtype)
+        return np.empty(slot.shape, dtype)
     memory: Any = (ctypes.c_char * (count * ITEM_BYTES[slot.dtype])).from_address(slot.address)
-    array = np.ndarray(slot.shape, slot.dtype, buffer=memory)
+    array = np.ndarray(slot.shape, dtype, buffer=memory)
     array.flags.writeable = slot.writable
     return array
+
+
+def _view_on_card(slot: Slot) -> Any:
+    """A CuPy array on memory that others own. CuPy knows no read-only arrays."""
+    import cupy
+
+    dtype, count = _dtype(slot), math.prod(slot.shape)
+    if not count:
+        return cupy.empty(slot.shape, dtype)
+    memory = cupy.cuda.UnownedMemory(slot.address, count * ITEM_BYTES[slot.dtype], slot)
+    return cupy.ndarray(slot.shape, dtype, cupy.cuda.MemoryPointer(memory, 0))
+
+
+def _dtype(slot: Slot) -> Any:
+    import numpy as np
+
+    if slot.dtype == "bfloat16":
+        import ml_dtypes  # noqa: F401 - with it NumPy knows the name
+    return np.dtype(slot.dtype)

@@ -48,6 +48,12 @@ def _compiler(program: str, standard: str, entry: str) -> BuildCommand:
     return command
 
 
+def _cuda(out_dir: str, src_dir: str) -> list[str]:
+    """The card's architecture and the folders of headers come after these words."""
+    source, library = os.path.join(src_dir, "solution.cu"), os.path.join(out_dir, "solution.so")
+    return ["python3", "-m", "tasks.cuda", source, library]
+
+
 def _nothing_to_build(out_dir: str, src_dir: str) -> None:
     return None
 
@@ -58,6 +64,8 @@ LANGUAGES = {
         Language("c", "C", "solution.c", "solution.so", _compiler("gcc", "-std=c17", "solution.c")),
         Language("cpp", "C++", "solution.cpp", "solution.so", _compiler("g++", "-std=c++20", "solution.cpp")),
         Language("python", "Python", "solution.py", "solution.py", _nothing_to_build),
+        Language("cuda", "CUDA C++", "solution.cu", "solution.so", _cuda, "gpu"),
+        Language("cupy", "CuPy", "solution_cupy.py", "solution_cupy.py", _nothing_to_build, "gpu"),
     )
 }
 

@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
+import ml_dtypes  # noqa: F401 - with it NumPy knows bfloat16 by its name
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,14 @@ from tasks.spec import Tensor
 
 Array = npt.NDArray[np.generic]
 Shapes = Mapping[str, tuple[int, ...]]
+
+# Dtype → its quiet NaN, and the bits in which that may carry something.
+NANS = {
+    "bfloat16": (0x7FC0, 0x3F),
+    "float16": (0x7E00, 0x1FF),
+    "float32": (0x7FC00000, 0xFFFF),
+    "float64": (0x7FF8000000000000, 0xFFFF),
+}
 
 _random = random.SystemRandom()
 
@@ -107,13 +116,19 @@ def payload() -> int:
     return _random.getrandbits(16) | 1
 
 
-def poison_bits(itemsize: int, payload: int) -> int:
-    """A quiet NaN of so many bytes that carries `payload`."""
-    return (0x7FC00000 if itemsize == 4 else 0x7FF8000000000000) | payload
+def poison_bits(dtype: np.dtype[Any], payload: int) -> int:
+    """A quiet NaN of this type that carries `payload`, or as much of it as fits."""
+    nan, room = NANS[dtype.name]
+    return nan | (payload & room) | 1
 
 
 def bits(output: Array) -> npt.NDArray[Any]:
-    return output.view(np.uint32 if output.dtype == np.float32 else np.uint64)
+    return output.view(f"u{output.dtype.itemsize}")
+
+
+def untouched(output: Array, payload: int) -> npt.NDArray[np.bool_]:
+    """Which elements still hold the poison that carries `payload`."""
+    return np.asarray(bits(output) == poison_bits(output.dtype, payload))
 
 
 def _guarded(size: int, align: int) -> int:

@@ -102,8 +102,7 @@ class HostMemory:
         return self._filled().outputs
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
-        found = base.bits(output)
-        return np.asarray(found == base.poison_bits(found.itemsize, self._payload))
+        return base.untouched(output, self._payload)
 
     def close(self) -> None:
         for arena in self._arenas.values():
@@ -152,5 +151,4 @@ class Host:
 
 def poison(output: Array, payload: int) -> None:
     """Fill with a quiet NaN that carries `payload`."""
-    found = base.bits(output)
-    found.fill(base.poison_bits(found.itemsize, payload))
+    base.bits(output).fill(base.poison_bits(output.dtype, payload))

@@ -14,12 +14,18 @@ language, folder of the artefact, symbol, then one `role:dtype` per tensor in ca
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi  # type: ignore[import-not-found]  # mounted beside this file
 import records as r  # type: ignore[import-not-found]
+
+if sys.argv[9:10] and sys.argv[9] in abi.ON_CARDS:
+    import card  # type: ignore[import-not-found]
+
+    del sys.modules["card"]
 
 del sys.path[0], sys.modules["abi"], sys.modules["records"]  # a submission may have helpers of these names
 
@@ -42,15 +48,17 @@ class Entry:
         self.tensors = [each.split(":") for each in arguments[11:]]  # [role, dtype]
         self.requests = _words(_map(request_fd, r.PAGE_BYTES, PROT_READ))
         self.replies = _words(_map(reply_fd, r.PAGE_BYTES, PROT_READ | PROT_WRITE))
+        self.card = card.Card() if self.language in abi.ON_CARDS else None
+        map_arena = self.card.map if self.card else _map
         self.arenas = {
-            "input": _map(in_fd, in_bytes, PROT_READ),
-            "output": _map(out_fd, out_bytes, PROT_READ | PROT_WRITE),
+            "input": map_arena(in_fd, in_bytes, PROT_READ),
+            "output": map_arena(out_fd, out_bytes, PROT_READ | PROT_WRITE),
         }
 
 
 def main(arguments: list[str]) -> None:
     entry = Entry(arguments)
-    if entry.language == "python":
+    if entry.language in abi.PYTHON:
         # What the task's languages may import beyond the standard library is mounted there.
         sys.path.append(os.environ.get("TOUCHSTONE_ROOT", "") + "/runtime")
     entry.replies[r.NONCE] = entry.nonce
@@ -103,7 +111,7 @@ def _bind(function: Callable[..., object], entry: Entry, number: int) -> Callabl
         slots.append(abi.Slot(entry.arenas[role] + requests[first + index], dtype, shape, role == "output"))
     dims = list(requests[r.DIMS : r.DIMS + entry.dims])
     call: Callable[[], object] = abi.bind(entry.language, function, slots, dims)
-    return call
+    return functools.partial(entry.card.finish, call) if entry.card else call
 
 
 def _nothing() -> None:

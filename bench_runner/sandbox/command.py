@@ -95,7 +95,7 @@ def bubblewrap(
     command += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside the sandbox
     command += ["--size", str(TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
     for mount in mounts:
-        command += ["--ro-bind", str(mount.source), mount.target]
+        command += ["--dev-bind" if mount.device else "--ro-bind", str(mount.source), mount.target]
     command += [*output, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp"]  # noqa: S108
     command += ["--cap-drop", "ALL", "--seccomp", str(fds.filter), "--json-status-fd", str(fds.status)]
     if fds.block is not None:

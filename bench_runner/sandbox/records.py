@@ -18,6 +18,7 @@ class Mount:
 
     source: Path
     target: str  # absolute, inside
+    device: bool = False  # a node of /dev, or a folder of such: shown where it is, and usable
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,9 @@ class Sandbox:
             return [replace(mount, source=mount.source.resolve()) for mount in mounts]
         staged = []
         for number, mount in enumerate(mounts):
+            if mount.device:
+                staged.append(mount)
+                continue
             host.stage(mount.source, place / f"m{number}")
             staged.append(Mount(place / f"m{number}", mount.target))
         return staged

@@ -35,6 +35,7 @@ def start_unsafe(
     undo: contextlib.ExitStack,
 ) -> Guest:
     """Show the mounts as links below `place`, and rewrite paths in the words so that they point there."""
+    mounts = [mount for mount in mounts if not mount.device]  # /dev is there
     for mount in mounts:
         link = place / mount.target.lstrip("/")
         link.parent.mkdir(parents=True, exist_ok=True)

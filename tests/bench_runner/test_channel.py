@@ -77,7 +77,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         kit, folder = tmp_path / "guest", tmp_path / f"submission{len(started)}"
         kit.mkdir(exist_ok=True)
         folder.mkdir()
-        for file in (Path(r.__file__).with_name("main.py"), r.__file__, tasks.abi.__file__):
+        for file in (*Path(r.__file__).parent.glob("*.py"), tasks.abi.__file__):
             (kit / Path(file).name).write_bytes(Path(file).read_bytes())
         (folder / "solution.py").write_text(source)
         channel = Channel(
@@ -280,7 +280,7 @@ def test_sealed_memory_can_be_neither_resized_nor_written_by_whoever_gets_the_de
 
 
 def test_the_poison_is_a_nan_in_every_dtype_of_the_tasks():
-    for dtype in ("float32", "float64"):
+    for dtype in ("bfloat16", "float16", "float32", "float64"):
         output = np.zeros(5, dtype)
         poison(output, 12345)
         assert np.isnan(output).all()

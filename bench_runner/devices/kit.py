@@ -1,0 +1,104 @@
+"""What a sandbox is given on a machine with a card: nodes, libraries and headers, all of it read-only.
+
+Not in charge of the sandbox itself (`sandbox/`), nor of what is compiled with it (`tasks.cuda`).
+
+A build needs no card: it gets NVIDIA's wheels (NVRTC, headers), ours for submissions and those of the library
+of kernels. A guest gets the nodes of its one card, the driver's library where that lies outside /usr, and the
+packages that Python submissions import. `/proc/driver/nvidia` comes with /proc.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import bench_runner.guest
+from bench_runner.sandbox import Mount
+from tasks import cuda
+
+HEADERS, KERNELS, WHEELS = "/include/touchstone", "/include/kernels", "/cuda"
+# What CuPy is made of, and what it needs; those that are there are shown.
+PACKAGES = ("cupy", "cupy_backends", "cupyx", "cuda", "fastrlock", "ml_dtypes", "nvidia")
+NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
+CAPABILITIES = "nvidia-caps"  # folder of the nodes by which slices of a card are reached
+DRIVER = "libcuda.so.1"
+
+
+def build_mounts() -> list[Mount]:
+    """For compiling CUDA C++."""
+    mounts = [Mount(Path(bench_runner.guest.__file__).parent / "include", HEADERS)]
+    if (kernels := _headers_of_kernels()) is not None:
+        mounts.append(Mount(kernels, KERNELS))
+    if (wheels := cuda.wheels()) is not None:
+        mounts.append(Mount(Path(wheels), WHEELS))
+    return mounts
+
+
+def build_words(arch: str) -> list[str]:
+    """What follows source and library on the command line of `cuda.py`."""
+    return [arch, HEADERS, KERNELS]
+
+
+BUILD_ENVIRONMENT = {cuda.WHEELS: WHEELS}
+
+
+@functools.cache
+def build_state() -> str:
+    """Of all that a build's outcome depends on, apart from its own sources."""
+    state = hashlib.sha256(cuda.version().encode())
+    for mount in build_mounts()[:2]:
+        for path in sorted(mount.source.rglob("*.*h")):
+            state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+def guest_mounts(minor: int) -> list[Mount]:
+    """For a guest on the card whose node is `/dev/nvidia<minor>`."""
+    nodes = [Path("/dev", name) for name in (f"nvidia{minor}", *NODES, CAPABILITIES)]
+    mounts = [Mount(node, str(node), device=True) for node in nodes if node.exists()]
+    library = driver_library()
+    if library is not None and not library.is_relative_to("/usr"):
+        mounts.append(Mount(library.parent, str(library.parent)))
+    return mounts
+
+
+def guest_environment() -> dict[str, str]:
+    """Where the driver's library lies outside of where the linker looks; CuPy keeps no files but in /tmp."""
+    environment = {"CUPY_CACHE_DIR": "/tmp/cupy", "CUDA_CACHE_DISABLE": "1"}  # noqa: S108 - inside the sandbox
+    library = driver_library()
+    if library is not None and not library.is_relative_to("/usr"):
+        environment["LD_LIBRARY_PATH"] = str(library.parent)
+    return environment
+
+
+def packages() -> list[Mount]:
+    """Below /runtime, for Python submissions."""
+    found = []
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            found.append(Mount(Path(place), f"/runtime/{name}"))
+            break
+    return found
+
+
+@functools.cache
+def driver_library() -> Path | None:
+    """Where this process finds libcuda, or None without a driver."""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        return None
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    paths = (line.split(maxsplit=5)[5] for line in lines if "/libcuda.so" in line)
+    return next(map(Path, paths), None)
+
+
+def _headers_of_kernels() -> Path | None:
+    spec = importlib.util.find_spec("kernels")  # finds it without importing it
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    folder = Path(places[0]) / "include" / "cuda" if places else None
+    return folder if folder is not None and folder.is_dir() else None
