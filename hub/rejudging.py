@@ -53,7 +53,9 @@ GIVEN = ("baseline/", "starter/", "examples/")  # of a task's files: what everyb
 
 
 def confirm_podium(task: Task, hardware_class: str) -> list[Job]:
-    """Queue the confirmations that the first places of a board lack; the new jobs."""
+    """Queue the confirmations that the first places of a board lack; the new jobs. Exercises rank nobody."""
+    if task.kind == Task.Kind.EXERCISE:
+        return []
     lacking = unconfirmed_podium(task, hardware_class)
     queued = (_confirm(candidate, task, hardware_class) for candidate in lacking)
     return [job for job in queued if job is not None]
@@ -109,10 +111,12 @@ def run_podium_again(task: Task, hardware_class: str, by: User) -> list[Job]:
 def hold_if_alike(job: Job) -> bool:
     """Hold back the passed check of a copy; of two, whoever pushed later. True if one was held back.
 
-    Nobody copies from themselves, from the house's examples or from what the task gives to everybody.
+    Nobody copies from themselves, from the house's examples or from what the task gives to everybody. And
+    what a lesson has just explained is written alike by all who have read it.
     """
     patch_set = job.patch_set
-    if patch_set.pull.author.is_house or not job.verdict.artefact_sha256:
+    is_exercise = patch_set.pull.task.kind == Task.Kind.EXERCISE
+    if is_exercise or patch_set.pull.author.is_house or not job.verdict.artefact_sha256:
         return False
     own = _likeness(patch_set)
     if not own.says_something:

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "hub.rulings",
     "hub.boards",
     "hub.rewards",
+    "hub.learning",
     "hub.web",
 ]
 

@@ -106,6 +106,8 @@ def why_not_review(pull: PullRequest, user: User) -> str | None:
     """Why this person may not approve or ask for changes, as a sentence; None if they may."""
     if user.pk == pull.author_id:
         return _("This is your own work: somebody else reviews it.")
+    if pull.task.kind == Task.Kind.EXERCISE:
+        return _("The judge alone grades an exercise. You are welcome to comment.")
     if not (user.is_mentor or is_mentor_of(pull.task, user)):
         return _("Only mentors and maintainers review. You are welcome to comment.")
     if pull.state != PullRequest.State.OPEN:
@@ -119,6 +121,8 @@ def why_not_merge(pull: PullRequest, user: User, known: Facts | None = None) -> 
     """Why this person cannot merge it now, as a sentence; None if they can."""
     if not is_mentor_of(pull.task, user):
         return _("Only a mentor of the task or a maintainer merges.")
+    if pull.task.kind == Task.Kind.EXERCISE:
+        return _("An exercise is not merged: its verdict is what counts.")
     if pull.author.is_house:
         return _("This is an example of the house: it is judged and shown, never merged.")
     found = known or facts(pull)
@@ -238,6 +242,7 @@ def desk(mentor: User) -> list[DeskRow]:
 
 def _pull_rows(mentor: User) -> Iterable[DeskRow]:
     waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
+    waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
         waiting = waiting.filter(Q(task__mentors=mentor))
     for found in facts_of(waiting).values():

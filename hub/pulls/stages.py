@@ -15,6 +15,7 @@ behind. The stage of an open pull request is the first line that fits:
     changes_requested  somebody's last word is "changes"                                   contributor
     approved           somebody's last word is "approve"                                   mentor (merge)
     draft              the head commit says that it is unfinished ("WIP: …")               contributor
+    passed             it is an exercise, which is neither reviewed nor merged             nobody
     needs_review       none of these                                                       mentor
 
 Timing does not hold up the review: it may wait long for rare hardware. But one that went wrong does. Which
@@ -35,6 +36,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JobKind, Outcome
+from hub.catalog.models import Task
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.standing import UPHOLD, counts, last_rulings, stands_as
 
@@ -48,6 +50,7 @@ class Stage(enum.StrEnum):
     CHECKING = "checking"
     FAILING = "failing"
     HELD = "held"
+    PASSED = "passed"
     NEEDS_REVIEW = "needs_review"
     CHANGES_REQUESTED = "changes_requested"
     APPROVED = "approved"
@@ -171,6 +174,8 @@ def stage_of(facts: Facts) -> Stage:
     unmerged = merge and merge.state in (MergeAttempt.State.REFUSED, MergeAttempt.State.CONFLICT)
     if facts.wrong or unmerged:
         return Stage.HELD if facts.held and not unmerged else Stage.FAILING
+    if facts.pull.task.kind == Task.Kind.EXERCISE:
+        return Stage.PASSED
     if facts.changes:
         return Stage.CHANGES_REQUESTED
     if facts.approval:
@@ -194,6 +199,10 @@ TURNS: dict[Stage, tuple[Who, Promise]] = {
     Stage.DRAFT: (
         Who.CONTRIBUTOR,
         _("Marked as unfinished; push a commit without “WIP” when it may be reviewed."),
+    ),
+    Stage.PASSED: (
+        Who.NOBODY,
+        _("It passed. An exercise is neither reviewed nor merged: go on with the lesson."),
     ),
     Stage.NEEDS_REVIEW: (Who.MENTOR, _("It passed its check and waits for a mentor's review.")),
     Stage.MERGED: (Who.NOBODY, _("Merged.")),

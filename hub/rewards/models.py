@@ -14,6 +14,7 @@ class Reward(AppendOnlyModel):
         MERGE = "merge", _("merged work")
         REVIEW = "review", _("review")
         MENTOR = "mentor", _("mentoring")
+        LESSON = "lesson", _("lesson")
         REVERSAL = "reversal", _("reversal")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="rewards")

@@ -14,9 +14,12 @@ from django.views.decorators.http import require_safe
 from hub.accounts.models import User
 from hub.bench.models import Verdict
 from hub.boards.queries import leaders
+from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks
 from hub.claims import queries as claims
 from hub.claims.models import Claim
+from hub.learning.models import Lesson
+from hub.learning.queries import Standing, begun
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of
 from hub.rewards.queries import points_of
@@ -44,7 +47,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "open_tasks": len(tasks),
         "stone": draw(firsts[:TOP_BOARDS]) if firsts else None,
         "verdicts": _newest_verdicts(),
-        "first_task": tasks[0] if tasks else None,
     }
     if request.user.is_authenticated:
         shown |= _own(request.user)
@@ -58,12 +60,15 @@ def _newest_verdicts() -> list[Verdict]:
 
 def _own(user: User) -> dict[str, Any]:
     held = [(claim, claims.clock(claim)) for claim in claims.claims_of(user).filter(state__in=claims.LIVE)]
-    pulls = pull_rows(pulls_of(user).filter(state=PullRequest.State.OPEN)[:OWN_PULLS])
+    own = pulls_of(user).filter(state=PullRequest.State.OPEN).exclude(task__kind=Task.Kind.EXERCISE)
+    pulls = pull_rows(own[:OWN_PULLS])
+    learning = begun(user)
     return {
+        "learning": learning,
         "claims": held,
         "pulls": pulls,
         "points": points_of(user),
-        "step": _next_step(user, [claim for claim, _clock in held], pulls),
+        "step": _next_step(user, [claim for claim, _clock in held], pulls, learning),
     }
 
 
@@ -76,7 +81,7 @@ def pull_rows(pulls: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]]) -> Step:
+def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learning: list[Standing]) -> Step:
     for row in pulls:
         turn: Turn = row["turn"]
         if turn.who is Who.CONTRIBUTOR:
@@ -84,8 +89,12 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]]) -> St
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
     for claim in held:
-        if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:
+        is_exercise = claim.task.kind == Task.Kind.EXERCISE
+        if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed and not is_exercise:
             return _begin(user, claim)
+    for standing in learning:
+        if standing.next is not None:
+            return _go_on(standing.next)
     if user.is_mentor or user.is_maintainer:
         return Step(
             _("Contributors may be waiting for your eyes."), _("To the mentor desk"), reverse("web:desk")
@@ -95,6 +104,14 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]]) -> St
         return Step(text, _("Browse the tasks"), reverse("web:tasks"))
     text = _("Pick a task. The easiest takes about ten minutes from clone to verdict.")
     return Step(text, _("Browse the tasks"), reverse("web:tasks"))
+
+
+def _go_on(lesson: Lesson) -> Step:
+    text = _("You are learning “%(course)s”. The next lesson: %(lesson)s.") % {
+        "course": lesson.course.title,
+        "lesson": lesson.title,
+    }
+    return Step(text, _("Go on"), reverse("web:lesson", args=[lesson.course.slug, lesson.slug]))
 
 
 def _begin(user: User, claim: Claim) -> Step:

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
 from hub.claims import queries as claims
+from hub.learning.queries import begun
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import pulls_of
 from hub.rewards.queries import ledger_of, points_of
@@ -28,6 +29,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "own": own,
         "points": points_of(who),
         "ledger": ledger_of(who)[:LEDGER_LINES],
+        "learning": begun(who),
         "pulls": pull_rows(pulls_of(who)[:PULLS]),
         "opened": pulls_of(who).count(),
         "merged": pulls_of(who).filter(state=PullRequest.State.MERGED).count(),

@@ -24,6 +24,7 @@ from hub.accounts.models import User
 from hub.bench.models import Attempt, Verdict
 from hub.bench.queries import unserved, why_waiting
 from hub.catalog.models import Task
+from hub.learning.queries import is_solved, lesson_after, lesson_of
 from hub.pulls import queries
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import Facts, Stage, Turn, Who
@@ -105,6 +106,7 @@ def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
     known = user.is_authenticated
     beat = live.pulse(pull.pk)
     return {
+        **_lesson(pull),
         "pull": pull,
         "title": plain_line(pull.title),
         "current": found.patch_set,
@@ -126,6 +128,14 @@ def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
         "seen": beat.id if beat else "",
         "over": beat is not None and beat.over,
     }
+
+
+def _lesson(pull: PullRequest) -> dict[str, Any]:
+    """For the work on an exercise: its lesson, whether that is done by it, and what comes next."""
+    lesson = lesson_of(pull.task) if pull.task.kind == Task.Kind.EXERCISE else None
+    if lesson is None:
+        return {}
+    return {"lesson": lesson, "solved": is_solved(lesson, pull.author), "next_lesson": lesson_after(lesson)}
 
 
 def _results(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:

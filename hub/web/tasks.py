@@ -18,6 +18,7 @@ from hub.catalog.queries import spec_of, statement_html
 from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
+from hub.learning.queries import lesson_of, requirements, why_not_begin
 from hub.pulls.models import PullRequest
 from hub.web.stone import stone
 from tasks.spec import Case
@@ -42,6 +43,8 @@ def show(
         "spec": spec,
         "statement": statement_html(task.current, get_language() or "en"),
         "cases": [_case_row(spec, case) for case in spec.cases],
+        "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
+        "requirements": requirements(task, request.user),
         "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
         "grounds": grounds(task),
         "working": claims.working_on(task),
@@ -85,7 +88,7 @@ def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
     return {
         "claim": claim,
         "clock": claims.clock(claim) if claim else None,
-        "why_not": claims.why_not_claim(task, user),
+        "why_not": claims.why_not_claim(task, user) or why_not_begin(task, user),
         "own_pulls": PullRequest.objects.filter(task=task, author=user),
         "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
         if user.is_mentor or user.is_maintainer

@@ -64,6 +64,7 @@ STAGES: dict[str, Word] = {
     "checking": Word(_("being judged"), "live", "pulse"),
     "failing": Word(_("failing"), "bad", "cross"),
     "held": Word(_("held for review"), "warn", "eye"),
+    "passed": Word(_("passed"), "good", "check"),
     "needs_review": Word(_("needs review"), "wait", "eye"),
     "changes_requested": Word(_("changes requested"), "warn", "reply"),
     "approved": Word(_("approved"), "good", "check"),

@@ -1,4 +1,4 @@
-"""Publish the task folders: a new or changed one becomes a revision, with its repository."""
+"""Publish the task folders, each a revision with its repository if it is new or changed, and the courses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hub import flow
 from hub.core.errors import Refusal
-from tasks.spec import TaskError, read_folder, task_folders
+from tasks.spec import TaskError, course_folders, load_course, read_folder, task_folders
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", nargs="*", help="only these tasks")
+        parser.add_argument("slug", nargs="*", help="only these tasks, and no course")
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = set(options["slug"])
@@ -38,5 +38,27 @@ class Command(BaseCommand):
                 continue
             if options["verbosity"]:
                 self.stdout.write(f"{slug}: revision {revision.digest[:12]}")
+        if not wanted:
+            problems += self._courses(options["verbosity"])
         if problems:
-            raise CommandError(f"{problems} task(s) could not be published; the others were.")
+            raise CommandError(f"{problems} task(s) or course(s) could not be published; the others were.")
+
+    def _courses(self, verbosity: int) -> int:
+        """Publish every course with its exercises; how many could not be."""
+        problems = 0
+        for folder in course_folders(settings.TASKS_DIR):
+            try:
+                course = load_course(folder)
+                exercises = {
+                    lesson.slug: read_folder(folder / lesson.slug)
+                    for lesson in course.lessons
+                    if lesson.exercise
+                }
+                flow.publish_course(course, exercises)
+            except (TaskError, Refusal) as error:
+                problems += 1
+                self.stderr.write(str(error))
+                continue
+            if verbosity:
+                self.stdout.write(f"course {course.slug}: {len(course.lessons)} lessons")
+        return problems

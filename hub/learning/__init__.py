@@ -1,0 +1,1 @@
+"""Courses, their lessons, and how far people are in them."""
