@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from framework.jit import link
 from framework.jit.expressions import STORED_AS, cost, literal, start_of
 from framework.jit.fuse import Loops
@@ -11,6 +13,7 @@ from framework.jit.nest import Nest
 from framework.jit.products import Operand, Product
 
 SPREAD_FROM = 1 << 16  # multiplications of a kernel: smaller ones are not worth waking threads for
+INLINED = 24  # functions written out in one nest; with more of them, compilers take their time squared
 
 
 def emit(plan: Plan) -> str:
@@ -33,7 +36,9 @@ def emit(plan: Plan) -> str:
         else:
             main.append(f"if (env->host({number}, (void **)pointers)) return -1;")
     main.append(f"CLOCK({len(plan.kernels)})")
-    return "\n".join([link.RUNTIME.read_text(), *functions, *_run(plan, main, found)]) + "\n"
+    called = sorted({name for line in functions for name in re.findall(r"called_(\w+)", line)})
+    calls = [f"CALLED({name})" for name in called]
+    return "\n".join([link.RUNTIME.read_text(), *calls, *functions, *_run(plan, main, found)]) + "\n"
 
 
 def fresh(plan: Plan) -> list[int]:
@@ -85,6 +90,8 @@ def _function(nest: Nest, number: int) -> list[str]:
             fill = f"{pointer}[i] = {start_of(node.attrs['kind'], node.dtype)};"
             starts.append(f"    for (int64_t i = 0; i < {node.size}; i++) {fill}")
     body = nest.text() if nest.kernel.size else []
+    if sum(line.count("fast_") for line in body) > INLINED:
+        body = [line.replace("fast_", "called_") for line in body]
     arguments = [f"{kind} *restrict {pointer}" for pointer, kind in nest.loaded.items()]
     what = ", ".join(dict.fromkeys(node.prim.name if node.prim else "copy" for node in nest.kernel.nodes))
     head = f"static void k{number}({', '.join([*arguments, 'int64_t begin, int64_t end'])}) {{"

@@ -24,10 +24,11 @@ _FLOAT = {
     "exp": "fast_exp({0})", "log": "fast_log({0})", "tanh": "fast_tanh({0})", "erf": "fast_erf({0})",
     "sigmoid": "fast_sigmoid({0})",
 }  # fmt: skip
-_LIBRARY = (
-    "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
-    "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil", "trunc", "erf", "sqrt", "atan2", "pow",
+_SCALAR = (  # for which compilers call the C library, element by element
+    "expm1", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh",
+    "acosh", "atanh", "atan2", "pow", "softplus",
 )  # fmt: skip
+_LIBRARY = (*_SCALAR, "exp", "log", "tanh", "floor", "ceil", "trunc", "erf", "sqrt")
 _REAL = {
     **{name: f"{name}@({{0}})" for name in _LIBRARY},
     "atan2": "atan2@({0}, {1})",
@@ -68,6 +69,7 @@ _DEAR = {
     "sqrt": 3,
     "rsqrt": 5,
     "reciprocal": 3,
+    **dict.fromkeys(_SCALAR, 60),
 }
 _CHEAP = 1
 

@@ -23,6 +23,7 @@ from framework.jit.index import ZERO, Forms, NotLinear, Split, Var, identity, re
 from framework.jit.ir import Node
 
 ROW_LIMIT = 8192  # elements of a row that is everything: a longer one is summed in parts, for precision
+NODE_LIMIT = 128  # of a kernel: what a C compiler takes for a function grows faster than the function
 
 Item = tuple[Node, Forms]  # an element of a computed node or input
 
@@ -96,6 +97,8 @@ class Loops(Kernel):
     again: dict[Item, None] = field(
         default_factory=dict
     )  # computed here though another kernel computes it too
+    _takes: dict[Item, list[Item]] = field(default_factory=dict)
+    _taken: dict[Item, None] | None = None
 
     @property
     def size(self) -> int:
@@ -115,6 +118,7 @@ class Loops(Kernel):
         self.forms = {node: two(forms) for node, forms in self.forms.items()}
         self.over = {two(forms): shape for forms, shape in self.over.items()}
         self.again = {(node, two(forms)): None for node, forms in self.again}
+        self._taken = None
 
     def indices(self, node: Node) -> Forms:
         """The indices of a node's element that an iteration computes."""
@@ -125,14 +129,30 @@ class Loops(Kernel):
         node, forms = item
         return (node in self.forms and self.indices(node) == forms) or item in self.again
 
+    def takes(self, item: Item) -> list[Item]:
+        """`taken_by`, remembered."""
+        if item not in self._takes:
+            self._takes[item] = taken_by(item)
+        return self._takes[item]
+
     def taken(self) -> dict[Item, None]:
         """What an iteration takes from elsewhere; in order, so that equal programs give equal code."""
-        items = [*self.forms.items(), *self.again]
-        return {each: None for item in items for each in taken_by(item) if not self.computes(each)}
+        if self._taken is None:
+            items = [*self.forms.items(), *self.again]
+            self._taken = {
+                each: None for item in items for each in self.takes(item) if not self.computes(each)
+            }
+        return self._taken
+
+    def compute_again(self, items: dict[Item, None]) -> None:
+        """Compute these here too, instead of taking them from elsewhere."""
+        self.again.update(items)
+        self._taken = None
 
     def add(self, node: Node, forms: Forms) -> None:
         self.nodes.append(node)
         self.forms[node] = forms
+        self._taken = None
         self.over.setdefault(forms, node.domain)
         if node.op != "reduce":
             return
@@ -176,7 +196,16 @@ class Fusion:
                 self._place(node)
             else:
                 self._start(Kernel([node]), node)
+        if any(len(kernel.nodes) > NODE_LIMIT for kernel in self.kernels):
+            self._break_up()
         self.kernels = in_order(self.kernels)
+
+    def _break_up(self) -> None:
+        """Cut kernels that are too long, and find again what waits for what."""
+        self.kernels = [part for kernel in self.kernels for part in parts_of(kernel)]
+        self.of = {node: kernel for kernel in self.kernels for node in kernel.nodes}
+        for node, kernel in self.of.items():
+            self._note(kernel, node)
 
     def _start(self, kernel: Kernel, node: Node) -> None:
         self.kernels.append(kernel)
@@ -253,7 +282,7 @@ class Fusion:
 
     def _matches(self, kernel: Loops, node: Node, forms: Forms) -> bool:
         try:
-            items = taken_by((node, forms))
+            items = kernel.takes((node, forms))
         except NotLinear:
             return False
         if node.op == "reduce" and not kernel.sums_over(forms):
@@ -269,6 +298,19 @@ class Fusion:
                 elsewhere = kernel.taken() if elsewhere is None else elsewhere
                 shared = item in elsewhere
         return shared
+
+
+def parts_of(kernel: Kernel) -> list[Kernel]:
+    """A kernel as several of at most NODE_LIMIT nodes, that run over the same loops one after another."""
+    if not isinstance(kernel, Loops):
+        return [kernel]
+    parts: list[Kernel] = []
+    for first in range(0, len(kernel.nodes), NODE_LIMIT):
+        nodes = kernel.nodes[first : first + NODE_LIMIT]
+        forms = {node: kernel.forms[node] for node in nodes}
+        accumulated = kernel.accumulated & forms.keys()
+        parts.append(Loops(nodes, set(), kernel.vars, kernel.cols, forms, accumulated))
+    return parts
 
 
 def in_order(kernels: Sequence[Kernel]) -> list[Kernel]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from framework.jit import link, memory
 from framework.jit.expressions import cost
-from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order, taken_by
+from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
 from framework.jit.index import NotLinear, address, strides_of
 from framework.jit.ir import Node, Program
 from framework.jit.memory import Life
@@ -208,7 +208,7 @@ def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> N
             return
         wanted.append((kernel, again, leaves))
     for kernel, again, leaves in wanted:
-        kernel.again.update(again)
+        kernel.compute_again(again)
         for source, _ in leaves:
             of_source = readers.setdefault(source, [])
             if kernel not in of_source:
@@ -218,12 +218,14 @@ def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> N
 def _expanded(
     items: list[Item], kernel: Loops, stored: set[Node]
 ) -> tuple[dict[Item, None], dict[Item, None], int]:
-    """What has to be computed for these elements, what that reads, and what it costs."""
+    """What has to be computed for these elements, what that reads, and what it costs; where that is too much,
+    so far.
+    """
     again: dict[Item, None] = {}
     leaves: dict[Item, None] = {}
     price = 0
     stack = list(items)
-    while stack:
+    while stack and price <= AGAIN_LIMIT:
         item = stack.pop()
         node = item[0]
         if item in again or item in leaves or kernel.computes(item):
@@ -233,7 +235,7 @@ def _expanded(
             continue
         again[item] = None
         price += cost(node.prim.name if node.prim else "")
-        stack.extend(taken_by(item))
+        stack.extend(kernel.takes(item))
     return again, leaves, price
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from framework.jit.expressions import STORED_AS, cost, literal, start_of, value_type
-from framework.jit.fuse import Item, Loops, taken_by
+from framework.jit.fuse import Item, Loops
 from framework.jit.index import Form, Var, address
 from framework.jit.ir import Node
 
@@ -120,7 +120,7 @@ class Nest:
     def takes(self, item: Item) -> list[Item]:
         """The elements that a computed element needs; of a reduction, the element that is reduced."""
         node, forms = item
-        return taken_by((node, self.kernel.forms[node] if node.op == "reduce" else forms))
+        return self.kernel.takes((node, self.kernel.forms[node] if node.op == "reduce" else forms))
 
     def is_sum(self, item: Item) -> bool:
         return item[0].op == "reduce" and self.kernel.computes(item)
@@ -157,7 +157,7 @@ class Nest:
         kernel, found = self.kernel, []
         for node in kernel.nodes:
             if node in self.sums or (node in kernel.accumulated and node in self.stored):
-                (item,) = taken_by((node, kernel.forms[node]))
+                (item,) = kernel.takes((node, kernel.forms[node]))
                 found.append(Target(self.level(item), item, node))
             if node in self.stored and node not in kernel.accumulated:
                 item = (node, kernel.indices(node))
@@ -167,7 +167,7 @@ class Nest:
     def _kept(self) -> dict[Item, int]:
         """Costly values that more than one pass needs, by the pass that computes them."""
         passes: dict[Item, set[int]] = {}
-        for target in self.targets:
+        for target in self.targets if self.last else ():
             stack, seen = [target.item], set()
             while stack:
                 item = stack.pop()

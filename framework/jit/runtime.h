@@ -81,6 +81,11 @@ INLINE float fast_erf(float x) {  // 1 ulp: a polynomial times x up to 0.95, 1 -
 
 INLINE float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
 
+// One of these functions as one that is called, for vectors too.
+#define CALLED(name)                                                              \
+    _Pragma("omp declare simd notinbranch") static __attribute__((noinline, const)) \
+    float called_##name(float x) { return fast_##name(x); }
+
 // ---- NumPy's arrays, read as kernels/toolchain/enter.c does
 
 struct array {
