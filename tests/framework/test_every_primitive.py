@@ -17,7 +17,7 @@ from tests.framework.samples import ELSEWHERE, STRUCTURE, TABLE, all_samples
 
 SAMPLES = all_samples()
 CASES = [pytest.param(name, i, id=f"{name}-{i}") for name, rows in SAMPLES.items() for i in range(len(rows))]
-# Neither a definition nor rules: no gradient passes. These have one for complex operands alone.
+# Of complex operands: their derivatives are compared by real and imaginary part.
 LAPACK = {"cholesky", "solve", "inv", "slogdet", "eigh", "qr", "svd"}
 COMPLEX = {"conj", "real", "imag", "fft"}
 
@@ -32,14 +32,33 @@ def outputs(name: str, ins: list[Any], attrs: dict[str, Any]) -> list[Tensor]:
     return list(out) if isinstance(out, tuple) else [out]
 
 
+def of_floats(name: str, i: int) -> tuple[Any, list[Tensor]]:
+    """The primitive as a function whose derivatives can be compared, and its operands at a sample."""
+    ins, attrs = sample(name, i)
+    if name in COMPLEX:
+        ins = [fw.ops.real(ins[0]), fw.ops.imag(ins[0])]
+
+    def fn(*xs: Tensor) -> list[Tensor]:
+        if name in ("cholesky", "eigh"):  # of symmetric matrices
+            xs = ((xs[0] + xs[0].mT) / 2,)
+        if name in COMPLEX:
+            (y,) = outputs(name, [xs[0] + xs[1] * 1j], attrs)
+            return [fw.ops.real(y), fw.ops.imag(y)] if dtypes.is_complex(y.dtype) else [y]
+        found = outputs(name, list(xs), attrs)
+        # Signs of vectors are the library's choice.
+        return [abs(y) for y in found] if name in ("qr", "svd", "eigh") else found
+
+    return fn, ins
+
+
 def has_gradient(name: str, i: int) -> bool:
     """Is there a rule or a definition, and a floating-point operand and result?"""
     prim, (ins, attrs) = PRIMS[name], sample(name, i)
     return (
         (prim.vjp is not None or prim.expand is not None)
-        and name not in COMPLEX | {"custom_gradient"}  # the latter's is whatever the user says
-        and any(dtypes.is_float(x.dtype) for x in ins)
-        and any(dtypes.is_float(y.dtype) for y in outputs(name, ins, attrs))
+        and name != "custom_gradient"  # whatever the user says
+        and any(dtypes.is_inexact(x.dtype) for x in ins)
+        and any(dtypes.is_inexact(y.dtype) for y in outputs(name, ins, attrs))
     )
 
 
@@ -80,18 +99,8 @@ def check_factors(name: str, ins: list[Tensor], outs: list[Tensor], attrs: dict[
 
 
 def check_order(name: str, i: int, order: int, modes: tuple[str, ...] = ("fwd", "rev")) -> None:
-    ins, attrs = sample(name, i)
     limits = (1e-3, 1e-4, 1e-5) if name in LAPACK else (3e-4, 2e-5, 2e-6)
-
-    def fn(*xs: Tensor) -> list[Tensor]:
-        if name in ("cholesky", "eigh"):
-            xs = ((xs[0] + xs[0].mT) / 2,)
-        found = outputs(name, list(xs), attrs)
-        return (
-            [abs(y) for y in found] if name in ("qr", "svd", "eigh") else found
-        )  # signs are the library's choice
-
-    fw.check_grads(fn, ins, order, modes, *limits)
+    fw.check_grads(*of_floats(name, i), order, modes, *limits)
 
 
 @pytest.mark.parametrize(("name", "i"), SMOOTH)

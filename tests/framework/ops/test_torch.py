@@ -1,82 +1,52 @@
-"""Values and derivatives to third order are torch's."""
+"""Values and derivatives to third order of every differentiable primitive are torch's."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 import framework as fw
-from framework import ops
-
-WIDE = np.array([0.31, -0.72, 1.4, -1.9])
-UNIT = np.array([0.31, -0.72, 0.55, -0.2])
-ABOVE = np.array([0.31, 0.72, 1.4, 2.9])
-MATRIX = np.array([[2.0, 0.3, -0.1], [0.3, 1.5, 0.2], [-0.1, 0.2, 1.0]])
-
-ONE: dict[str, np.ndarray] = {
-    **dict.fromkeys(
-        ["exp", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "asinh", "atan", "sigmoid", "erf", "square"],
-        WIDE,
-    ),
-    **dict.fromkeys(["tan", "asin", "acos", "atanh"], UNIT),
-    **dict.fromkeys(["log", "log1p", "log2", "log10", "sqrt", "rsqrt", "reciprocal"], ABOVE),
-    "acosh": ABOVE + 1,
-}
-MORE: dict[str, tuple[Any, list[np.ndarray]]] = {
-    "pow": (lambda o, x, y: x**y, [ABOVE, WIDE]),
-    "div": (lambda o, x, y: x / y, [WIDE, ABOVE]),
-    "atan2": (lambda o, x, y: o.atan2(x, y), [WIDE, ABOVE]),
-    "logaddexp": (lambda o, x, y: o.logaddexp(x, y), [WIDE, UNIT]),
-    "softmax": (lambda o, x: o.softmax(x, -1), [MATRIX]),
-    "log_softmax": (lambda o, x: o.log_softmax(x, 0), [MATRIX]),
-    "logsumexp": (lambda o, x: o.logsumexp(x, 1), [MATRIX]),
-    "cumsum": (lambda o, x: o.cumsum(x, 0) ** 3, [MATRIX]),
-    "cumprod": (lambda o, x: o.cumprod(x, 1), [MATRIX]),
-    "prod": (lambda o, x: o.prod(x, 1), [MATRIX]),
-    "sort": (lambda o, x: (o.sort(x, -1)[0] if o is not ops else o.sort(x)) ** 3, [MATRIX]),
-    "matmul": (lambda o, x, y: (x @ y) ** 2, [MATRIX, MATRIX + 1]),
-    "einsum": (lambda o, x, y: o.einsum("ij,kj->ik", x, y) ** 2, [MATRIX, MATRIX + 1]),
-    "cholesky": (lambda o, x: o.linalg.cholesky((x + x.T) / 2), [MATRIX]),
-    "solve": (lambda o, x, y: o.linalg.solve(x, y), [MATRIX, MATRIX + 1]),
-    "inv": (lambda o, x: o.linalg.inv(x), [MATRIX]),
-    "det": (lambda o, x: o.linalg.det(x), [MATRIX]),
-    "eigvalsh": (lambda o, x: o.linalg.eigvalsh((x + x.T) / 2), [MATRIX]),
-    "svdvals": (lambda o, x: o.linalg.svdvals(x), [MATRIX + 0.4]),
-    "fft": (lambda o, x: o.abs(o.fft.fft(x * x)), [MATRIX]),
-}
-CASES = {name: (lambda o, x, n=name: getattr(o, n)(x), [x]) for name, x in ONE.items()} | MORE
+from framework.core import dtypes
+from tests.framework.test_every_primitive import LAPACK, SMOOTH, of_floats, sample
+from tests.framework.torch_of import TORCH
 
 
-def ours(f: Any, order: int) -> Any:
-    """The sum of f, or of the gradient of the order before, weighted so that no derivative cancels."""
+def _weighted(outs: Sequence[Any], tensor: Any) -> Any:
+    """The sum of outputs, weighted so that no derivative cancels."""
+    weights = [np.linspace(0.5, 1.5, int(np.prod(y.shape))).reshape(tuple(y.shape)) for y in outs]
+    return sum([(y * tensor(w)).sum() for y, w in zip(outs, weights, strict=True)])
+
+
+def _ours(f: Any, order: int, places: tuple[int, ...]) -> Any:
+    """The weighted sum of f's cubes, or of the gradient of the order before."""
     if order == 0:
-        return lambda *xs: _weighted(f(ops, *xs))
-    return lambda *xs: sum(_weighted(g) for g in fw.grad(ours(f, order - 1), tuple(range(len(xs))))(*xs))
+        return lambda *xs: _weighted([y * y * y for y in f(*xs) if dtypes.is_float(y.dtype)], fw.Tensor)
+    gradient = fw.grad(_ours(f, order - 1, places), places)
+    return lambda *xs: _weighted(gradient(*xs), fw.Tensor)
 
 
-def _weighted(y: Any) -> Any:
-    n = int(np.prod(tuple(y.shape)))
-    weights = np.linspace(0.5, 1.5, n).reshape(tuple(y.shape))
-    if not isinstance(y, fw.Tensor):
-        import torch
-
-        return (y * torch.tensor(weights)).sum()
-    return (y * weights).sum()
+def test_every_differentiable_primitive_has_a_counterpart_of_torch_s() -> None:
+    assert {case.values[0] for case in SMOOTH} == set(TORCH)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_three_derivatives_are_torchs(name: str) -> None:
+@pytest.mark.parametrize(("name", "i"), SMOOTH)
+def test_three_derivatives_are_torch_s(name: str, i: int) -> None:
     torch = pytest.importorskip("torch")
-    f, arrays = CASES[name]
-    xs, ts = [fw.Tensor(a) for a in arrays], [torch.tensor(a, requires_grad=True) for a in arrays]
-    wanted = _weighted(f(torch, *ts))
+    (f, ins), attrs = of_floats(name, i), sample(name, i)[1]
+    places = tuple([n for n, x in enumerate(ins) if dtypes.is_float(x.dtype)])
+    ts = [torch.tensor(x.asnumpy().copy(), requires_grad=n in places) for n, x in enumerate(ins)]
+    found = TORCH[name](torch, *ts, **attrs)
+    outs = [found] if isinstance(found, torch.Tensor) else list(found)
+    wanted = _weighted([y * y * y for y in outs if y.dtype.is_floating_point], torch.tensor)
+    tolerance = 1e-6 if name in LAPACK else 1e-8
     for order in range(4):
-        np.testing.assert_allclose(
-            ours(f, order)(*xs).item(), wanted.item(), rtol=1e-7, atol=1e-9, err_msg=f"order {order}"
-        )
+        value = _ours(f, order, places)(*ins).item()
+        np.testing.assert_allclose(value, wanted.item(), tolerance, tolerance, err_msg=f"order {order}")
         if order < 3:
-            grads = torch.autograd.grad(wanted, ts, create_graph=True)
-            wanted = sum(_weighted(g) for g in grads)
+            leaves = [ts[n] for n in places]
+            grads = torch.autograd.grad(wanted, leaves, create_graph=True, materialize_grads=True)
+            wanted = _weighted(grads, torch.tensor)
