@@ -14,6 +14,8 @@ from tasks.bundle import under
 from tasks.fields import Section
 from tasks.model import VERDICTS, Entry, Example, Text
 
+CHINESE = r"(?s).*[\u4e00-\u9fff].*"  # at least a character of it
+
 
 def open_toml(file: str, content: bytes | None, problems: list[str]) -> Section | None:
     if content is None:
@@ -34,7 +36,7 @@ def both(top: Section, key: str) -> Text:
         return Text("", "")
     text = Text(
         section.text("en", "write it in English"),
-        section.text("zh", "write it in Chinese", pattern=r"(?s).*[\u4e00-\u9fff].*"),
+        section.text("zh", "write it in Chinese", pattern=CHINESE),
     )
     section.no_others()
     return text

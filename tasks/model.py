@@ -49,6 +49,14 @@ def device_of(hardware_class: str) -> str:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Something to read before one begins, and what it is good for."""
+
+    text: Text  # Markdown
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class ClaimRules:
     policy: str
     slots: int
@@ -191,6 +199,7 @@ class Task:
     statement: Text
     digest: str
     requires: tuple[str, ...] = ()  # courses and exercises to be done before it is claimed
+    readings: tuple[Reading, ...] = ()  # what to read first
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

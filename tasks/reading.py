@@ -13,7 +13,7 @@ from typing import Any
 
 from tasks import formula, languages
 from tasks.bundle import UnsafeName, check_names, digest
-from tasks.bundled import both, check_language_folders, examples, open_toml
+from tasks.bundled import CHINESE, both, check_language_folders, examples, open_toml
 from tasks.courses import fill_exercise
 from tasks.fields import Section
 from tasks.model import (
@@ -28,6 +28,7 @@ from tasks.model import (
     Entry,
     Limits,
     Paths,
+    Reading,
     Speed,
     Task,
     Tensor,
@@ -98,6 +99,7 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
         statement=Text(_decode(files, "statement.en.md"), _decode(files, "statement.zh.md")),
         digest=digest(files),
         requires=_requires(top),
+        readings=_readings(top),
     )
     top.no_others()
     _check_devices(top, task)
@@ -145,6 +147,20 @@ def _claim(top: Section) -> ClaimRules:
     slots = section.integer("slots", "give how many may hold it at once", 1, 100, default=1)
     section.no_others()
     return ClaimRules(policy, slots)
+
+
+def _readings(top: Section) -> tuple[Reading, ...]:
+    found = []
+    cure = "give [[read]] tables with en, zh and, if it has one, url"
+    for section in top.sections("read", cure) if "read" in top.table else ():
+        text = Text(
+            section.text("en", "say in English what it is and what it is good for"),
+            section.text("zh", "say in Chinese what it is and what it is good for", pattern=CHINESE),
+        )
+        url = section.text("url", "give the whole address, with https", pattern=r"https?://\S+", default="")
+        section.no_others()
+        found.append(Reading(text, url))
+    return tuple(found)
 
 
 def _requires(top: Section) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from tasks.model import (
     Example,
     Limits,
     Paths,
+    Reading,
     Speed,
     Task,
     TaskError,
@@ -37,9 +38,9 @@ from tasks.model import (
 from tasks.reading import read_task
 
 __all__ = [
-    "LANGUAGES", "ROOT", "Bundle", "Case", "ClaimRules", "Entry", "Example", "Limits", "Paths", "Speed",
-    "Task", "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names", "device_of",
-    "digest", "load_files", "load_folder", "load_module", "read_folder", "task_folders", "under",
+    "LANGUAGES", "ROOT", "Bundle", "Case", "ClaimRules", "Entry", "Example", "Limits", "Paths", "Reading",
+    "Speed", "Task", "TaskError", "Tensor", "Text", "Tolerance", "UnsafeName", "Work", "check_names",
+    "device_of", "digest", "load_files", "load_folder", "load_module", "read_folder", "task_folders", "under",
     "write_files",
 ]  # fmt: skip
 

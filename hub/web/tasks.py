@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from hub.bench.queries import grounds
 from hub.boards.queries import boards_of
+from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of, statement_html
 from hub.claims import queries as claims
@@ -37,11 +38,12 @@ def show(
     request: HttpRequest, task: Task, *, proposal: str = "", problem: str = "", status: int = 200
 ) -> HttpResponse:
     """The task's page; with a problem, the proposal form as it was sent."""
-    spec = spec_of(task.current)
+    spec, language = spec_of(task.current), get_language() or "en"
     shown = {
         "task": task,
         "spec": spec,
-        "statement": statement_html(task.current, get_language() or "en"),
+        "statement": statement_html(task.current, language),
+        "readings": [(render_markdown(one.text.get(language)), one.url) for one in spec.readings],
         "cases": [_case_row(spec, case) for case in spec.cases],
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "requirements": requirements(task, request.user),

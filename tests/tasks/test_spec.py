@@ -37,6 +37,7 @@ MISTAKES = [
         'zh = "Softmax"',
         "title.zh: 'Softmax' is not accepted; write it in Ch",
     ),
+    ("https://arxiv.org/abs/1805.02867", "arxiv", "read[3].url: 'arxiv' is not accepted; give the whole"),
     (
         'policy = "exclusive"',
         'policy = "fcfs"',
@@ -296,6 +297,13 @@ def test_a_task_knows_its_parts() -> None:
     assert task.paths.allowed_for("li") == ("solutions/li/*",)
     assert task.title.get("zh-hans") == task.title.zh
     assert task.title.get("en") == task.title.en
+
+
+def test_a_task_says_what_to_read_first() -> None:
+    task = spec.load_folder(spec.ROOT / "row-softmax")
+    assert len(task.readings) == 4
+    assert task.readings[3].url == "https://arxiv.org/abs/1805.02867"
+    assert "区间归约" in task.readings[1].text.get("zh-hans")
 
 
 def test_an_example_gives_what_a_contributor_would_have_pushed() -> None:

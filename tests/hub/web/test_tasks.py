@@ -107,6 +107,13 @@ def test_the_statement_comes_in_the_readers_language_with_maths_as_mathml(
     assert ("单精度" in page) == (language == "zh-hans")
 
 
+def test_what_to_read_first_comes_in_the_readers_language_with_its_address(tasks: list[Task]) -> None:
+    page = Visitor(None, "zh-hans").get("/tasks/row-softmax/")
+    assert "range reduction" not in page
+    assert "区间归约" in page
+    assert '<a class="small mono" href="https://arxiv.org/abs/1805.02867" rel="nofollow' in page
+
+
 def test_the_commands_carry_the_readers_name(tasks: list[Task], cast: people.Cast) -> None:
     page = Visitor(cast.bob).get("/tasks/row-softmax/")
     assert "git clone http://127.0.0.1:8000/git/row-softmax.git\ncd row-softmax" in page
