@@ -23,6 +23,7 @@ from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, 
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine, conditions
 from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
+from bench_runner.libraries import library_mounts
 from bench_runner.plan import WARM_UPS
 from bench_runner.pool import Oracle, Pool, growing
 from bench_runner.progress import Progress, Report
@@ -164,7 +165,9 @@ class _Job:
         return self.timed
 
     def _rig(self) -> Rig:
-        return Rig(self.sandbox, self.task, self.workspace.guest_kit(), measuring_cpus()[0])
+        libraries = library_mounts(self.workspace, self.task.entry.libraries)
+        kit = self.workspace.guest_kit()
+        return Rig(self.sandbox, self.task, kit, measuring_cpus()[0], libraries=tuple(libraries))
 
     def _append(self, text: str) -> None:
         """Bounded as a whole: a log is for reading."""

@@ -37,6 +37,7 @@ class Rig:
     kit: Path  # our guest's code
     cpus: tuple[int, ...] | None  # where guests run; None: anywhere
     device: Device = field(default_factory=Host)  # where tensors lie
+    libraries: tuple[Mount, ...] = ()  # of ours, that the task lets a Python submission import
 
 
 class Clocks:
@@ -96,11 +97,15 @@ class Side:
         )
         self._guest = self._rig.sandbox.start(
             [*_program(language), *arguments],
-            mounts=[*mounts, *(python_runtime() if language == "python" else ())],
+            mounts=[*mounts, *(self._python() if language == "python" else ())],
             limits=limits,
             pass_fds=self.channel.fds,
         )
         self._clocks.add("start_guests", time.perf_counter() - begin)
+
+    def _python(self) -> list[Mount]:
+        """What a Python submission may import beyond the standard library."""
+        return [*python_runtime(), *self._rig.libraries]
 
     @property
     def pid(self) -> int:

@@ -15,7 +15,7 @@ import py_compile
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,15 @@ class Workspace:
                 _open(folder)
                 compile_guest(folder / NATIVE_GUEST)
         return kit
+
+    def kept_folder(self, name: str, fill: Callable[[Path], None]) -> Path:
+        """A folder for guests to read that is filled once per worker."""
+        place = self._root / name
+        if not place.exists():
+            with self._filling(place) as folder:
+                fill(folder)
+                _open(folder)
+        return place
 
     def kept_build(self, key: str) -> KeptBuild | None:
         """What was built under this key on this worker, if it is still there."""
