@@ -4,7 +4,7 @@
 // costs two accesses, and NumPy's large arrays begin 16 bytes into a line (relu: 10 % of its time). Lines that are
 // needed 2 KiB later are fetched meanwhile: what is written (stores wait for lines that nothing has read: 3 to 12 %),
 // and by the callers what is read, where there is so much arithmetic that the processor does not look far enough
-// ahead by itself (gelu: 15 to 30 %).
+// ahead by itself (gelu: 15 to 30 %). FAR: `whole` writes past the caches, so that what it writes is not fetched.
 #pragma once
 #include "simd.h"
 
@@ -13,7 +13,7 @@ inline void fetch_ahead(const T *p) {
     __builtin_prefetch((const char *)p + 2048);
 }
 
-template <class T, class Whole, class Some>
+template <bool FAR = false, class T, class Whole, class Some>
 inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some some) {
     constexpr int64_t W = simd::W;
     int64_t i = from;
@@ -23,7 +23,7 @@ inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some 
         i += before;
     }
     for (; i + W <= to; i += W) {
-        fetch_ahead(written + i);
+        if (!FAR) fetch_ahead(written + i);
         whole(i);
     }
     if (i < to) some(i, int(to - i));

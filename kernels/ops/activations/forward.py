@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.call import call
-from kernels.ops.activations.schemas import ALPHA, SLOPE, elementwise
+from kernels.ops.activations.schemas import ALPHA, SLOPE, TABLE, elementwise
 
 RELU = elementwise("relu", "x", "y", 1)
 LEAKY_RELU = elementwise("leaky_relu", "x", "y", 2, SLOPE)
-GELU = elementwise("gelu", "x", "y", 16)
-GELU_TANH = elementwise("gelu_tanh", "x", "y", 14)
+GELU = elementwise("gelu", "x", "y", 16, more=TABLE)
+GELU_TANH = elementwise("gelu_tanh", "x", "y", 14, more=TABLE)
 SILU = elementwise("silu", "x", "y", 12)
 SIGMOID = elementwise("sigmoid", "x", "y", 12)
 TANH = elementwise("tanh", "x", "y", 14)

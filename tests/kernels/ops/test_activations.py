@@ -69,6 +69,21 @@ def test_gelu_is_precise_where_it_is_not_almost_zero() -> None:
     assert ulps(kernels.gelu(x), exact) <= 8
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_gelus_past_the_caches_are_those_within_them(dtype: type) -> None:
+    """A large array, of an odd length, whose result begins inside a line."""
+    n = (16 << 20) // np.dtype(dtype).itemsize + 77
+    x = np.linspace(-7, 7, n).astype(dtype)
+    store = np.full(n + 64, 7, dtype)
+    out = store[5 : n + 5]
+    for function in (kernels.gelu, kernels.gelu_tanh):
+        function(x, out=out)
+        for part in (slice(0, 999), slice(n - 999, n), slice(n // 2, n // 2 + 999)):
+            np.testing.assert_array_equal(out[part], function(x[part]))
+        assert (store[:5] == 7).all()
+        assert (store[n + 5 :] == 7).all()
+
+
 @pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "silu", "mish", "hardswish"])
 def test_far_out_they_are_the_argument_or_nothing(name: str) -> None:
     x = np.array([-3e38, -1e20, -1000, 1000, 1e20, 3e38, INF], np.float32)
