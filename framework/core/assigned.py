@@ -2,7 +2,8 @@
 
 A branch, a step of a loop and an example of a batch are traced once, whatever runs later. What they assign
 to a parameter would be a tensor without a value, or happen once instead of never or often. So assignments are
-noted while such a function runs, refused at its end, and taken back if anything goes wrong.
+noted while such a function runs, refused at its end, and taken back if anything goes wrong. Its random numbers
+come from streams of their own (`ops/random.py`), which are kept here too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 class _Scopes(threading.local):
     def __init__(self) -> None:
         self.open: list[Noted] = []
+        self.streams: list[
+            Any
+        ] = []  # where random numbers come from, the innermost last; None: the process's
 
 
 _scopes = _Scopes()
@@ -38,10 +42,17 @@ def note(parameter: Parameter) -> None:
 def apart() -> Iterator[None]:
     """While entered, nothing is noted: for a trace that puts back all parameters itself."""
     _scopes.open.append({})
+    _scopes.streams.append(None)
     try:
         yield
     finally:
         _scopes.open.pop()
+        _scopes.streams.pop()
+
+
+def streams() -> list[Any]:
+    """Where random numbers come from in this thread."""
+    return _scopes.streams
 
 
 @contextmanager

@@ -24,5 +24,5 @@ __all__ = sorted(
     for name, each in globals().items()
     if getattr(each, "__module__", "").startswith(("framework.ops.", "framework.custom."))
     and (each.__module__ != "framework.ops.coerce" or name == "cast")
-    and name not in ("as_shape", "unary_float_attrs", "wide")
+    and name not in ("Stream", "as_shape", "unary_float_attrs", "wide")
 )

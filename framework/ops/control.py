@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from framework.core import tree
 from framework.core.assigned import refusing
-from framework.core.graph import Graph, closed, trace
+from framework.core.graph import Graph, closed, collect, trace
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.errors import ArgumentError, ShapeError
+from framework.ops.create import arange
 from framework.ops.elementwise import logical_and
+from framework.ops.random import Stream
 from framework.ops.shape import select, stack
 from framework.prims.control import COND, WHILE, scan_node
 
@@ -49,15 +52,22 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     Neither may assign to a Parameter then: TraceError.
     `jax.lax.cond`.
     """
-    p = as_tensor(pred)
-    if p.value is not None:
+    p, stream = as_tensor(pred), Stream()
+    if p.value is None:
+        return _cond_traced(p, true_fn, false_fn, operands, lambda: stream.at(0))
+    with stream.at(0):
         return (true_fn if bool(p) else false_fn)(*operands)
+
+
+def _cond_traced(p: Tensor, true_fn: Any, false_fn: Any, operands: Any, own: Callable[[], Any]) -> Any:
+    """Both branches, the random numbers of each drawn within `own()`."""
     if p.size != 1:
         raise ShapeError(f"cond: pred has shape {p.shape}; one bool is needed: use where, all() or any()")
     ts, shape = _tensors(operands)
-    yes, no = [
-        _traced("cond", lambda *xs, f=f: f(*tree.unflatten(shape, xs)), ts) for f in (true_fn, false_fn)
-    ]
+    with own():
+        yes = _traced("cond", lambda *xs: true_fn(*tree.unflatten(shape, xs)), ts)
+    with own():
+        no = _traced("cond", lambda *xs: false_fn(*tree.unflatten(shape, xs)), ts)
     _same("cond: true_fn's result", yes, no.outputs, (yes.out_tree, no.out_tree))
     (then, more), (other, rest) = closed(yes), closed(no)
     then, other = then.widened(len(ts) + len(more), rest), other.widened(len(ts), more)
@@ -88,11 +98,17 @@ def scan(
     if n and all(x.value is not None for x in (*carries, *rows)):
         return _scan_now(f, init, rows, row_tree, n, reverse)
 
+    stream, numbers = Stream(), arange(n)
+
     def body(*ts: Tensor) -> Any:
         split = len(carries)
-        return f(tree.unflatten(carry_tree, ts[:split]), tree.unflatten(row_tree, ts[split:]))
+        with stream.at(ts[-1]):
+            return f(tree.unflatten(carry_tree, ts[:split]), tree.unflatten(row_tree, ts[split:-1]))
 
-    graph = _traced("scan", body, [*carries, *[select(x, 0, 0) if n else x.sum(0) for x in rows]])
+    examples = [select(x, 0, 0) if n else x.sum(0) for x in (*rows, numbers)]
+    graph = _traced("scan", body, [*carries, *examples])
+    rows = [*rows, numbers] if stream.base is not None else rows
+    graph.inputs = graph.inputs[: len(carries) + len(rows)]  # without the number where nothing is drawn
     if graph.out_tree.kind is not tuple or len(graph.out_tree.children) != 2:
         raise ArgumentError(_TWO)
     new_carry, y_tree = graph.out_tree.children
@@ -107,9 +123,10 @@ def _scan_now(
     f: Any, carry: Any, rows: list[Tensor], row_tree: tree.Tree, n: int, reverse: bool
 ) -> tuple[Any, Any]:
     columns: list[Any] = [None] * n
-    y_tree = tree.LEAF
+    y_tree, stream = tree.LEAF, Stream()
     for i in reversed(range(n)) if reverse else range(n):
-        found = f(carry, tree.unflatten(row_tree, [select(x, 0, i) for x in rows]))
+        with stream.at(i):
+            found = f(carry, tree.unflatten(row_tree, [select(x, 0, i) for x in rows]))
         if not isinstance(found, tuple) or len(found) != 2:
             raise ArgumentError(_TWO)
         carry, y = found
@@ -127,34 +144,48 @@ def while_loop(
     many steps at the latest, and its gradient inside a trace costs as much as the steps; without, as much as
     their square. `jax.lax.while_loop`.
     """
-    value, steps = init, 0
+    value, steps, stream = init, 0, Stream()
     while max_steps is None or steps < max_steps:
         carries, shape = _tensors(value)
-        going = as_tensor(cond_fn(value)) if all(x.value is not None for x in carries) else None
-        if going is None or going.value is None:
-            left = None if max_steps is None else max_steps - steps
-            return _while_traced(cond_fn, body_fn, carries, shape, left)
-        if not bool(going):
-            break
-        value, steps = body_fn(value), steps + 1
+        with stream.at(steps):
+            going = as_tensor(cond_fn(value)) if all(x.value is not None for x in carries) else None
+            if going is not None and going.value is not None:
+                if not bool(going):
+                    break
+                value, steps = body_fn(value), steps + 1
+                continue
+        if max_steps is not None:
+            return _bounded(cond_fn, body_fn, value, max_steps - steps)
+        return _while_traced(cond_fn, body_fn, carries, shape, steps)
     return value
 
 
-def _while_traced(
-    cond_fn: Any, body_fn: Any, carries: list[Tensor], shape: tree.Tree, max_steps: int | None
-) -> Any:
-    if max_steps is not None:
-        return _bounded(cond_fn, body_fn, tree.unflatten(shape, carries), max_steps)
-    test = _traced("while_loop", lambda *ts: cond_fn(tree.unflatten(shape, ts)), carries)
+def _while_traced(cond_fn: Any, body_fn: Any, carries: list[Tensor], shape: tree.Tree, steps: int) -> Any:
+    stream = Stream()
+
+    def test_of(*ts: Tensor) -> Any:
+        return cond_fn(tree.unflatten(shape, ts))
+
+    def body_of(*ts: Tensor) -> Any:
+        with stream.at(ts[-1]):
+            return (body_fn(tree.unflatten(shape, ts[:-1])), ts[-1] + 1)
+
+    test = _traced("while_loop", test_of, carries)
     if len(test.outputs) != 1 or test.outputs[0].size != 1:
         raise ShapeError(
             f"while_loop: cond_fn gave {test.outputs!r:.100}; one bool is needed: use all() or any()"
         )
-    body = _traced("while_loop", lambda *ts: body_fn(tree.unflatten(shape, ts)), carries)
-    _same("while_loop: the value that body_fn returned", body, carries, (body.out_tree, shape))
-    (tests, first), (steps, rest) = closed(test), closed(body)
-    attrs = {"test": tests, "body": steps, "carries": len(carries), "tested": len(first)}
-    return tree.unflatten(shape, apply(WHILE, *carries, *first, *rest, **attrs))
+    whole = _traced("while_loop", body_of, [*carries, as_tensor(steps)])
+    (body_tree, _), count = whole.out_tree.children, len(carries)
+    first = Graph(whole.inputs, whole.nodes, whole.outputs[:-1], whole.consts, body_tree)
+    _same("while_loop: the value that body_fn returned", first, carries, (body_tree, shape))
+    if stream.base is not None:  # it draws numbers, by the number of the step
+        carries = [*carries, as_tensor(steps)]
+        test = test.widened(count, carries[-1:])
+    body = collect(whole.inputs[: len(carries)], whole.outputs[: len(carries)], whole.out_tree)
+    (tests, ahead), (step, rest) = closed(test), closed(body)
+    attrs = {"test": tests, "body": step, "carries": len(carries), "tested": len(ahead)}
+    return tree.unflatten(shape, apply(WHILE, *carries, *ahead, *rest, **attrs)[:count])
 
 
 def _bounded(cond_fn: Any, body_fn: Any, init: Any, max_steps: int) -> Any:
@@ -163,7 +194,7 @@ def _bounded(cond_fn: Any, body_fn: Any, init: Any, max_steps: int) -> Any:
     def step(state: Any, _: Any) -> Any:
         going, value = state
         going = logical_and(going, as_tensor(cond_fn(value)).reshape(()))
-        return (going, cond(going, body_fn, lambda v: v, value)), None
+        return (going, _cond_traced(going, body_fn, lambda v: v, (value,), nullcontext)), None
 
     from framework.ops.create import ones
 

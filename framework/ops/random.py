@@ -2,17 +2,20 @@
 
 A key is a tensor of two uint64, the stream and its place in it. `STATE` is the process's: a Parameter, so
 `jit` treats it like any other state that a function reads and assigns, and compiled functions draw new
-numbers at every call. Under `vmap` all examples get the same numbers unless their keys are batched:
-`vmap(f)(xs, split_key(key, n))`.
+numbers at every call. What is traced once but runs often (an example of `vmap`, a step of a loop) draws from
+a `Stream` of its own by its number, so that no two get the same; a key of one's own is the same for all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from framework.core import dtypes
+from framework.core.assigned import streams
 from framework.core.tensor import Parameter, Tensor, apply, as_tensor
 from framework.errors import ArgumentError, DTypeError
 from framework.ops.coerce import Operand, cast
@@ -24,6 +27,7 @@ from framework.prims.random import RANDOM
 
 STATE = Parameter(Tensor(np.array([0, 0], np.uint64)), name="random state", requires_grad=False)
 _STEP = Tensor(np.array([0, 1], np.uint64))
+_FAR = Tensor(np.array([0, 2**32], np.uint64))
 
 
 def set_seed(seed: int) -> None:
@@ -46,7 +50,47 @@ def split_key(key: Tensor, n: int = 2) -> Tensor:
     return _draw((n, 2), "bits", dtypes.uint64, key)
 
 
+class Stream:
+    """Where the examples of a batch, the steps of a loop or the branches of a condition draw from.
+
+    All of them together take one place of the stream around, when the first of them draws. The key of number
+    i is 2**32 places from that of i - 1.
+    """
+
+    def __init__(self) -> None:
+        self.base: Tensor | None = None
+
+    @contextmanager
+    def at(self, number: Any) -> Iterator[None]:
+        """While entered, draws are those of an example, step or branch."""
+        streams().append(_Place(self, number))
+        try:
+            yield
+        finally:
+            streams().pop()
+
+
+class _Place:
+    def __init__(self, stream: Stream, number: Any) -> None:
+        self.stream, self.number = stream, number
+        self.key: Tensor | None = None
+
+    def next(self) -> Tensor:
+        if self.stream.base is None:
+            streams().pop()
+            try:
+                self.stream.base = _draw((2,), "bits", dtypes.uint64, None)
+            finally:
+                streams().append(self)
+        now = self.stream.base + cast(self.number, dtypes.uint64) * _FAR if self.key is None else self.key
+        self.key = now + _STEP
+        return now
+
+
 def _next() -> Tensor:
+    if streams() and streams()[-1] is not None:
+        place: _Place = streams()[-1]
+        return place.next()
     now = STATE.held
     STATE.held = now + _STEP  # not assign: a branch or a batch may draw, though it may assign nothing
     STATE.version += 1

@@ -11,7 +11,7 @@ from framework import ops
 from framework.core import tree
 from framework.core.tensor import Tensor, as_tensor
 from framework.transforms.autodiff import check_positions, jvp, vjp
-from framework.transforms.vmap import vmap
+from framework.transforms.vmap import mapped
 
 
 def _chosen(
@@ -63,7 +63,7 @@ def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
 
         rows = []
         for y, gs in zip(outputs, _basis(outputs), strict=True):
-            found = vmap(pull_all)(*gs)
+            found = mapped(pull_all)(*gs)
             block = tree.map_leaves(lambda g, y=y: ops.reshape(g, (*y.shape, *g.shape[1:])), found)
             rows.append(block[0] if isinstance(grad_position, int) else block)
         jacobian = tree.unflatten(out_tree, rows)
@@ -91,7 +91,7 @@ def jacfwd(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
             aux[:] = more
             return tangent
 
-        columns = [vmap(along, out_axes=-1)(*directions) for directions in _basis(flat)]
+        columns = [mapped(along, out_axes=-1)(*directions) for directions in _basis(flat)]
         outputs, out_tree = tree.flatten(columns[0])
         rows = []
         for k in range(len(outputs)):

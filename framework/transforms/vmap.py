@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from framework import ops
-from framework.core import tree
+from framework.core import dtypes, tree
 from framework.core.assigned import refusing
 from framework.core.axes import rule_of
 from framework.core.graph import Graph, collect, dependents, is_array
 from framework.core.prim import Aval, Prim
 from framework.core.tensor import PICK, Tensor, abstract, apply, as_tensor
 from framework.errors import ShapeError
+from framework.ops.random import Stream
 from framework.prims.shape import to_front
 
 _ASSIGNED = (
@@ -127,9 +129,16 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
     batch sizes differ, TraceError where `fn` decides by the value of an argument, or assigns to a Parameter
     what depends on one.
 
-    Random numbers without a key are drawn once, the same for all examples: `ops.rand(())` is one number,
-    `nn.Dropout` has one mask. For others, give each example a key: `vmap(f)(xs, ops.split_key(key, n))`.
+    Each example draws its own random numbers, as in a loop; what is drawn with a key is the same for all that
+    have the same key.
     """
+    return mapped(fn, in_axes, out_axes, apart=True)
+
+
+def mapped(
+    fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, apart: bool = False
+) -> Callable[..., Any]:
+    """vmap, whose examples draw numbers apart; or the same, as the directions of one derivative do."""
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -138,18 +147,21 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callabl
         xs = [as_tensor(x) if d is not None or is_array(x) else x for x, d in zip(flat, axes, strict=True)]
         bdims = [None if d is None else _axis(x, d) for x, d in zip(xs, axes, strict=True)]
         size = _batch_size(xs, bdims)
-        mapped = [i for i, d in enumerate(bdims) if d is not None]
+        places = [i for i, d in enumerate(bdims) if d is not None]
         given = list(xs)
-        for i in mapped:
+        for i in places:
             given[i] = abstract(*unbatched(xs[i], bdims[i]))
-        inputs = [given[i] for i in mapped]
-        with refusing(lambda held: dependents([held], inputs) or any(held is x for x in inputs), _ASSIGNED):
+        number = abstract((), dtypes.int64)
+        inputs = [number, *[given[i] for i in places]]
+        own = refusing(lambda held: dependents([held], inputs) or any(held is x for x in inputs), _ASSIGNED)
+        with own, Stream().at(number) if apart else nullcontext():
             out, out_tree = tree.flatten(fn(*tree.unflatten(shape, given), **kwargs))
         graph = collect(inputs, [as_tensor(x) for x in out], out_tree)
-        found = replay_batched(graph, [xs[i] for i in mapped], [bdims[i] for i in mapped])
-        places = _per_leaf(out_axes, tree.unflatten(out_tree, out), "out_axes")
+        batched = [ops.arange(size), *[xs[i] for i in places]]
+        found = replay_batched(graph, batched, [0, *[bdims[i] for i in places]])
+        out_dims = _per_leaf(out_axes, tree.unflatten(out_tree, out), "out_axes")
         return tree.unflatten(
-            out_tree, [_placed(*pair, p, size) for pair, p in zip(found, places, strict=True)]
+            out_tree, [_placed(*pair, p, size) for pair, p in zip(found, out_dims, strict=True)]
         )
 
     return wrapped

@@ -12,6 +12,7 @@ import framework as fw
 from framework import nn, ops
 from framework.core.graph import closed, trace
 from framework.core.tensor import apply
+from framework.core.tree import flatten
 from framework.errors import ShapeError, TraceError
 from framework.prims.control import CALL
 
@@ -88,6 +89,41 @@ def test_random_numbers_come_from_keys() -> None:
     kept = ops.dropout(ops.ones((10_000,)), 0.3)
     assert abs(kept.mean().item() - 1) < 0.05
     assert ops.dropout(X, 0.3, training=False) is X
+
+
+DRAWS: dict[str, Any] = {
+    "vmap": fw.vmap(lambda x: x + ops.rand((2,))),
+    "nested": lambda x: fw.vmap(fw.vmap(lambda v: v + ops.rand((2,))))(ops.stack([x, x])),
+    "scan": lambda x: ops.scan(lambda c, row: (c + row * ops.rand(()), ops.dropout(row, 0.5)), x[0], x),
+    "reverse": lambda x: ops.scan(lambda c, row: (c, row + ops.rand(())), x[0], x, reverse=True),
+    "while": lambda x: ops.while_loop(lambda v: v.sum() < 20, lambda v: v + ops.rand(()), x),
+    "bounded": lambda x: ops.while_loop(lambda v: v.sum() < 20, lambda v: v + ops.rand(()), x, 30),
+    "cond": lambda x: ops.cond(x.sum() > 0, lambda: x + ops.rand(()), lambda: x - ops.rand(())),
+    "gradient": fw.grad(lambda x: ops.scan(lambda c, row: (c * ops.rand(()) + row, None), x[0], x)[0].sum()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_every_example_and_step_draws_its_own_numbers_the_same_in_every_mode(name: str) -> None:
+    found, x = [], ops.ones((3, 2))
+    for run in (DRAWS[name], fw.jit(DRAWS[name], fullgraph=True, jit_level="O0")):
+        fw.set_seed(5)
+        drawn = [t.asnumpy().ravel() for t in flatten(run(x))[0]]
+        found.append(np.concatenate([*drawn, ops.rand((1,)).asnumpy()]))
+    np.testing.assert_array_equal(*found)
+    if name in ("vmap", "nested"):
+        assert len(np.unique(found[0])) == len(found[0])
+
+
+def test_the_directions_of_one_derivative_draw_the_same_numbers() -> None:
+    def noisy(x: Any) -> Any:
+        return ops.dropout(x * x, 0.5)
+
+    x, found = ops.ones((8,)), []
+    for jacobian in (fw.jacfwd, fw.jacrev):
+        fw.set_seed(3)
+        found.append(jacobian(noisy)(x).tolist())
+    assert found[0] == found[1]
 
 
 def test_vmap_refuses_to_assign_what_differs_between_examples_and_leaves_the_model_as_it_was() -> None:
