@@ -2,8 +2,8 @@
 
 A branch, a step of a loop and an example of a batch are traced once, whatever runs later. What they assign
 to a parameter would be a tensor without a value, or happen once instead of never or often. So assignments are
-noted while such a function runs, refused at its end, and taken back if anything goes wrong. Its random numbers
-come from streams of their own (`ops/random.py`), which are kept here too.
+noted while such a function runs, refused at its end, and taken back if anything goes wrong. The streams that
+its random numbers come from (`ops/random.py`) are kept here too.
 """
 
 from __future__ import annotations
