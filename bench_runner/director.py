@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ class _Job:
     def __init__(
         self, spec: JobSpec, revision: Revision, sandbox: Sandbox, machine: Machine, progress: Progress
     ) -> None:
-        self.spec, self.revision, self.sandbox, self.machine = spec, revision, sandbox, machine
-        self.task, self.progress = revision.task, progress
+        self.task = revision.task.on(spec.hardware_class)
+        self.revision = replace(revision, task=self.task)
+        self.spec, self.sandbox, self.machine, self.progress = spec, sandbox, machine, progress
         self.workspace = Workspace(sandbox)
         self.clocks = Clocks()
         self.steps: dict[str, float] = {}

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks import local
+from tasks import cards, local
 from tasks.check import check_folder
 from tasks.courses import course_folders, every_folder, exercise_folders, load_course
 from tasks.languages import LANGUAGES, of_files
-from tasks.spec import ROOT, TaskError, UnsafeName, load_folder, read_folder, under
+from tasks.spec import ROOT, Bundle, TaskError, UnsafeName, load_folder, read_folder, under
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,6 +91,9 @@ def try_folder(root: Path, slug: str, folder: Path) -> int:
     if len(found) != 1:
         wanted = ", ".join(LANGUAGES[id].entry for id in task.entry.languages)
         raise TaskError([f"{folder}: {len(found)} entry files; have exactly one of {wanted}"])
+    if LANGUAGES[found[0]].device == "gpu":
+        return _try_on_card(found[0], files)
+    task = task.on_any("cpu")
     oracle = local.Oracle(task, place)
     with local.started(task, found[0], files) as program:
         outcome = local.run_cases(oracle, program)
@@ -101,6 +104,16 @@ def try_folder(root: Path, slug: str, folder: Path) -> int:
         with local.started(task, task.entry.baseline, baseline) as theirs:
             if isinstance(theirs, local.Program):
                 _compare_roughly(oracle, program, theirs)
+    return 0
+
+
+def _try_on_card(language: str, files: Bundle) -> int:
+    """Compile it; running it is left to a worker with a card."""
+    fault = cards.faults(language, files)
+    if fault is not None:
+        print(f"build_failed\n{fault}")
+        return 1
+    print(f"compiles for {', '.join(cards.ARCHITECTURES)}; a worker with a card runs it: push it")
     return 0
 
 

@@ -5,18 +5,20 @@ The steps, each only when the ones before left no problem that would make it mea
  1. read the folder (`spec.py`)            4. canaries: wrong answers that must fail (`canaries.py`)
  2. lint id, statements and work           5. the baseline passes every case
  3. lint inputs and oracle                 6. every example gets its verdict
+What is for cards is compiled (`cards.py`); running it, and the large cases that are timed there, is left to a
+worker that has one.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from tasks import courses, local
+from tasks import cards, courses, cuda, local
 from tasks.bundle import under
 from tasks.canaries import CANARIES, Scene, applicable
 from tasks.compare import Array
@@ -28,9 +30,9 @@ STATEMENT_CHARACTERS = Text(en="800", zh="400")  # Chinese says the same in half
 EXERCISE_CHARACTERS = Text(en="200", zh="100")  # the lesson explains it
 
 # A call must be worth timing: at this bandwidth and speed it takes as long as the judge's empty call.
-BYTES_PER_SECOND = 50e9
-FLOPS_PER_SECOND = 100e9
-LEAST_SECONDS = 5e-6
+BYTES_PER_SECOND = {"cpu": 50e9, "gpu": 3e12}
+FLOPS_PER_SECOND = {"cpu": 100e9, "gpu": 800e12}
+LEAST_SECONDS = {"cpu": 5e-6, "gpu": 15e-6}
 
 # Verdicts that `local.py` can give; the others need the judge's sandbox and limits.
 SEEN_LOCALLY = ("passed", "build_failed", "wrong_answer", "runtime_error")
@@ -62,15 +64,26 @@ def check_folder(folder: str | os.PathLike[str], *, say: Say = lambda line: None
     _lint_id(report, task, path)
     _lint_requires(report, task, path)
     _lint_statements(report, task)
-    _lint_rank_cases(report, task)
-    oracle = _open_oracle(report, task, path)
+    for device in task.devices:
+        _lint_rank_cases(report, task.on_any(device), device)
+    oracle = _open_oracle(report, _without_large_cases(task), path)
     if oracle is None:
         return report
     say(f"{task.slug}: inputs, oracle and canaries …")
     _probe(report, oracle)
-    if not report.problems:
+    if "cpu" in task.devices and not report.problems:
+        oracle.task = task.on_any("cpu")
         _run_submissions(report, oracle, path, say)
+    if "gpu" in task.devices and not report.problems:
+        _compile_submissions(report, task.on_any("gpu"), path, say)
     return report
+
+
+def _without_large_cases(task: Task) -> Task:
+    """Those that are timed on cards alone take an oracle on a processor too long."""
+    return replace(
+        task, cases=tuple(case for case in task.cases if (case.use, case.device) != ("rank", "gpu"))
+    )
 
 
 def _lint_id(report: Report, task: Task, path: Path) -> None:
@@ -110,7 +123,8 @@ def _lint_statements(report: Report, task: Task) -> None:
             report.problem(name, "hardly any Chinese characters", "write the Chinese statement in Chinese")
 
 
-def _lint_rank_cases(report: Report, task: Task) -> None:
+def _lint_rank_cases(report: Report, task: Task, device: str) -> None:
+    least_seconds = LEAST_SECONDS[device]
     for case in task.cases_for("rank"):
         moved, computed = task.work.bytes_of(case), task.work.flops_of(case)
         buffers = sum(tensor.bytes_of(case.dims) for tensor in task.tensors)
@@ -118,10 +132,10 @@ def _lint_rank_cases(report: Report, task: Task) -> None:
         if not 0 < moved <= buffers:
             fault = f"[work] bytes is {moved:g}, the buffers have {buffers}"
             report.problem(where, fault, "count every input read once and every output written once, no more")
-        least = max(moved / BYTES_PER_SECOND, computed / FLOPS_PER_SECOND)
-        if least < LEAST_SECONDS:
+        least = max(moved / BYTES_PER_SECOND[device], computed / FLOPS_PER_SECOND[device])
+        if least < least_seconds:
             fault = f"a call may take only {least * 1e6:.1f} µs, which is not worth timing"
-            report.problem(where, fault, f"enlarge its dims until [work] gives {LEAST_SECONDS * 1e6:g} µs")
+            report.problem(where, fault, f"enlarge its dims until [work] gives {least_seconds * 1e6:g} µs")
         if 3 * buffers > task.limits.memory_mb * 2**20:
             fault = (
                 f"three times {buffers} bytes of buffers exceed limits.memory_mb = {task.limits.memory_mb}"
@@ -285,6 +299,28 @@ def _run_submissions(report: Report, oracle: local.Oracle, folder: Path, say: Sa
     for example in oracle.task.examples:
         say(f"{report.slug}: {example.name} …")
         _check_example(report, oracle, example, local.run(oracle, example.language, example.files_of(files)))
+
+
+def _compile_submissions(report: Report, task: Task, folder: Path, say: Say) -> None:
+    """Whatever is for cards: baseline, starters and examples."""
+    if not cards.can_compile():
+        report.notes.append(f"nothing for cards was compiled: {cuda.CURE}")
+        return
+    files = read_folder(folder)
+    ours = [("baseline", task.entry.baseline), *((f"starter/{id}", id) for id in task.entry.languages)]
+    given = [(where, language, under(files, where), True) for where, language in ours]
+    given += [
+        (f"examples/{each.name}", each.language, each.files_of(files), each.verdict != "build_failed")
+        for each in task.examples
+    ]
+    for where, language, content, compiles in given:
+        say(f"{report.slug}: compiling {where} …")
+        fault = cards.faults(language, content)
+        if compiles and fault is not None:
+            report.problem(where, fault, "it must compile for cards of every generation")
+        elif not compiles and fault is None:
+            report.problem(where, "it compiles", "make it fail to build, or expect another verdict")
+    report.notes.append(f"{len(given)} submissions for cards compile as they must")
 
 
 def _check_example(report: Report, oracle: local.Oracle, example: Example, outcome: local.Outcome) -> None:

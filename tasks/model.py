@@ -124,6 +124,7 @@ class Limits:
     processes: int = 64
     output_mb: int = 32
     log_kb: int = 64
+    gpu_memory_mb: int = 4096  # instead of memory_mb beside a card, whose context alone takes some 500
     device_memory_mb: int = 8192  # of a card, beside inputs and outputs
 
 
@@ -222,17 +223,23 @@ class Task:
         """
         device, runs = device_of(hardware_class), self.runs_on(hardware_class)
         spoken = languages.for_device(device)
-        entry, speed = self.entry, self.speed
+        entry, speed, limits = self.entry, self.speed, self.limits
         if device == "gpu":
+            limits = replace(limits, memory_mb=limits.gpu_memory_mb)
             entry = replace(entry, baseline=entry.gpu_baseline)
             speed = replace(speed, target=speed.gpu_target, case_floor=speed.gpu_case_floor)
         return replace(
             self,
             entry=replace(entry, languages=tuple(id for id in entry.languages if id in spoken)),
             speed=speed,
+            limits=limits,
             cases=tuple(case for case in self.cases if runs and case.device in ("", device)),
             examples=tuple(each for each in self.examples if each.language in spoken),
         )
+
+    def on_any(self, device: str) -> Task:
+        """The task on whatever machine of a device it asks for first; see `devices`."""
+        return self.on(next(prefix for prefix in self.hardware if device_of(prefix) == device))
 
     def takes(self, names: Collection[str], hardware_class: str) -> bool:
         """Whether a submission with these file names has an entry file for such a machine."""

@@ -298,6 +298,7 @@ def _limits(top: Section) -> Limits:
     section = top.section("limits", "give the limits", optional=True)
     whole = {
         "memory_mb": 65536,
+        "gpu_memory_mb": 2**20,
         "device_memory_mb": 2**20,
         "processes": 4096,
         "output_mb": 1024,
@@ -341,7 +342,7 @@ def _hardware(top: Section) -> tuple[str, ...]:
 def _check_devices(top: Section, task: Task) -> None:
     """What is asked for a device must be there, and nothing for one that is not asked for."""
     for device in languages.DEVICES:
-        here = task.on(device) if device in task.devices else None
+        here = task.on_any(device) if device in task.devices else None
         key = "baseline" if device == "cpu" else "gpu_baseline"
         given = task.entry.baseline if device == "cpu" else task.entry.gpu_baseline
         if here is None:

@@ -14,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from hub import flow
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
+from hub.bench.queries import classes_for
 from hub.catalog.models import Task
 from hub.catalog.queries import files_of, published_tasks, spec_of
 from hub.core.refs import MAIN
 from hub.repos import git
+from tasks.spec import LANGUAGES
 
 HOUSE = "touchstone"
 
@@ -66,7 +68,10 @@ def make_people() -> None:
 
 
 def push_examples() -> int:
-    """Put each task's accepted examples on branches of the house account; how many were new."""
+    """Put each task's accepted examples on branches of the house account; how many were new.
+
+    Those for cards only once some machine has one: else they would wait on the first page that people see.
+    """
     house = User.objects.get(username=HOUSE)
     return sum(_push_examples_of(task, house) for task in published_tasks())
 
@@ -77,7 +82,8 @@ def _push_examples_of(task: Task, house: User) -> int:
     pushed = 0
     for example in spec.examples:
         ref = f"refs/heads/{HOUSE}/{example.name}"
-        if example.verdict != "passed" or ref in branches:
+        on_card = LANGUAGES[example.language].device == "gpu"
+        if example.verdict != "passed" or ref in branches or (on_card and not classes_for(task, "gpu")):
             continue
         content = {f"solutions/{HOUSE}/{name}": data for name, data in example.files_of(files).items()}
         git.commit_files(

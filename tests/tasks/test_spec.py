@@ -118,7 +118,7 @@ MISTAKES = [
         "is not allowed here; use numbers, dims, + - * / // and parenthe",
     ),
     (
-        'classes = ["cpu"]',
+        'classes = ["cpu", "gpu"]',
         'classes = ["CPU 1"]',
         "hardware.classes[0]: 'CPU 1' is not accepted; give prefixes",
     ),
@@ -293,7 +293,7 @@ def test_a_task_knows_its_parts() -> None:
     case = task.cases_for("rank")[0]
     assert task.work.bytes_of(case) == 8 * 320 * 768 + 8 * 768
     assert task.runs_on("cpu-x86-avx512")
-    assert not task.runs_on("gpu-h100")
+    assert not task.runs_on("fpga-1")
     assert task.paths.allowed_for("li") == ("solutions/li/*",)
     assert task.title.get("zh-hans") == task.title.zh
     assert task.title.get("en") == task.title.en
@@ -304,6 +304,60 @@ def test_a_task_says_what_to_read_first() -> None:
     assert len(task.readings) == 4
     assert task.readings[3].url == "https://arxiv.org/abs/1805.02867"
     assert "区间归约" in task.readings[1].text.get("zh-hans")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('gpu_baseline = "cupy"\n', "", "entry.gpu_baseline: missing; name the language of baseline/"),
+        (
+            'gpu_baseline = "cupy"',
+            'gpu_baseline = "c"',
+            "entry.gpu_baseline: 'c' is not accepted; use one of cuda",
+        ),
+        (
+            '"cuda", "cupy"]\nbase',
+            '"rust"]\nbase',
+            "entry.languages: none computes on a gpu; add one of cuda, cupy",
+        ),
+        (
+            '["cpu", "gpu"]',
+            '["cpu"]',
+            "case 'card-attention': no class asks for a gpu; add \"gpu\" to [hardware]",
+        ),
+        ('["cpu", "gpu"]', '["gpu"]', 'entry.baseline: no class asks for a cpu; add "cpu" to [hardware]'),
+        ("gpu_case_floor = 0.80", "gpu_case_floor = 2", "gpu_case_floor: 2 is above gpu_target 1; lower it"),
+    ],
+)
+def test_what_is_for_cards_must_be_whole_and_asked_for(
+    old: str, new: str, sentence: str, tmp_path: Path
+) -> None:
+    folder = copy_of("row-softmax", tmp_path)
+    edit(folder, "task.toml", old, new)
+    with pytest.raises(spec.TaskError) as caught:
+        spec.load_folder(folder)
+    assert sentence in str(caught.value)
+
+
+def test_a_machine_sees_the_cases_languages_and_baseline_that_hold_there() -> None:
+    task = spec.load_folder(spec.ROOT / "row-softmax")
+    card, processor = task.on("gpu-h100"), task.on("cpu-x86-avx2")
+    assert (card.entry.languages, card.entry.baseline) == (("cuda", "cupy"), "cupy")
+    assert (processor.entry.languages, processor.entry.baseline) == (("c", "cpp", "python"), "c")
+    assert {case.id for case in card.cases} & {case.id for case in processor.cases} == {
+        case.id for case in task.cases_for("check")
+    }
+    assert all(case.id.startswith("card-") for case in card.cases_for("rank"))
+    assert card.limits.memory_mb == task.limits.gpu_memory_mb
+    assert (card.digest, processor.digest) == (task.digest, task.digest)
+    assert task.on("fpga-1").cases == ()
+
+
+def test_a_submission_is_taken_where_it_has_an_entry_file() -> None:
+    task = spec.load_folder(spec.ROOT / "row-softmax")
+    assert task.takes(["solution.cu"], "gpu-a100")
+    assert not task.takes(["solution.cu"], "cpu-x86")
+    assert not task.takes(["solution.py"], "gpu-a100")
 
 
 def test_an_example_gives_what_a_contributor_would_have_pushed() -> None:
