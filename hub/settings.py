@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "hub.boards",
     "hub.rewards",
     "hub.learning",
+    "hub.community",
     "hub.web",
 ]
 

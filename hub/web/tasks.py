@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
@@ -19,13 +20,16 @@ from hub.catalog.queries import spec_of, statement_html
 from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
+from hub.community import queries as community
 from hub.learning.queries import lesson_of, requirements, why_not_begin
 from hub.pulls.models import PullRequest
+from hub.pulls.queries import is_mentor_of
 from hub.web.stone import stone
 from tasks.spec import Case
 from tasks.spec import Task as Spec
 
 BOARD_EXCERPT = 5
+THREADS_A_PAGE = 20
 HAND_OVERS = 3
 
 
@@ -35,9 +39,15 @@ def task_page(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def show(
-    request: HttpRequest, task: Task, *, proposal: str = "", problem: str = "", status: int = 200
+    request: HttpRequest,
+    task: Task,
+    *,
+    proposal: str = "",
+    problem: str = "",
+    written: dict[str, Any] | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """The task's page; with a problem, the proposal form as it was sent."""
+    """The task's page; after a refusal with the proposal, or what was `written` to discuss, as sent."""
     spec, language = spec_of(task.current), get_language() or "en"
     shown = {
         "task": task,
@@ -56,6 +66,9 @@ def show(
         "rules": rules,
         "proposal": proposal,
         "problem": problem,
+        "written": written,
+        "revisions": task.revisions.count(),
+        **_discussion(request, task),
         **_own(request, task),
     }
     return render(request, "tasks/page.html", shown, status=status)
@@ -79,6 +92,16 @@ def commands(task: Task, spec: Spec, username: str) -> Commands:
         copy=f"mkdir -p {own}\ncp starter/{first}/* {own}/{instead}",
         push=f'git add {own}\ngit commit -m "First try"\ngit push origin HEAD:{username}/first-try',
     )
+
+
+def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
+    user = request.user
+    page = Paginator(community.starts(task), THREADS_A_PAGE).get_page(request.GET.get("threads"))
+    return {
+        "threads": community.threads(page),
+        "thread_page": page,
+        "moderates": user.is_authenticated and is_mentor_of(task, user),
+    }
 
 
 def _own(request: HttpRequest, task: Task) -> dict[str, Any]:

@@ -85,6 +85,12 @@ def size(number: int) -> str:
 
 
 @register.filter
+def at(table: dict[Any, Any], key: Any) -> Any:
+    """What a table holds under a key that is not a name; None if nothing."""
+    return table.get(key)
+
+
+@register.filter
 def programming_language(name: str) -> str:
     return words.PROGRAMMING_LANGUAGES.get(name, name)
 
