@@ -216,6 +216,7 @@ class Channel:
             raise Failed("broken_protocol", where=self.where)
         self._word = word
         self._expect_untouched()
+        self._memory.settle(self.where)
         return (end - begin) * 1e-9
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:

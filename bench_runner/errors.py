@@ -31,6 +31,14 @@ class SandboxUnavailable(InfrastructureFault):
     """A sandbox cannot be made or did not start; the sentence ends with what to do."""
 
 
+class CardUnhealthy(InfrastructureFault):
+    """The card does not do what every card does; the worker takes no job until it does."""
+
+    def __init__(self, what: str) -> None:
+        cure = "look at `nvidia-smi -q` and the kernel's log for Xid, reset the card or restart the machine"
+        super().__init__(f"the card is not fit for work: {what}: {cure}")
+
+
 class HubUnreachable(InfrastructureFault):
     """No answer from the hub although it was asked again and again."""
 

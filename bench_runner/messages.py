@@ -266,6 +266,15 @@ _TABLE = (
               "紧挨着输出前后的内存被改动；在别处这会破坏其他数据或导致崩溃。",
               "请检查多走一步的循环，或超出剩余长度的宽存储；在本地用 -fsanitize=address 可以找到。然后重新推送。"),
     ),
+    Reason(
+        "wrote_input", Outcome.RUNTIME_ERROR, ("tensor", "where"),
+        Words("The function changed its input {tensor} ({where}).",
+              "Inputs are for reading: whoever calls a function goes on using them.",
+              "Work in memory of your own, write to the outputs alone, and push again."),
+        Words("函数改动了它的输入 {tensor}（{where}）。",
+              "输入只供读取：调用函数的一方还要继续使用它们。",
+              "请在自己的内存中计算，只写入输出，然后重新推送。"),
+    ),
     # --- limits -----------------------------------------------------------------------------------------------
     Reason(
         "call_time_limit", Outcome.TIME_LIMIT, ("where", "seconds"),
@@ -312,6 +321,15 @@ _TABLE = (
               "上限计入提交的全部内存：堆、栈、/tmp 中的文件和共享内存。",
               "请减少分配、释放不再需要的内存，然后重新推送。"),
     ),
+    Reason(
+        "device_memory_limit", Outcome.MEMORY_LIMIT, ("where", "megabytes"),
+        Words("The submission holds more than {megabytes} MB of the card's memory ({where}).",
+              "The limit counts all that it keeps there beside the inputs and outputs that it is given.",
+              "Allocate less, give back what you no longer need (a memory pool keeps it), and push again."),
+        Words("提交占用的显存超过 {megabytes} MB（{where}）。",
+              "除给定的输入和输出之外，它在显卡上保留的全部内存都计入上限。",
+              "请减少分配、释放不再需要的显存（内存池会一直占着），然后重新推送。"),
+    ),
     # --- rejected ---------------------------------------------------------------------------------------------
     Reason(
         "name_not_allowed", Outcome.REJECTED, ("rule",),
@@ -351,6 +369,16 @@ _TABLE = (
               "仅搬运该用例的数据并完成运算就不止这么久，因此这个数字不能成立。",
               "导师查看之后才能进入排名；请在合并请求中说明它的原理。"),
     ),
+    Reason(
+        "left_running", Outcome.SUSPICIOUS, ("where",),
+        Words("Something of the submission was still running on the card after its answer ({where}).",
+              "The clock has stopped by then: such work is not measured, and it slows down whoever comes next.",
+              "Wait for all your kernels before returning, keep none of them polling, and push again;"
+              " or write in the pull request why it is needed."),
+        Words("提交给出答案之后，显卡上仍有它的工作在运行（{where}）。",
+              "此时计时已经结束：这些工作没有计入时间，还会拖慢后来者。",
+              "请在返回前等待所有核函数结束，不要留下轮询的核函数，然后重新推送；或在合并请求中说明为什么需要。"),
+    ),
     # --- ours: infrastructure faults --------------------------------------------------------------------------
     Reason(
         "baseline_failed", None, ("detail",),
@@ -388,6 +416,15 @@ _TABLE = (
         Words("{seconds} 秒后只完成了所需 {needed} 对中的 {pairs} 对，而且不是提交造成的。",
               "基线也占用了相应的时间：任务的 time_seconds 太小，或者机器太忙。",
               "维护者请调大任务的 limits.time_seconds，或缩小计时用例。"),
+    ),
+    Reason(
+        "card_failed", None, ("detail",),
+        Words("The card refused work of our own: {detail}.",
+              "In a fresh context it works again; the job is run once more, the submission is not to blame.",
+              "Maintainer: if this comes back, look at `nvidia-smi -q` and at the kernel's log for Xid."),
+        Words("显卡拒绝了评测程序自己的工作：{detail}。",
+              "换一个新的上下文后它又正常了；作业会重新运行，与提交无关。",
+              "若反复出现，请维护者查看 `nvidia-smi -q` 以及内核日志中的 Xid。"),
     ),
     Reason(
         "no_cold_cache", None, ("detail",),

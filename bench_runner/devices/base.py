@@ -12,6 +12,7 @@ the parent holds the output in a copy of its own.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self
@@ -65,12 +66,22 @@ class Memory(Protocol):
     def answered(self, end: int) -> int:
         """The answer was seen at `end`: the output now is what counts. Gives the end of the window."""
 
+    def settle(self, where: str) -> None:
+        """The guest has been frozen after a turn of any kind.
+
+        Raises:
+            Failed: something of it still runs, or it keeps more memory than it may.
+        """
+
     def outputs(self, where: str) -> dict[str, Array]:
         """The outputs of the call, on the host, to be read before the next `fill`.
 
         Raises:
-            Failed: something beside an output was changed.
+            Failed: something beside an output was changed, or an input.
         """
+
+    def snapshot_cost(self) -> float:
+        """Seconds that closing the window adds to every call bound now, of either side."""
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         """Which elements of an output of the last call still hold its poison, bit for bit."""
@@ -93,7 +104,7 @@ class Device(Protocol):
 
 def roomy(needed: int, tensors: Sequence[Tensor], align: int) -> int:
     """An arena in which addresses can differ from call to call by more than a few pages."""
-    return needed + max(needed // 2, 1 << 18) + (align + 2 * GUARD) * (len(tensors) + 1)
+    return needed + max(needed // 2, 1 << 18) + (align + 2 * max(GUARD, align)) * (len(tensors) + 1)
 
 
 def spread(sizes: Sequence[int], arena: int, align: int) -> list[int]:
@@ -102,7 +113,7 @@ def spread(sizes: Sequence[int], arena: int, align: int) -> list[int]:
     starts, at = [], 0
     for size, gap in zip(sizes, _gaps(free, len(sizes)), strict=True):
         at += gap * align
-        starts.append(at + GUARD)
+        starts.append(at + max(GUARD, align))
         at += _guarded(size, align)
     return starts
 
@@ -114,6 +125,12 @@ def bytes_of(tensor: Tensor, shapes: Shapes) -> int:
 def payload() -> int:
     """What a poison carries, so that "never written" can be told from a NaN that was computed."""
     return _random.getrandbits(16) | 1
+
+
+def elements(size: int, count: int) -> npt.NDArray[np.int64]:
+    """`count` random places in a tensor of `size` elements, with repetition."""
+    drawn = np.frombuffer(os.urandom(8 * count), np.uint64)
+    return (drawn % np.uint64(size)).view(np.int64)
 
 
 def poison_bits(dtype: np.dtype[Any], payload: int) -> int:
@@ -133,7 +150,7 @@ def untouched(output: Array, payload: int) -> npt.NDArray[np.bool_]:
 
 def _guarded(size: int, align: int) -> int:
     """What a tensor takes of its arena."""
-    return -(-size // align) * align + 2 * GUARD
+    return -(-size // align) * align + 2 * max(GUARD, align)
 
 
 def _gaps(free: int, count: int) -> list[int]:

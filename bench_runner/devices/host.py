@@ -94,12 +94,18 @@ class HostMemory:
             each.look()
         return end
 
+    def settle(self, where: str) -> None:
+        """Frozen is frozen; memory is the group's business."""
+
     def outputs(self, where: str) -> dict[str, Array]:
         for each in self._watched:
             if each.guards_changed():
                 raise Failed("wrote_outside", where=where, tensor=each.name)
             each.restore()
         return self._filled().outputs
+
+    def snapshot_cost(self) -> float:
+        return 0.0
 
     def unwritten(self, output: Array) -> npt.NDArray[np.bool_]:
         return base.untouched(output, self._payload)
