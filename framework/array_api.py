@@ -45,9 +45,11 @@ _OTHERS = """
 take take_along_axis matmul matrix_transpose tensordot vecdot broadcast_arrays broadcast_to concat
 expand_dims flip moveaxis permute_dims repeat roll squeeze stack tile unstack argmax argmin count_nonzero
 nonzero searchsorted where unique_all unique_counts unique_inverse unique_values argsort sort
-cumulative_prod cumulative_sum max mean min prod std sum var all any diff tril triu meshgrid from_dlpack
+cumulative_prod cumulative_sum max mean min prod std sum var all any diff tril triu meshgrid
 """
-_WITH_DEVICE = "arange asarray empty empty_like eye full full_like linspace ones ones_like zeros zeros_like"
+_WITH_DEVICE = """
+arange asarray empty empty_like eye from_dlpack full full_like linspace ones ones_like zeros zeros_like
+"""
 FUNCTIONS = (_ELEMENTWISE + _OTHERS + _WITH_DEVICE).split()
 
 

@@ -84,11 +84,15 @@ def _copy(t: Tensor) -> Tensor:
     return copy(t)
 
 
-def from_dlpack(x: Any) -> Tensor:
-    """A tensor that shares the memory of any array with `__dlpack__` (torch, CuPy, JAX, …). Array API."""
+def from_dlpack(x: Any, copy: bool | None = None) -> Tensor:
+    """A tensor that shares the memory of any array with `__dlpack__` (torch, CuPy, JAX, …), or copies it.
+
+    Raises DTypeError for what has none. Array API `from_dlpack`.
+    """
     if not hasattr(x, "__dlpack__"):
         raise DTypeError(f"from_dlpack: {x!r:.80} ({type(x).__name__}) has no __dlpack__: use asarray")
-    return wrap(backend.xp.from_dlpack(x))
+    t = wrap(backend.xp.from_dlpack(x))
+    return _copy(t) if copy else t
 
 
 def empty(shape: Any, dtype: Any = None) -> Tensor:

@@ -347,8 +347,11 @@ def isfinite(x: Operand) -> Tensor:
 
 
 def isinf(x: Operand) -> Tensor:
-    """Is it infinite? Array API `isinf`."""
-    return logical_not(logical_or(isfinite(x), isnan(x)))
+    """Is it infinite, or one of its parts? Array API `isinf`."""
+    t = as_tensor(x)
+    if dtypes.is_complex(t.dtype):
+        return logical_or(isinf(real(t)), isinf(imag(t)))
+    return logical_not(logical_or(isfinite(t), isnan(t)))
 
 
 def where(condition: Operand, x: Operand, y: Operand) -> Tensor:

@@ -32,7 +32,7 @@ _COMPARISONS = {
     "lt": e.less, "le": e.less_equal, "gt": e.greater, "ge": e.greater_equal,
     "eq": _or_none(e.equal, False), "ne": _or_none(e.not_equal, True),
 }  # fmt: skip
-_UNARY = {"neg": e.negative, "abs": e.abs, "invert": e.bitwise_invert}
+_UNARY = {"neg": e.negative, "pos": e.positive, "abs": e.abs, "invert": e.bitwise_invert}
 _METHODS = [
     e.abs, e.exp, e.log, e.sqrt, e.rsqrt, e.sin, e.cos, e.tanh, e.square, e.sign, e.pow, e.conj, e.copy,
     e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum,

@@ -184,7 +184,7 @@ ATAN2 = binary(
 # Rounding, division with remainder: no gradient but where it is certain.
 FLOOR = unary("floor", lambda xp, x: xp.floor(x), None)
 CEIL = unary("ceil", lambda xp, x: xp.ceil(x), None)
-ROUND = unary("round", lambda xp, x: xp.rint(x), None)
+ROUND = unary("round", lambda xp, x: x if x.dtype.kind in "iu" else xp.rint(x), None)
 TRUNC = unary("trunc", lambda xp, x: xp.trunc(x), None)
 FLOOR_DIVIDE = binary("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), None)
 REMAINDER = binary(

@@ -59,6 +59,21 @@ def test_functions_of_two_operands(names: str) -> None:
         close(getattr(xp, name)(fw.Tensor(x), fw.Tensor(y)), getattr(np, NUMPY.get(name, name))(x, y))
 
 
+def test_integers_and_complex_numbers_are_rounded_and_looked_at_as_the_standard_says() -> None:
+    for dtype in (np.int8, np.uint64):
+        close(xp.round(fw.Tensor(I.astype(dtype))), I.astype(dtype))
+    odd = np.array([complex(np.inf, np.nan), complex(np.nan, 1), 1j])
+    assert xp.isinf(fw.Tensor(odd)).tolist() == np.isinf(odd).tolist() == [True, False, False]
+    assert (+fw.Tensor(A)).tolist() == A.tolist()
+
+
+def test_memory_is_taken_over_or_copied_from_other_arrays() -> None:
+    theirs = A.copy()
+    shared, copied = xp.from_dlpack(theirs, device="cpu"), xp.from_dlpack(theirs, copy=True)
+    theirs[0, 0] = 7.0
+    assert (shared[0, 0].item(), copied[0, 0].item()) == (7.0, A[0, 0])
+
+
 V, M = A[0], np.arange(24.0).reshape(2, 3, 4)
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("clip", (A, -1.0, 1.0), {}),
