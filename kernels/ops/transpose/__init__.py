@@ -20,6 +20,7 @@ TRANSPOSE = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_blocks", "v2_blocks.cpp"),
         Cpu("v3_registers", "v3_registers.cpp", levels=SIMD),
+        Cpu("v4_panels", "v4_panels.cpp", levels=SIMD),
         Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), registers=40, dtypes=("f32",)),
         Cuda("v2_tiles", "v2_tiles.cu", tiles, registers=64),
     ],
