@@ -12,6 +12,10 @@ SLOW ?=
 QUICK := $(if $(SLOW),, and not slow)
 # One process more than processors: the long tests wait a good part of their time; bombs do not.
 PROCESSES := $(if $(SLOW),$(shell nproc),$(shell expr $$(nproc) + 1))
+# Dozens of processes start from the same sources: whoever is first leaves its bytecode to the others.
+export PYTHONDONTWRITEBYTECODE :=
+# Where tests measure: they run before all others, with nothing beside them.
+MEASURING := tests/bench_runner tests/adversary
 SIDE_BY_SIDE := --quiet --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 # Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
@@ -32,7 +36,7 @@ demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (
 
 test: prepare-dev  ## Lint, then the tests: races on PostgreSQL, all on SQLite (SLOW=1: the long ones too)
 	@$(MAKE) --no-print-directory --jobs 2 lint races
-	@$(PY) -m pytest --quiet -m "alone$(QUICK)"
+	@$(PY) -m pytest --quiet -m "alone$(QUICK)" $(MEASURING)
 	@$(PY) -m pytest $(SIDE_BY_SIDE) -m "not alone$(QUICK)"
 
 races: prepare-dev

@@ -24,6 +24,7 @@ LONGEST = (
 )
 # What these find depends on how long something takes: nothing may run beside them.
 MEASURING = ("tests/bench_runner/test_channel.py", "tests/bench_runner/test_director.py")
+MEASURED_IN = ("tests/bench_runner/", "tests/adversary/")  # as MEASURING in the Makefile
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         slow = item.get_closest_marker("slow") is not None
         if item.nodeid.startswith(MEASURING) or (slow and item.nodeid.startswith("tests/adversary")):
             item.add_marker("alone")
+        if item.get_closest_marker("alone") and not item.nodeid.startswith(MEASURED_IN):
+            raise pytest.UsageError(f"{item.nodeid} would never run: see MEASURING in the Makefile")
     items.sort(key=_turn)
 
 

@@ -14,13 +14,19 @@ from tests.adversary.labelled import Label
 pytestmark = pytest.mark.sandbox
 
 
-def _in_every_run() -> set[str]:
+def _in_every_run(labels: list[Label]) -> set[str]:
     """The first trick of every other row, and one honest submission in six; CI judges them all."""
-    names = sorted(label.name for label in labelled.everything())
+    names = sorted(label.name for label in labels)
     honest = [name for name in names if name.startswith("honest-")]
     tricks = [name for name in names if not name.startswith(("honest-", "wrong-"))]
     rows = {name.partition("-")[0]: name for name in reversed(tricks)}
     return {*list(rows.values())[::2], *honest[::6]}
+
+
+def _parameters() -> list[Any]:
+    labels = labelled.everything()
+    every_run = _in_every_run(labels)
+    return [_parameter(label, every_run) for label in labels]
 
 
 def _parameter(label: Label, every_run: set[str]) -> Any:
@@ -29,10 +35,7 @@ def _parameter(label: Label, every_run: set[str]) -> Any:
     return pytest.param(label, id=label.name, marks=marks)
 
 
-EVERYTHING = [_parameter(label, _in_every_run()) for label in labelled.everything()]
-
-
-@pytest.mark.parametrize("label", EVERYTHING)
+@pytest.mark.parametrize("label", _parameters())
 def test_a_labelled_submission_gets_the_verdict_of_its_label(label: Label, sandbox: Sandbox):
     result = labelled.judge(label, sandbox)
 
