@@ -6,7 +6,7 @@ import re
 
 from framework.jit import link
 from framework.jit.expressions import STORED_AS, cost, literal, start_of
-from framework.jit.fuse import Loops
+from framework.jit.fuse import Loops, base
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
 from framework.jit.nest import Nest
@@ -23,22 +23,48 @@ def emit(plan: Plan) -> str:
     `arrays` is a tuple of the inputs and then the outputs that take no input's memory.
     """
     functions: list[str] = []
+    _program(plan, "", functions)
+    called = sorted({name for line in functions for name in re.findall(r"called_(\w+)", line)})
+    calls = [f"CALLED({name})" for name in called]
+    return "\n".join([link.RUNTIME.read_text(), *calls, *functions, *_run(plan)]) + "\n"
+
+
+def _program(plan: Plan, prefix: str, functions: list[str]) -> str:
+    """Add the functions of a plan's kernels, and one that runs them in order; returns its name."""
     main: list[str] = []
     found = pointers(plan)
     for number, kernel in enumerate(plan.kernels):
-        main.append(f"CLOCK({number})")
+        name = f"{prefix}{number}"
+        if not prefix:
+            main.append(f"CLOCK({number})")
         if isinstance(kernel, Loops):
             nest = nest_of(plan, kernel)
-            functions += _function(nest, number)
-            main.append(_call(nest, number, found))
+            functions += _function(nest, name)
+            main.append(_call(nest, name, found))
         elif kernel in plan.products:
             main += _product(plan.products[kernel], plan, found)
-        else:
+        elif kernel in plan.controls:
+            control = plan.controls[kernel]
+            parts = [_program(part, f"{name}_{i}_", functions) for i, part in enumerate(control.parts)]
+            taken = (*control.node.ins, *control.picks.values())
+            place = {x: found[plan.place[base(x)]] for x in taken}
+            main += control.lines(parts, place, found[f"w{number}"])
+        elif plan.is_hosted(kernel):
             main.append(f"if (env->host({number}, (void **)pointers)) return -1;")
-    main.append(f"CLOCK({len(plan.kernels)})")
-    called = sorted({name for line in functions for name in re.findall(r"called_(\w+)", line)})
-    calls = [f"CALLED({name})" for name in called]
-    return "\n".join([link.RUNTIME.read_text(), *calls, *functions, *_run(plan, main, found)]) + "\n"
+    if not prefix:
+        main.append(f"CLOCK({len(plan.kernels)})")
+    hosted = any(plan.is_hosted(kernel) for kernel in plan.kernels)
+    functions += [
+        "",
+        f"static int program{prefix}(char *const *array, char *block, const struct env *env) {{",
+        "    const int threads = *env->threads;",
+        "    (void)threads, (void)block, (void)array;",
+        *([f"    char *pointers[] = {{{', '.join(found.values())}}};"] if hosted else []),
+        *["    " + line for line in main],
+        "    return 0;",
+        "}",
+    ]
+    return f"program{prefix}"
 
 
 def fresh(plan: Plan) -> list[int]:
@@ -54,9 +80,8 @@ def pointers(plan: Plan) -> dict[str, str]:
     return found | {name: f"(block + {offset})" for name, offset in plan.offsets.items()}
 
 
-def _run(plan: Plan, main: list[str], found: dict[str, str]) -> list[str]:
-    arrays = len(found) - len(plan.offsets)
-    hosted = any("env->host" in line for line in main)
+def _run(plan: Plan) -> list[str]:
+    arrays = len(plan.program.inputs) + len(fresh(plan))
     return [
         "",
         '__attribute__((visibility("default")))',
@@ -71,16 +96,12 @@ def _run(plan: Plan, main: list[str], found: dict[str, str]) -> list[str]:
             f"    if (!(arrays->item[{i}]->flags & IS_WRITEABLE)) return {1 + i};"
             for i in plan.donated.values()
         ],
-        "    const int threads = *env->threads;",
-        "    (void)threads, (void)block;",
-        *([f"    char *pointers[] = {{{', '.join(found.values())}}};"] if hosted else []),
-        *["    " + line for line in main],
-        "    return 0;",
+        "    return program(array, block, env);",
         "}",
     ]
 
 
-def _function(nest: Nest, number: int) -> list[str]:
+def _function(nest: Nest, number: str) -> list[str]:
     """The function of a nest, over steps `begin` to `end` of its outermost loop."""
     starts = []
     for node in nest.stored:
@@ -98,7 +119,7 @@ def _function(nest: Nest, number: int) -> list[str]:
     return ["", f"// {what}", head, *starts, *body, "}"]
 
 
-def _call(nest: Nest, number: int, found: dict[str, str]) -> str:
+def _call(nest: Nest, number: str, found: dict[str, str]) -> str:
     arguments = [f"({kind} *){found[pointer]}" for pointer, kind in nest.loaded.items()]
     call = f"k{number}({', '.join([*arguments, 'begin, end'])})"
     price = nest.kernel.size * sum(cost(node.prim.name if node.prim else "") for node in nest.kernel.nodes)

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from framework.jit import link, memory
+from framework.jit.control import PARTS, Control
 from framework.jit.expressions import cost
 from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
 from framework.jit.index import NotLinear, address, strides_of
-from framework.jit.ir import Node, Program
+from framework.jit.ir import Node, Program, read
 from framework.jit.memory import Life
 from framework.jit.nest import Nest
+from framework.jit.passes import simplified
 from framework.jit.products import Copy, Product, planned
 
 AGAIN_LIMIT = 48  # what computing a value again may cost, in multiplications, to spare a store and a load
@@ -30,6 +32,7 @@ class Plan:
     kernels: list[Kernel]
     products: dict[Kernel, Product]
     nests: dict[Kernel, Nest]
+    controls: dict[Kernel, Control]
     stored: set[Node]
     layout: dict[Node, tuple[int, ...]]  # order of the dimensions, where it is not that of the shape
     place: dict[Node, str] = field(default_factory=dict)  # the pointer by which the code reaches a node
@@ -41,22 +44,51 @@ class Plan:
     def strides(self, node: Node) -> Sequence[int]:
         return strides_of(node.shape, self.layout.get(node))
 
+    def is_hosted(self, kernel: Kernel) -> bool:
+        """Is it a call of an implementation?"""
+        compiled = isinstance(kernel, Loops) or kernel in self.products or kernel in self.controls
+        return not compiled and kernel.nodes[0].op != "pick"
 
-def lower(program: Program, donate: Iterable[int] = ()) -> Plan:
-    """The plan of a program. `donate`: inputs whose memory outputs may take over."""
-    given = frozenset(donate)
-    for_code(program, {program.inputs[i] for i in given})
+
+def lower(program: Program, donate: Iterable[int] = (), in_place: bool = False) -> Plan:
+    """The plan of a program. `donate`: inputs whose memory outputs may take over; with `in_place`, output
+    number i that of input i alone.
+    """
+    inputs = {program.inputs[i] for i in donate}
+    allowed = [inputs & {program.inputs[i]} if in_place else inputs for i in range(len(program.outputs))]
+    for_code(program, allowed)
     while True:
         try:
-            return _planned(program, given)
+            return _planned(program, allowed)
         except Hard as why:
             why.view.op = "call"
         except Copy as why:
             _copy(program, why.node, why.operand)
 
 
-def for_code(program: Program, donated: set[Node]) -> None:
+def _plan_parts(program: Program) -> None:
+    """Plan the graphs of loops and branches, if they compile; their constants become operands."""
+    for node in program.nodes:
+        keys = PARTS.get(node.prim.name, ()) if node.prim else ()
+        parts = [_part(node, key) for key in keys]
+        if parts and None not in parts and node.prim_attrs.get("length", 1):
+            constants = [x for part in parts if part for x in part.program.inputs if x.value is not None]
+            node.attrs = {**node.attrs, "parts": parts}
+            node.ins += tuple(constants)
+            program.inputs += constants
+
+
+def _part(node: Node, key: str) -> Plan | None:
+    program = simplified(read(node.prim_attrs[key], expand=True))
+    if any(x.size == 0 for x in (*program.inputs, *program.nodes)):
+        return None
+    plan = lower(program, range(node.prim_attrs["carries"]) if key == "body" else (), in_place=True)
+    return None if any(plan.is_hosted(kernel) for kernel in plan.kernels) else plan
+
+
+def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
     """Rewrites that only compiled code can run; outputs become nodes of their own."""
+    _plan_parts(program)
     if link.blas() is None:
         for node in program.nodes:
             if node.op == "matmul":
@@ -75,7 +107,7 @@ def for_code(program: Program, donated: set[Node]) -> None:
                 node.op, node.ins, node.attrs = "matmul", tuple(turned), {"summed": 0}
         nodes.append(node)
     program.nodes = nodes
-    for node in program.outputs:
+    for node, donated in zip(program.outputs, allowed, strict=True):
         _add_onto(node, users, donated)
     seen: set[Node] = set()
     for i, node in enumerate(program.outputs):
@@ -148,18 +180,37 @@ def _copy(program: Program, node: Node, operand: int) -> None:
     program.nodes.insert(program.nodes.index(node), copy)
 
 
-def _planned(program: Program, donate: frozenset[int]) -> Plan:
+def _planned(program: Program, allowed: Sequence[set[Node]]) -> Plan:
     kernels = Fusion(program.nodes).kernels
     stored = _stored(program, kernels)
     layout = _layouts(program, stored)
-    plan = Plan(program, kernels, {}, {}, stored, layout)
+    plan = Plan(program, kernels, {}, {}, {}, stored, layout)
     for kernel in kernels:
-        if kernel.nodes[0].op == "matmul":
-            plan.products[kernel] = planned(kernel.nodes[0], plan.strides)
-    _donate(plan, donate)
+        node = kernel.nodes[0]
+        if node.op == "matmul":
+            plan.products[kernel] = planned(node, plan.strides)
+        elif "parts" in node.attrs:
+            for i, x in enumerate(node.ins):
+                if not _lies_plainly(x):
+                    raise Copy(node, i)
+            plan.controls[kernel] = Control(node, node.attrs["parts"], _picks(kernels, node))
+    _donate(plan, allowed)
     plan.kernels = in_order(plan.kernels)
-    _lay_out(plan, donate)
+    _lay_out(plan)
     return plan
+
+
+def _lies_plainly(node: Node) -> bool:
+    """Is it in memory element by element, in the order of its shape?"""
+    while node.op == "reshape":
+        node = node.ins[0]
+    return not node.is_view
+
+
+def _picks(kernels: Sequence[Kernel], node: Node) -> dict[int, Node]:
+    """The outputs of a node that something takes."""
+    nodes = (kernel.nodes[0] for kernel in kernels)
+    return {pick.attrs["i"]: pick for pick in nodes if pick.op == "pick" and pick.ins[0] is node}
 
 
 def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
@@ -266,9 +317,10 @@ def _reads(plan: Plan, kernel: Kernel) -> set[Node]:
     return {base(x) for node in kernel.nodes for x in node.ins}
 
 
-def _donate(plan: Plan, donate: frozenset[int]) -> None:
+def _donate(plan: Plan, allowed: Sequence[set[Node]]) -> None:
     """Let outputs be written over arguments that they are computed from, after all else that reads those."""
-    inputs = {plan.program.inputs[i]: i for i in donate}
+    given = set().union(*allowed)
+    inputs = {x: i for i, x in enumerate(plan.program.inputs) if x in given}
     for number, output in enumerate(plan.program.outputs):
         node = base(output)
         kernel = next(each for each in plan.kernels if node in each.nodes)
@@ -280,7 +332,8 @@ def _donate(plan: Plan, donate: frozenset[int]) -> None:
             continue
         if not isinstance(kernel, Loops):
             continue
-        for x in sorted(_reads(plan, kernel) & inputs.keys(), key=plan.program.inputs.index):
+        may = _reads(plan, kernel) & inputs.keys() & allowed[number]
+        for x in sorted(may, key=plan.program.inputs.index):
             others = [each for each in plan.kernels if each is not kernel and x in _reads(plan, each)]
             if not _may_overwrite(plan, kernel, node, x) or any(each.waits_for(kernel) for each in others):
                 continue
@@ -309,7 +362,7 @@ def nest_of(plan: Plan, kernel: Loops) -> Nest:
     return plan.nests[kernel]
 
 
-def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
+def _lay_out(plan: Plan) -> None:
     """A pointer for every node that is in memory, and a place in the block for those between the kernels."""
     calls = [kernel for kernel in plan.kernels if not isinstance(kernel, Loops)]
     needed = {base(x) for kernel in calls for node in kernel.nodes for x in node.ins}
@@ -321,6 +374,8 @@ def _lay_out(plan: Plan, donate: frozenset[int]) -> None:
     lives: dict[str, Life] = {}
     born = {node: step for step, kernel in enumerate(plan.kernels) for node in kernel.nodes}
     for step, kernel in enumerate(plan.kernels):
+        if kernel in plan.controls:
+            lives[f"w{step}"] = Life(plan.controls[kernel].total, step, step)
         for node in kernel.nodes:
             if node not in plan.stored:
                 continue

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from framework.core.graph import Graph
 from framework.jit.fuse import Loops
-from framework.jit.ir import Node, Program
+from framework.jit.ir import Node, Program, read
 from framework.jit.lower import Plan
 
 
@@ -20,9 +21,14 @@ def listing(program: Program) -> str:
     for i, node in enumerate(program.nodes):
         names[node] = f"v{i}"
         operation = node.prim.name if node.prim else "copy"
-        attributes = "".join(f", {name}={value}" for name, value in node.prim_attrs.items())
+        graphs = {name: value for name, value in node.prim_attrs.items() if isinstance(value, Graph)}
+        attributes = "".join(
+            f", {name}={value}" for name, value in node.prim_attrs.items() if name not in graphs
+        )
         operands = ", ".join(names[x] for x in node.ins)
         lines.append(f"v{i}: {_type(node)} = {operation}({operands}{attributes})")
+        for name, graph in graphs.items():
+            lines += [f"    {name}:", *(f"        {line}" for line in listing(read(graph)).splitlines())]
     lines.append("return " + ", ".join(names[x] for x in program.outputs))
     return "\n".join(lines)
 
@@ -55,11 +61,11 @@ def summary(traced: int, optimised: int, plan: Plan | None) -> str:
     if plan is None:
         return "\n".join(lines)
     loops = [kernel for kernel in plan.kernels if isinstance(kernel, Loops)]
-    calls = len(plan.kernels) - len(loops) - len(plan.products)
+    calls = sum(plan.is_hosted(kernel) for kernel in plan.kernels)
     again = sum(len(kernel.again) for kernel in loops)
     lines += [
         f"fusion: {len(loops)} nests of loops, {len(plan.products)} matrix products, "
-        f"{calls} calls of implementations",
+        f"{len(plan.controls)} loops and branches, {calls} calls of implementations",
         f"recomputation: {again} values computed again instead of stored; {len(plan.stored)} stored",
         f"layout: {len(plan.layout)} values written in the order of their readers",
         f"memory: {plan.nbytes:,} bytes in one block; one buffer per value: {plan.naive:,}; "
