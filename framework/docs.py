@@ -18,13 +18,18 @@ from framework.compat.table import CLASSES, rows
 MODULES = (
     "framework",
     "framework.ops",
+    "framework.ops.linalg",
+    "framework.ops.fft",
+    "framework.array_api",
     "framework.nn",
+    "framework.nn.init",
     "framework.optim",
     "framework.data",
     "framework.train",
     "framework.amp",
     "framework.serialise",
     "framework.custom",
+    "framework.profiler",
     "framework.errors",
 )
 FOLDER = Path(__file__).parents[1] / "docs" / "framework"

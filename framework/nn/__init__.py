@@ -1,5 +1,6 @@
 """Cells: what networks are made of. Names are MindSpore's, defaults and names of weights torch's."""
 
+from framework.nn import contracts as _contracts
 from framework.nn import init
 from framework.nn.activation import (
     ELU,
@@ -48,6 +49,7 @@ from framework.nn.loss import (
 )
 from framework.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
 from framework.nn.recurrent import GRU, LSTM, RNN
+from framework.ops.contracts import finish as _finish
 
 __all__ = [
     "ELU", "GELU", "GRU", "LSTM", "RNN", "SELU", "AdaptiveAvgPool2d", "AvgPool1d", "AvgPool2d", "BCELoss",
@@ -58,3 +60,4 @@ __all__ = [
     "MultiHeadAttention", "NLLLoss", "PReLU", "RMSNorm", "ReLU", "ReLU6", "SequentialCell", "SiLU",
     "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "init",
 ]  # fmt: skip
+_finish(globals(), _contracts.CELLS)

@@ -34,7 +34,8 @@ class Cell:
     """Subclass it, set parameters and cells as attributes, and write `construct`, which a call runs.
 
     `training` (True at first, as in torch) tells layers such as Dropout what they are used for; `train()` and
-    `eval()` set it for the whole tree.
+    `eval()` set it for the whole tree. Shapes and dtypes are what `construct` says; without one a call raises
+    NotImplementedError. MindSpore's `nn.Cell`, `torch.nn.Module`.
     """
 
     training: bool = True

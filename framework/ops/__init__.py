@@ -15,9 +15,10 @@ from framework.ops.windows import *  # noqa: F403
 from framework.custom import Custom, CustomRegOp  # isort: skip  # noqa: F401 (its record needs the operators)
 from framework.ops import fft as fft  # isort: skip
 from framework.ops import linalg as linalg  # isort: skip
-from framework.ops import methods  # isort: skip
+from framework.ops import contracts, methods  # isort: skip
 
 methods.install()
+contracts.finish({**globals(), **{name: getattr(fft, name) for name in fft.__all__}}, contracts.OPERATORS)
 # What the groups define, without what they import in order to do so.
 __all__ = sorted(
     name

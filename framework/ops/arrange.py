@@ -53,7 +53,8 @@ def flatten(x: Operand, start_axis: int = 0, end_axis: int = -1) -> Tensor:
 def unstack(x: Operand, axis: int = 0) -> tuple[Tensor, ...]:
     """The elements of an axis as tensors. Array API `unstack`."""
     t = as_tensor(x)
-    return tuple([squeeze(narrow(t, axis, i, 1), axis) for i in range(t.shape[axis])])
+    place = axis_from_right(axis, t.ndim, "unstack")
+    return tuple([squeeze(narrow(t, place, i, 1), place) for i in range(t.shape[place])])
 
 
 def split(x: Operand, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
@@ -179,13 +180,19 @@ def meshgrid(*arrays: Operand, indexing: str = "xy") -> tuple[Tensor, ...]:
 def tril(x: Operand, k: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions, to diagonal k; zeros above. Array API `tril`."""
     t = as_tensor(x)
-    return where(expand_dims(arange(t.shape[-2]), 1) + k >= arange(t.shape[-1]), t, _zero(t))
+    return where(_rows_less_columns(t) >= -k, t, _zero(t))
 
 
 def triu(x: Operand, k: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions, from diagonal k; zeros below. Array API `triu`."""
     t = as_tensor(x)
-    return where(expand_dims(arange(t.shape[-2]), 1) + k <= arange(t.shape[-1]), t, _zero(t))
+    return where(_rows_less_columns(t) <= -k, t, _zero(t))
+
+
+def _rows_less_columns(t: Tensor) -> Tensor:
+    if t.ndim < 2:
+        raise ShapeError(f"tril, triu: x has shape {t.shape}; two dimensions or more are needed")
+    return subtract(expand_dims(arange(t.shape[-2]), 1), arange(t.shape[-1]))
 
 
 def _zero(t: Tensor) -> Tensor:

@@ -55,6 +55,15 @@ def binary(prim: Prim, x: Operand, y: Operand) -> Tensor:
     return result
 
 
+def binary_float(prim: Prim, x: Operand, y: Operand) -> Tensor:
+    """A primitive of two operands that must be floating point: integers and bools become float32."""
+    x, y = pair(x, y)
+    if x.dtype.kind in "iub":
+        x, y = cast(x, dtypes.default_float), cast(y, dtypes.default_float)
+    result: Tensor = apply(prim, x, y)
+    return result
+
+
 def pair(x: Operand, y: Operand) -> tuple[Tensor, Tensor]:
     """Two operands as tensors of one dtype; a Python number takes the other's."""
     if y.__class__ in _PYTHON and x.__class__ not in _PYTHON:

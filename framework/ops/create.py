@@ -40,7 +40,7 @@ def ones_like(x: Operand, dtype: Any = None) -> Tensor:
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Tensor:
     """From start (0 if only one bound is given) up to but without stop: int64, or float32 of floats. Array
-    API.
+    API `arange`.
     """
     if stop is None:
         start, stop = 0, start
@@ -60,7 +60,8 @@ def eye(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None) -
 def asarray(obj: Any, dtype: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor of numbers, nested lists, arrays or anything with `__dlpack__`; shares memory where it can.
 
-    `copy` True copies always, False raises ArgumentError where it must be copied. Array API `asarray`.
+    Its shape is that of the nesting. `copy` True copies always, False raises ArgumentError where it must be
+    copied. Array API `asarray`.
     """
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if hasattr(obj, "__dlpack__") and not isinstance(obj, Tensor | backend.xp.ndarray):
@@ -87,7 +88,7 @@ def _copy(t: Tensor) -> Tensor:
 def from_dlpack(x: Any, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of any array with `__dlpack__` (torch, CuPy, JAX, …), or copies it.
 
-    Raises DTypeError for what has none. Array API `from_dlpack`.
+    Shape and dtype are the array's. Raises DTypeError for what has no `__dlpack__`. Array API `from_dlpack`.
     """
     if not hasattr(x, "__dlpack__"):
         raise DTypeError(f"from_dlpack: {x!r:.80} ({type(x).__name__}) has no __dlpack__: use asarray")
@@ -124,7 +125,10 @@ def linspace(start: Any, stop: Any, num: int, dtype: Any = None, endpoint: bool 
 
 
 def from_numpy(array: Any) -> Tensor:
-    """A tensor that shares the array's memory. Do not write to the array while the tensor is in use."""
+    """A tensor that shares the array's memory. Do not write to the array while the tensor is in use.
+
+    Shape and dtype are the array's. MindSpore's `Tensor.from_numpy`.
+    """
     return as_tensor(array)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.core import dtypes
 from framework.core.tensor import Tensor, apply, as_tensor, detach
-from framework.ops.coerce import Operand, binary, cast, pair, unary, unary_float
+from framework.ops.coerce import Operand, binary, binary_float, cast, pair, unary, unary_float
 from framework.prims import elementwise as p
 
 
@@ -25,11 +25,7 @@ def multiply(x: Operand, y: Operand) -> Tensor:
 
 def divide(x: Operand, y: Operand) -> Tensor:
     """x / y in floating point: integers become float32. Array API `divide`."""
-    x, y = pair(x, y)
-    if x.dtype.kind in "iub":
-        x, y = cast(x, dtypes.default_float), cast(y, dtypes.default_float)
-    result: Tensor = apply(p.DIV, x, y)
-    return result
+    return binary_float(p.DIV, x, y)
 
 
 def pow(x: Operand, y: Operand) -> Tensor:
@@ -170,10 +166,7 @@ def atanh(x: Operand) -> Tensor:
 
 def atan2(y: Operand, x: Operand) -> Tensor:
     """The angle of the point (x, y). Array API `atan2`."""
-    y, x = pair(y, x)
-    if x.dtype.kind in "iub":
-        y, x = cast(y, dtypes.default_float), cast(x, dtypes.default_float)
-    return binary(p.ATAN2, y, x)
+    return binary_float(p.ATAN2, y, x)
 
 
 def hypot(x: Operand, y: Operand) -> Tensor:
@@ -189,13 +182,12 @@ def hypot(x: Operand, y: Operand) -> Tensor:
 
 def copysign(x: Operand, y: Operand) -> Tensor:
     """|x| with the sign of y. Array API `copysign`."""
-    x, y = pair(x, y)
-    return binary(p.COPYSIGN, cast(x, dtypes.to_float(x.dtype)), cast(y, dtypes.to_float(y.dtype)))
+    return binary_float(p.COPYSIGN, x, y)
 
 
 def nextafter(x: Operand, y: Operand) -> Tensor:
     """The next representable number from x towards y. Array API `nextafter`."""
-    return binary(p.NEXTAFTER, x, y)
+    return binary_float(p.NEXTAFTER, x, y)
 
 
 def signbit(x: Operand) -> Tensor:
@@ -389,5 +381,5 @@ def stop_gradient(x: Operand) -> Tensor:
 
 
 def copy(x: Operand) -> Tensor:
-    """x in memory of its own, with its gradient."""
+    """x in memory of its own, with its gradient. `torch.clone`."""
     return unary(p.COPY, x)

@@ -156,12 +156,18 @@ def rfftfreq(n: int, *, d: float = 1.0, dtype: Any = None) -> Tensor:
 def fftshift(x: Operand, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """Frequency 0 in the middle. Array API `fft.fftshift`."""
     t = as_tensor(x)
-    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes)
+    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes, -t.ndim)
     return roll(t, tuple([t.shape[a] // 2 for a in chosen]), chosen)
 
 
 def ifftshift(x: Operand, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """What `fftshift` undoes. Array API `fft.ifftshift`."""
     t = as_tensor(x)
-    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes)
+    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes, -t.ndim)
     return roll(t, tuple([-(t.shape[a] // 2) for a in chosen]), chosen)
+
+
+__all__ = [
+    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn",
+    "rfft", "rfftfreq", "rfftn",
+]  # fmt: skip

@@ -135,7 +135,7 @@ def _gathered(x: Tensor, entries: list[Any], advanced: list[int]) -> Tensor:
 def index_put(x: Operand, where: Any, value: Operand) -> Tensor:
     """x with `value` (broadcast) at x[where]: a new tensor, with gradients to both. `where` as for indexing.
 
-    Where an index stands twice, the last value wins, and alone has a gradient.
+    Where an index stands twice, the last value wins, and alone has a gradient. `torch.index_put`.
     """
     t = as_tensor(x)
     places = getitem(reshape(arange(t.size), t.shape), where)
@@ -162,10 +162,12 @@ def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Tensor:
     """x[..., indices[..., i, ...], ...] along one axis; other dimensions broadcast. Array API
     `take_along_axis`.
     """
-    t = as_tensor(x)
-    result: Tensor = apply(
-        p.TAKE_ALONG, t, as_tensor(indices), axis=axis_from_right(axis, t.ndim, "take_along_axis")
-    )
+    t, places = as_tensor(x), as_tensor(indices)
+    if not dtypes.is_integer(places.dtype):
+        raise DTypeError(
+            f"take_along_axis: the indices are {places.dtype.name}; integers are needed: cast them"
+        )
+    result: Tensor = apply(p.TAKE_ALONG, t, places, axis=axis_from_right(axis, t.ndim, "take_along_axis"))
     return result
 
 
@@ -235,7 +237,7 @@ def cumsum(x: Operand, axis: int, dtype: Any = None) -> Tensor:
 
 
 def cumprod(x: Operand, axis: int, dtype: Any = None) -> Tensor:
-    """The running product along an axis; of integers in 64 bits. Differentiable at zeros too."""
+    """The running product along an axis; of integers in 64 bits. `torch.cumprod`."""
     t = wide(as_tensor(x), dtype)
     result: Tensor = apply(p.CUMPROD, t, axis=axis_from_right(axis, t.ndim, "cumprod"))
     return result

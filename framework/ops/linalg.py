@@ -68,6 +68,10 @@ def vecdot(x: Operand, y: Operand, axis: int = -1) -> Tensor:
 def tensordot(x: Operand, y: Operand, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """Summed over products of axes: the last of x with the first of y, or the pairs named. Array API."""
     x, y = pair(x, y)
+    if isinstance(axes, int) and not 0 <= axes <= min(x.ndim, y.ndim):
+        raise ShapeError(
+            f"tensordot: axes {axes} of shapes {x.shape} and {y.shape}; give at most as many as each"
+        )
     if isinstance(axes, int):
         ours, theirs = list(range(x.ndim - axes, x.ndim)), list(range(axes))
     else:
@@ -226,6 +230,8 @@ def _limit(x: Tensor, values: Tensor, rtol: float | None) -> Tensor:
 
 def matrix_power(x: Operand, n: int) -> Tensor:
     """x to the nth power; of its inverse where n is negative. Array API `linalg.matrix_power`."""
+    if not isinstance(n, int):
+        raise ArgumentError(f"matrix_power: n {n!r} must be an int")
     t = inv(x) if n < 0 else as_tensor(x)
     from framework.ops.create import eye
 
@@ -294,3 +300,11 @@ def normalize(x: Operand, ord: float = 2.0, axis: int = -1, eps: float = 1e-12) 
     t = _float(x)
     norm = vector_norm(t, axis=axis, keepdims=True, ord=ord)
     return divide(t, where(norm < eps, eps, norm))
+
+
+__all__ = [
+    "EighResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cross", "det", "diagonal", "eigh",
+    "eigvalsh", "einsum", "inv", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose",
+    "normalize", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace", "vecdot",
+    "vector_norm",
+]  # fmt: skip

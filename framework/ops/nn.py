@@ -9,7 +9,15 @@ from typing import Any
 
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.errors import ArgumentError, ShapeError
-from framework.ops.coerce import Operand, axes_from_right, axis_from_right, binary, cast, common, unary_float
+from framework.ops.coerce import (
+    Operand,
+    axes_from_right,
+    axis_from_right,
+    binary_float,
+    cast,
+    common,
+    unary_float,
+)
 from framework.ops.create import ones, zeros
 from framework.ops.elementwise import abs, clip, exp, maximum, minimum, where
 from framework.prims import nn as p
@@ -44,7 +52,7 @@ def softplus(x: Operand) -> Tensor:
 
 def logaddexp(x: Operand, y: Operand) -> Tensor:
     """log(exp(x) + exp(y)), without overflow. Array API `logaddexp`."""
-    return binary(p.LOGADDEXP, x, y)
+    return binary_float(p.LOGADDEXP, x, y)
 
 
 def erf(x: Operand) -> Tensor:

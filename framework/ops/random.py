@@ -33,20 +33,23 @@ _FAR = Tensor(np.array([0, 2**32], np.uint64))
 def set_seed(seed: int) -> None:
     """Start the process's stream anew: the same seed gives the same numbers.
 
-    Raises ArgumentError for a seed that is no int from 0 to 2**64 - 1.
+    The process's key, a uint64 Parameter of shape (2,), is then `key(seed)`. Raises ArgumentError for a seed
+    that is no int from 0 to 2**64 - 1. MindSpore's `set_seed`.
     """
     STATE.assign(key(seed))
 
 
 def key(seed: int) -> Tensor:
-    """The first key of the stream `seed`, of shape (2,). Raises ArgumentError for no int of 64 bits."""
+    """The first key of the stream `seed`: uint64, shape (2,). Raises ArgumentError for no int of 64 bits.
+    `jax.random.key`; the generator is Philox (Salmon et al. 2011).
+    """
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
         raise ArgumentError(f"seed {seed!r} must be an int from 0 to 2**64 - 1")
     return Tensor(np.array([seed, 0], np.uint64))
 
 
 def split_key(key: Tensor, n: int = 2) -> Tensor:
-    """n keys of independent streams, shape (n, 2)."""
+    """n keys of independent streams, uint64 of shape (n, 2). `jax.random.split`."""
     return _draw((n, 2), "bits", dtypes.uint64, key)
 
 
@@ -120,7 +123,7 @@ def rand(shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:
 def uniform(
     shape: Any, low: float = 0.0, high: float = 1.0, dtype: Any = None, key: Tensor | None = None
 ) -> Tensor:
-    """Uniform in [low, high), float32 by default."""
+    """Uniform in [low, high), float32 by default. MindSpore's `uniform`."""
     return rand(shape, dtype, key) * (high - low) + low
 
 
@@ -132,7 +135,7 @@ def randn(shape: Any, dtype: Any = None, key: Tensor | None = None) -> Tensor:
 def normal(
     shape: Any, mean: float = 0.0, std: float = 1.0, dtype: Any = None, key: Tensor | None = None
 ) -> Tensor:
-    """Normal with that mean and standard deviation, float32 by default."""
+    """Normal with that mean and standard deviation, float32 by default. `torch.normal`."""
     return randn(shape, dtype, key) * std + mean
 
 

@@ -97,8 +97,8 @@ def std(x: Operand, axis: Axis = None, *, correction: float = 0.0, keepdims: boo
 
 
 def matmul(x: Operand, y: Operand) -> Tensor:
-    """The product of matrices in the last two dimensions, the rest broadcast; vectors as in the array API
-    `matmul`.
+    """The product of matrices in the last two dimensions, the rest broadcast; a vector is a row before and a
+    column behind. Array API `matmul`.
     """
     x, y = pair(x, y)
     if x.ndim == 1:

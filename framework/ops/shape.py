@@ -139,7 +139,7 @@ def select(x: Operand, axis: int, index: int) -> Tensor:
 
 
 def sum_to(x: Operand, shape: tuple[int, ...]) -> Tensor:
-    """Summed over the dimensions that broadcasting `shape` to x's would add or stretch."""
+    """Summed over the dimensions that broadcasting to x's shape would add or stretch. `torch.sum_to_size`."""
     from framework.ops.reduce import sum
 
     x = as_tensor(x)

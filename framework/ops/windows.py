@@ -107,13 +107,13 @@ def avg_pool2d(x: Operand, kernel_size: Pair, stride: Pair | None = None, paddin
 
 
 def max_pool1d(x: Operand, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
-    """max_pool2d of sequences (n, c, length)."""
+    """max_pool2d of sequences (n, c, length). As torch's max_pool1d."""
     steps = kernel_size if stride is None else stride
     return squeeze(max_pool2d(expand_dims(x, 2), (1, kernel_size), (1, steps), (0, padding)), 2)
 
 
 def avg_pool1d(x: Operand, kernel_size: int, stride: int | None = None, padding: int = 0) -> Tensor:
-    """avg_pool2d of sequences (n, c, length)."""
+    """avg_pool2d of sequences (n, c, length). As torch's avg_pool1d."""
     steps = kernel_size if stride is None else stride
     return squeeze(avg_pool2d(expand_dims(x, 2), (1, kernel_size), (1, steps), (0, padding)), 2)
 

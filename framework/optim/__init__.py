@@ -1,5 +1,7 @@
 """Optimisers, learning-rate schedules, and what is done to gradients and parameters around a step."""
 
+from framework.ops.contracts import finish as _finish
+from framework.optim import contracts as _contracts
 from framework.optim.gradients import (
     ExponentialMovingAverage,
     GradientAccumulation,
@@ -36,3 +38,4 @@ __all__ = [
     "clip_by_value",
     "global_norm",
 ]
+_finish(globals(), _contracts.OPTIMISERS)

@@ -25,9 +25,9 @@ Betas = tuple[float, float]
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum (Nesterov's if asked) and L2 decay.
+    """Stochastic gradient descent, with momentum (Nesterov's if asked) and L2 decay. As torch's SGD.
 
-    v ← momentum·v + g, p ← p − lr·v; with `nesterov` p ← p − lr·(g + momentum·v).
+    v ← momentum·v + g, p ← p − lr·v; with `nesterov` p ← p − lr·(g + momentum·v) (Sutskever et al. 2013).
     """
 
     def __init__(

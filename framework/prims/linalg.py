@@ -32,17 +32,25 @@ def _square(name: str) -> Any:
     return infer
 
 
+def _matrix(name: str, x: Any) -> None:
+    if len(x.shape) < 2:
+        raise ShapeError(f"{name}: x has shape {x.shape}; matrices in the last two dimensions are needed")
+
+
 def _lapack(name: str, cure: str, **options: Any) -> Any:
     """NumPy's or CuPy's function; ArgumentError for a matrix that it cannot do."""
 
     def impl(xp: Any, *arrays: Any) -> Any:
+        dtype, narrow = arrays[0].dtype, arrays[0].dtype.itemsize < 4
+        arrays = tuple([x.astype(xp.float32) for x in arrays]) if narrow else arrays
         try:
             found = getattr(xp.linalg, name)(*arrays, **options)
         except np.linalg.LinAlgError as fault:
-            if name != "svd":
+            if name not in ("qr", "svd"):
                 _square(name)(arrays[0])
             raise ArgumentError(f"{name}: x of shape {arrays[0].shape}: {fault}: {cure}") from fault
-        return tuple(found) if isinstance(found, tuple) else found
+        outs = [x.astype(dtype) if narrow else x for x in (found if isinstance(found, tuple) else (found,))]
+        return tuple(outs) if isinstance(found, tuple) else outs[0]
 
     return impl
 
@@ -109,7 +117,7 @@ INV = define(
 )
 SLOGDET = define(  # sign (or phase) and logarithm of the magnitude of the determinant
     "slogdet",
-    lambda xp, x: tuple(xp.linalg.slogdet(x)),
+    _lapack("slogdet", _INFINITE),
     lambda x: (Aval(_square("slogdet")(x).shape[:-2], x.dtype), Aval(x.shape[:-2], dtypes.real_of(x.dtype))),
     axes="...AB->...,...",
     vjp=lambda gs, outs, x: (
@@ -154,12 +162,13 @@ def _qr_vjp(gs: Any, outs: Any, x: Tensor) -> tuple[Tensor]:
 
 
 def _qr(x: Any) -> tuple[Aval, Aval]:
+    _matrix("qr", x)
     *batch, m, n = x.shape
     return Aval((*batch, m, min(m, n)), x.dtype), Aval((*batch, min(m, n), n), x.dtype)
 
 
 QR = define(
-    "qr", lambda xp, x: tuple(xp.linalg.qr(x)), _qr, axes="...AB->...AC,...CB", vjp=_qr_vjp, multi=True
+    "qr", _lapack("qr", _INFINITE), _qr, axes="...AB->...AC,...CB", vjp=_qr_vjp, multi=True
 )  # fmt: skip
 
 
@@ -187,6 +196,7 @@ def _svd_vjp(gs: Any, outs: Any, x: Tensor) -> tuple[Tensor]:
 
 
 def _svd(x: Any) -> tuple[Aval, Aval, Aval]:
+    _matrix("svd", x)
     *batch, m, n = x.shape
     k = min(m, n)
     values = Aval((*batch, k), dtypes.real_of(x.dtype))

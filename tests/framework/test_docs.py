@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 
 import pytest
 
@@ -16,6 +17,25 @@ def test_every_public_name_has_a_docstring(path: str) -> None:
     found = docs.public(module)
     assert found or path == "framework.custom"
     assert [name for name, each in found.items() if not (inspect.getdoc(each) or "").strip()] == []
+
+
+SAID = {
+    "shapes": r"[Ss]hape|→|\([a-z…]+,|broadcast|dimension|ax[ei]s|size|element",
+    "dtypes": r"dtype|float|int64|integer|bool|complex|uint64",
+    "errors": r"[Rr]aise",
+    "a source": r"Array API|torch|MindSpore|jax|numpy|NumPy|Source|Philox|[12][90]\d\d",
+}
+# What operators return or are told with is no operator.
+RECORDS = {"CustomRegOp", "EighResult", "QRResult", "SVDResult", "SlogdetResult"}
+
+
+@pytest.mark.parametrize("path", [f"framework.{m}" for m in ("ops", "ops.linalg", "ops.fft", "nn", "optim")])
+def test_operators_cells_and_optimisers_tell_shapes_dtypes_errors_and_source(path: str) -> None:
+    for name, each in docs.public(importlib.import_module(path)).items():
+        text = (inspect.getdoc(each) or "") + (inspect.getdoc(getattr(each, "construct", None)) or "")
+        said = " ".join(text.split())
+        lacking = [what for what, words in SAID.items() if not re.search(words, said)]
+        assert name in RECORDS or lacking == [], name
 
 
 @pytest.mark.parametrize("name", ["api.md", "from-torch.md"])
