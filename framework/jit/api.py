@@ -86,7 +86,9 @@ class Jit:
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What these arguments are compiled to, for reading: nothing is run or kept."""
-        traced = _Trace(self.function, Captured(self.function, args, kwargs), args, kwargs)
+        _, traced = _trace_of(self.function, args, kwargs)
+        if isinstance(traced, TraceError):
+            raise traced
         before = listing(read(traced.graph))
         program = simplified(read(traced.graph, expand=self.level != "O0"))
         after = listing(program)
@@ -135,13 +137,11 @@ class Jit:
 
     def _traced(self, args: Any, kwargs: Any) -> Entry:
         self.traces += 1
-        captured = Captured(self.function, args, kwargs)
-        try:
-            trace = _Trace(self.function, captured, args, kwargs)
-        except TraceError as why:
+        captured, trace = _trace_of(self.function, args, kwargs)
+        if isinstance(trace, TraceError):
             if self.fullgraph:
-                raise
-            _say_once(f"jit: {self._name()} runs as it is, uncompiled: {why}")
+                raise trace
+            _say_once(f"jit: {self._name()} runs as it is, uncompiled: {trace}")
             return Entry(captured)
         run: Interpreted | Compiled
         compiles = self._compiles()
@@ -243,6 +243,25 @@ class _Trace:
                 found += [len(self.parameters) + place for place in inside]
             first = after
         return found
+
+
+def _trace_of(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Captured, _Trace | TraceError]:
+    """What a function depends on, and its trace, or why there is none."""
+    leaves, _ = tree.flatten((args, kwargs))
+    captured = Captured(function, *(x for x in leaves if isinstance(x, Parameter) or not is_array(x)))
+    try:
+        found: _Trace | TraceError = _Trace(function, captured, args, kwargs)
+    except TraceError as why:
+        found = why
+    finally:
+        written = captured.written_back()
+    if written:
+        found = TraceError(
+            f"the function writes to a tensor that was made outside of it ({written}). It is traced once, "
+            "and the write would happen once, however often it runs: hold the tensor in a Parameter and "
+            "assign that, or return the new value and assign it after"
+        )
+    return captured, found
 
 
 def jit(

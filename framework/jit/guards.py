@@ -38,6 +38,7 @@ class Captured:
         self._cells: list[tuple[CellType, Any, str]] = []
         self._entries: list[tuple[dict[Any, Any], Any, Any, str]] = []
         self._others: list[tuple[Callable[[], Any], Any, str]] = []
+        self._tensors: list[tuple[Tensor, Any, str]] = []
         self._seen: dict[int, Any] = {}
         waiting = [("the random state", STATE), *(("the function", root) for root in roots)]
         while waiting:
@@ -61,11 +62,21 @@ class Captured:
                 return what
         return ""
 
+    def written_back(self) -> str:
+        """Give tensors that were written to meanwhile their values again; which, empty if none was."""
+        written = []
+        for tensor, before, what in self._tensors:
+            if tensor.value is not before:
+                tensor.value = before
+                written.append(what)
+        return ", ".join(written)
+
     def _look_into(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Parameter):
             self.parameters.append(value)
         elif isinstance(value, Tensor):
             self._others.append((lambda: value.value, value.value, f"the value of {what}"))
+            self._tensors.append((value, value.value, what))
         elif isinstance(value, FunctionType):
             yield from self._function(value)
         elif isinstance(value, MethodType):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,35 @@ def test_a_closed_over_tensor_that_is_replaced_is_seen_and_one_in_use_cannot_be_
         mask[0] = 5.0
     mask = ops.index_put(mask, 1, 5.0)
     assert f(X).tolist() == [0, 5, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:jit")
+@pytest.mark.parametrize("looped", [False, True])
+def test_a_write_to_a_tensor_from_outside_is_refused_and_taken_back(looped: bool) -> None:
+    count = Tensor(np.zeros(2, np.float32))
+
+    def counting(x: Any) -> Any:
+        count[0] = 1.0
+        return x
+
+    def f(x: Any) -> Any:
+        return ops.scan(lambda c, y: (c + counting(y), None), 0.0, x)[0] if looped else counting(x)
+
+    with pytest.raises(TraceError, match=r"made outside of it \(variable 'count'\).*hold .* in a Parameter"):
+        jit(f, fullgraph=True)(X)
+    assert count.tolist() == [0, 0]
+    jit(f)(X)  # runs as it is
+    assert count.tolist() == [1, 0]
+
+
+def test_a_call_holds_none_of_its_arguments_and_may_be_followed_by_a_write_to_one() -> None:
+    f = jit(lambda x: x + 1, fullgraph=True)
+    x = Tensor(np.zeros(2, np.float32))
+    f(x)
+    x[0] = 1.0
+    assert f(x).tolist() == [2, 1]
+    assert f.traces == 1
+    assert sys.getrefcount(x) == 2
 
 
 def test_a_new_value_of_a_parameter_needs_no_new_trace() -> None:
