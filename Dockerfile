@@ -1,4 +1,5 @@
-# The images of docker-compose.yml: `site` (also runs the hub's jobs) and `worker` (the judge).
+# The images of docker-compose.yml: `site` (also runs the hub's jobs), `worker` (the judge) and `gpu-worker` (the judge on a
+# card: the same with NVRTC, CuPy and the libraries that baselines are made of; the driver comes from the machine).
 # The packages come from requirements.lock, every one checked against its hash; pip finds them where the builder's
 # pip is configured to (PIP_INDEX_URL and friends as build arguments of the engine, never in this file).
 
@@ -47,3 +48,12 @@ COPY bench_runner bench_runner
 ENV WORKER_DATA_DIR=/data
 VOLUME /data
 CMD ["python", "-m", "bench_runner", "worker"]
+
+# The judge on an NVIDIA card. The kernels of baselines are compiled here, for every generation of cards.
+FROM worker AS gpu-worker
+COPY pyproject.toml README.md ./
+COPY kernels kernels
+COPY framework framework
+RUN .venv/bin/pip install --no-cache-dir ".[gpu]" \
+ && .venv/bin/pip uninstall --yes touchstone-hub \
+ && for card in sm_80 sm_86 sm_89 sm_90a sm_120a; do python -m kernels build --card $card --in-package; done

@@ -22,6 +22,12 @@ def main() -> int:
         return 2
 
 
+def worker() -> int:
+    """The console script `touchstone-worker`: `python -m bench_runner worker` by a name of its own."""
+    sys.argv[1:1] = ["worker"]
+    return main()
+
+
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "worker":
         from bench_runner import worker

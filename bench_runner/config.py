@@ -8,6 +8,7 @@ Not in charge of the hub's settings (`hub/settings.py`), nor of Celery's (`celer
     WORKER_TOKEN_FILE  … a file that holds it
     WORKER_NAME        its name on Redis and in its log; default: the host's name. The hub goes by the token
     WORKER_DATA_DIR    calibration, cached revisions, undelivered results; default: ~/.cache/touchstone-worker
+    WORKER_CARD        an NVIDIA card by index or uuid, or `none`; default: any that no other worker here has
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 from bench_runner.errors import ConfigError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+CARD = re.compile(r"|none|\d{1,3}|(GPU|MIG)-[0-9a-fA-F-]{8,64}")
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
 
 
@@ -34,6 +36,7 @@ class Config:
     name: str
     data_dir: Path
     unsafe: bool = False  # --unsafe-no-sandbox
+    card: str = ""  # index, uuid, "none", or empty: see `cards.take`
 
     @classmethod
     def from_environment(cls, given: Mapping[str, str] = os.environ, *, unsafe: bool = False) -> Config:
@@ -44,7 +47,7 @@ class Config:
         """
         reading = _Reading(given)
         hub, redis, token = reading.hub_url(), reading.redis_url(), reading.token()
-        config = cls(hub, redis, token, reading.name(), reading.data_dir(), unsafe)
+        config = cls(hub, redis, token, reading.name(), reading.data_dir(), unsafe, reading.card())
         if reading.mistakes:
             raise ConfigError("\n".join(reading.mistakes))
         return config
@@ -109,6 +112,15 @@ class _Reading:
         if not NAME.fullmatch(name):
             self.mistakes.append(f"WORKER_NAME={name!r}: 1 to 63 letters, digits, '.', '_', '-' are allowed")
         return name
+
+    def card(self) -> str:
+        card = self.given.get("WORKER_CARD", "")
+        if not CARD.fullmatch(card):
+            self.mistakes.append(
+                f"WORKER_CARD={card!r}: none, an index (0) or a uuid (GPU-…, MIG-…) is needed: "
+                "`nvidia-smi -L` lists them"
+            )
+        return card
 
     def data_dir(self) -> Path:
         folder = data_dir(self.given)

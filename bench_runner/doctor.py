@@ -12,10 +12,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_runner import calibration, config, fingerprint
+from bench_runner.devices import card as devices
 from bench_runner.errors import BadOutput, JudgeError
 from bench_runner.sandbox import (
     End,
@@ -28,6 +29,7 @@ from bench_runner.sandbox import (
 from bench_runner.sandbox.command import TOOLS
 
 MIB = 2**20
+NVIDIA, DISPLAY = "0x10de", "0x03"  # vendor and class of a card on the PCI bus
 LIMITS = Limits(512 * MIB, 64, 20.0, 64 * 1024, out_bytes=32 * MIB)
 PYTHON = [python_executable(), "-I", "-S", "-c"]
 APT = "run `apt-get install bubblewrap util-linux libseccomp2`"
@@ -120,8 +122,9 @@ def calibrate() -> int:
     return 0
 
 
-def quick() -> list[Finding]:
-    return list(examine(thorough=False))
+def quick(card: devices.Card | None = None) -> list[Finding]:
+    """What a worker looks at when it starts; `card`: the one that it is for."""
+    return [*examine(thorough=False), *(_of_card(card) if card is not None else ())]
 
 
 def faults(findings: list[Finding]) -> list[Finding]:
@@ -147,6 +150,46 @@ def examine(*, thorough: bool) -> Iterator[Finding]:
             yield _start_up(sandbox)
     if thorough:
         yield _free_cpu()
+        yield from _cards()
+
+
+def _cards() -> Iterator[Finding]:
+    """Every card that is here, and what a worker on it lacks; nothing needed where there is none."""
+    found = devices.cards()
+    if not found:
+        there = _on_the_bus()
+        words = f"{there} on the bus, but no driver shows it" if there else "none: jobs of processors only"
+        lacks = [each for each in devices.missing() if not each.ok] if there else []
+        cure = "; ".join(each.cure for each in lacks) or "none is needed for workers on processors"
+        yield Finding("card", not there, words, cure, needed=False)
+        return
+    for card in found:
+        size = f"{card.memory_bytes / 2**30:.0f} GiB"
+        words = f"{card.index}: {card.name}, {size}, driver {card.driver}: {card.hardware_class}"
+        yield Finding("card", True, words, "", needed=False)
+        for finding in _of_card(card):
+            yield replace(finding, needed=False)
+
+
+def _of_card(card: devices.Card) -> Iterator[Finding]:
+    for each in devices.missing(card):
+        yield Finding(each.name, each.ok, each.words, each.cure, each.needed)
+
+
+def _on_the_bus() -> str:
+    """Cards of NVIDIA that the kernel sees, whether a driver is there or not."""
+    places = [path.parent for path in Path("/sys/bus/pci/devices").glob("*/vendor")]
+    cards = [place.name for place in places if _word(place / "vendor") == NVIDIA]
+    return ", ".join(
+        name for name in cards if _word(Path("/sys/bus/pci/devices", name, "class"))[:4] == DISPLAY
+    )
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _inside(sandbox: Sandbox) -> Iterator[Finding]:

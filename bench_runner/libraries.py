@@ -20,7 +20,7 @@ from bench_runner.workspace import Workspace
 # What each needs beside itself. Ours are copied, others are mounted from where they are installed.
 NEEDS = {"framework": ("framework", "kernels", "ml_dtypes"), "kernels": ("kernels", "ml_dtypes")}
 OURS = ("framework", "kernels")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "bench", "built", "*.md")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "bench", "*.md")
 
 
 def library_mounts(workspace: Workspace, libraries: Iterable[str]) -> list[Mount]:

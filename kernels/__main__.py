@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         "build", help="compile every operator for every instruction-set level, ahead of time"
     )
     build.add_argument("--level", action="append", help="only these levels")
+    build.add_argument(
+        "--card", metavar="ARCH", help="only CUDA kernels, and only what such a card (sm_90a) runs"
+    )
     build.add_argument("--in-package", action="store_true", help="beside the sources, for read-only mounts")
     for name, seconds, what in (
         ("bench", 1.5, "time operators beside NumPy and the peers that are installed"),
@@ -45,7 +48,7 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.command == "list":
         return commands.show(chosen.operators)
     if chosen.command == "build":
-        return commands.build(chosen.level, in_package=chosen.in_package)
+        return commands.build(chosen.level, in_package=chosen.in_package, card=chosen.card)
     from kernels.bench import run
 
     if chosen.command == "ladder":

@@ -124,6 +124,7 @@ def worker(at: Place) -> Program:
         "WORKER_TOKEN_FILE": str(at.worker_token),
         "WORKER_NAME": os.environ.get("WORKER_NAME", "embedded"),
         "WORKER_DATA_DIR": os.environ.get("WORKER_DATA_DIR", str(at.data_dir / "worker")),
+        "WORKER_CARD": "none",  # the one beside the site is for processors; a card has a worker of its own
         "PYTHONUNBUFFERED": "1",
     }
     unsafe = ["--unsafe-no-sandbox"] if os.environ.get("UNSAFE_NO_SANDBOX") == "1" else []

@@ -48,7 +48,7 @@ def test_every_part_of_an_outgrown_hub_has_its_service(compose) -> None:
 
 def test_every_build_target_is_a_stage_of_the_dockerfile(compose, dockerfile) -> None:
     targets = {service["build"]["target"] for service in compose["services"].values() if "build" in service}
-    assert targets == {"site", "worker"}
+    assert targets == {"site", "worker", "gpu-worker"}
     assert targets <= stages(dockerfile)
 
 
@@ -76,15 +76,32 @@ def test_every_variable_of_the_site_is_one_that_settings_reads(compose, name) ->
     assert set(compose["services"][name]["environment"]) <= variables_read(ROOT / "hub" / "settings.py")
 
 
-def test_every_variable_of_the_worker_is_one_that_it_reads(compose) -> None:
-    assert set(compose["services"]["worker"]["environment"]) <= variables_read(
-        ROOT / "bench_runner" / "config.py"
-    )
+@pytest.mark.parametrize("name", ["worker", "gpu-worker"])
+def test_every_variable_of_a_worker_is_one_that_it_reads(compose, name) -> None:
+    of_the_toolkit = {each for each in compose["services"][name]["environment"] if each.startswith("NVIDIA_")}
+    read = variables_read(ROOT / "bench_runner" / "config.py")
+    assert set(compose["services"][name]["environment"]) <= read | of_the_toolkit
 
 
-def test_the_worker_holds_no_key_to_the_database_or_the_site(compose) -> None:
+def test_the_worker_on_a_card_starts_only_when_asked_for_and_gets_every_card(compose) -> None:
+    service = compose["services"]["gpu-worker"]
+    assert service["profiles"] == ["gpu"]
+    [devices] = service["deploy"]["resources"]["reservations"]["devices"]
+    assert devices == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+    assert service["environment"]["WORKER_CARD"] == "${WORKER_CARD:-}"
+    assert compose["services"]["worker"]["environment"]["WORKER_CARD"] == "none"
+
+
+def test_the_image_for_a_card_builds_on_the_worker_s_and_holds_what_baselines_call(dockerfile) -> None:
+    stage = dockerfile.split("FROM worker AS gpu-worker")[1]
+    assert {"COPY kernels kernels", "COPY framework framework"} <= set(stage.splitlines())
+    assert "[gpu]" in stage
+
+
+@pytest.mark.parametrize("name", ["worker", "gpu-worker"])
+def test_a_worker_holds_no_key_to_the_database_or_the_site(compose, name) -> None:
     assert not {"DATABASE_URL", "SECRET_KEY", "POSTGRES_PASSWORD"} & set(
-        compose["services"]["worker"]["environment"]
+        compose["services"][name]["environment"]
     )
 
 
@@ -94,8 +111,9 @@ def test_the_worker_image_holds_no_code_of_the_site(dockerfile) -> None:
     assert "COPY bench_runner" in stage
 
 
-def test_only_the_worker_is_privileged(compose) -> None:
-    assert [name for name, service in compose["services"].items() if service.get("privileged")] == ["worker"]
+def test_only_workers_are_privileged(compose) -> None:
+    privileged = [name for name, service in compose["services"].items() if service.get("privileged")]
+    assert privileged == ["worker", "gpu-worker"]
 
 
 def test_only_one_service_holds_the_clock(compose) -> None:

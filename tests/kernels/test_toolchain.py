@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from kernels import __main__, commands, compiled, threads
 from kernels.errors import BadArgument, BuildFailed
-from kernels.registry import folders
+from kernels.registry import folders, operators
 from kernels.toolchain import cc, isa, nvrtc
 
 needs_compiler = pytest.mark.skipif(not cc.available(), reason="needs gcc and g++")
@@ -146,6 +148,8 @@ import os, warnings
 import numpy as np
 import kernels
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from kernels.toolchain import cc
 cc.BUILT = Path(os.environ["BUILT"])
 x = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
@@ -366,6 +370,29 @@ def test_build_counts_what_it_compiles(
     assert told.startswith(f"1/1 softmax {isa.chosen()}: softmax-{isa.chosen()}-")
     assert "NVRTC is not installed" in told
     assert len(libraries(tmp_path / "built")) == 1
+
+
+def test_for_one_card_only_what_it_runs_is_compiled(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def compile_source(source: Path, arch: str, folder: Path | None = None) -> Any:
+        asked.append((source.name, arch, folder))
+        return SimpleNamespace(path=source)
+
+    monkeypatch.setattr(commands, "operators", lambda: {"matmul": operators()["matmul"]})
+    monkeypatch.setattr(nvrtc, "available", lambda: True)
+    monkeypatch.setattr(nvrtc, "compile_source", compile_source)
+    monkeypatch.setattr(cc, "BUILT", tmp_path / "built")
+    assert __main__.main(["build", "--card", "sm_86", "--in-package"]) == 0
+    assert {arch for _, arch, _ in asked} == {"sm_80"}, "code for sm_80 runs on it"
+    assert {folder for _, _, folder in asked} == {tmp_path / "built"}
+    asked.clear()
+    assert __main__.main(["build", "--card", "sm_90a"]) == 0
+    assert ("v3_wgmma.cu", "sm_90a", None) in asked
+    assert __main__.main(["build", "--card", "h100"]) == 1
+    assert "'h100' is no architecture of a card; sm_80, sm_90a or the like" in capsys.readouterr().err
 
 
 def test_a_package_that_cannot_be_written_to_is_told(

@@ -26,7 +26,7 @@ def test_good_settings_are_read(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert config.hub_url == "http://hub:8000"
     assert config.redis_url == "redis+socket:///run/r.sock"  # as Celery wants it
-    assert (config.name, config.token, config.unsafe) == ("w-1", "t0ken", False)
+    assert (config.name, config.token, config.unsafe, config.card) == ("w-1", "t0ken", False, "")
     assert config.data_dir.is_dir()
 
 
@@ -55,6 +55,7 @@ def test_the_name_defaults_to_the_host(tmp_path: Path) -> None:
         ),
         ({"WORKER_TOKEN_FILE": "/x"}, "both set: keep one"),
         ({"WORKER_NAME": "a b"}, "WORKER_NAME='a b': 1 to 63 letters"),
+        ({"WORKER_CARD": "first"}, "WORKER_CARD='first': none, an index .* `nvidia-smi -L` lists them"),
         ({"WORKER_DATA_DIR": "/proc/x"}, "WORKER_DATA_DIR='/proc/x': cannot be made.*choose another"),
     ],
 )
