@@ -30,8 +30,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from bench_runner.client import HubClient, attempt_path
 from bench_runner.config import Config
 from bench_runner.contract import VERSION, Canary, ContractError, JobKind, JobSpec, Result
+from bench_runner.devices.opening import trouble
 from bench_runner.errors import (
     AttemptLost,
+    CardUnhealthy,
     HubRefused,
     HubUnreachable,
     InfrastructureFault,
@@ -78,6 +80,7 @@ class Attempts:
         self._spool = Spool(config.data_dir / "spool")
         self._stop = _Stop()
         self._broken = False  # the sandbox must be opened anew before it is used again
+        self._sick = False  # the card must be seen to work before it is used again
 
     def run(self, job: str) -> None:
         """Claim the job, or what is due before it; judge, deliver. To lose the race for it is no error."""
@@ -158,6 +161,10 @@ class Attempts:
                 self._broken = False
             except (JudgeError, OSError) as error:
                 words = f"no sandbox: {error}"
+        if self._sick and (sickness := trouble(self._machine.card)):
+            words = sickness
+        else:
+            self._sick = False
         self._fitness.trouble = words
         return words
 
@@ -198,6 +205,7 @@ class Attempts:
             return None
         except InfrastructureFault as fault:
             self._broken = isinstance(fault, SandboxUnavailable)
+            self._sick = isinstance(fault, CardUnhealthy)
             return fault.what
         except SoftTimeLimitExceeded:
             return f"the attempt took longer than {spec.time_limit_seconds * 0.9:.0f} s and gave up"

@@ -51,7 +51,13 @@ SETS: dict[str, tuple[str, ...]] = {
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 COMMON_CACHES = (("L1", 32 * 2**10), ("L2", 2**20), ("L3", 16 * 2**20))  # where the machine shows none
 LEAST_MEMORY, MOST_MEMORY = 64 * 2**20, 256 * 2**20  # the working set that stands for memory
-DTYPES = {"float32": "f32", "float64": "f64"}
+# With which numbers products of a type can be computed and be as exact.
+KINDS = {
+    "bfloat16": ("bf16", "f32"),
+    "float16": ("f16", "f32"),
+    "float32": ("f32",),
+    "float64": ("f64",),
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Calibration:
 
     def peak(self, dtype: str) -> float:
         """Operations a second with numbers of this type."""
-        return max(peak.rate for peak in self.peaks if peak.kind == DTYPES[dtype])
+        return max(peak.rate for peak in self.peaks if peak.kind in KINDS[dtype])
 
     @property
     def highest_peak(self) -> float:
@@ -123,7 +129,8 @@ class Calibration:
             Level(a.name, a.capacity, max(a.copy, b.copy), max(a.read, b.read))
             for a, b in zip(self.levels, other.levels, strict=True)
         )
-        order = sorted(peaks.values(), key=lambda peak: (list(SETS).index(peak.set), peak.kind))
+        known = [*SETS, *sorted({name for name, _ in peaks} - set(SETS))]
+        order = sorted(peaks.values(), key=lambda peak: (known.index(peak.set), peak.kind))
         return Calibration(self.cpu, tuple(order), levels, min(self.load, other.load))
 
 
@@ -134,20 +141,25 @@ def calibrate(cpu: str, flags: set[str], folder: Path, *, thorough: bool = False
         InfrastructureFault: the measuring program cannot be built or run; the text names the cure.
     """
     store = store_of(folder)
-    known = _load(store, cpu)
+    known = load(store, cpu, caches())
     if known is not None and not known.busy and not thorough:
         return known
     fresh = measure(cpu, flags, THOROUGH_SECONDS if thorough else QUICK_SECONDS)
     best = fresh if known is None else fresh.better_of(known)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = store.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(asdict(best), indent=1))
-    part.replace(store)
+    keep(best, store)
     return best
 
 
-def store_of(folder: Path) -> Path:
-    return folder / "calibration.json"
+def keep(found: Calibration, store: Path) -> None:
+    store.parent.mkdir(parents=True, exist_ok=True)
+    part = store.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(asdict(found), indent=1))
+    part.replace(store)
+
+
+def store_of(folder: Path, of: str = "") -> Path:
+    """Where the calibration is kept, of the processor or of a card by its class."""
+    return folder / (f"calibration-{of}.json" if of else "calibration.json")
 
 
 def measure(cpu: str, flags: set[str], seconds: float) -> Calibration:
@@ -220,7 +232,7 @@ def _fault(words: str) -> InfrastructureFault:
     return InfrastructureFault(f"this machine cannot be calibrated: {words}: {CURE}")
 
 
-def _load(store: Path, cpu: str) -> Calibration | None:
+def load(store: Path, cpu: str, levels: tuple[tuple[str, int], ...] | None) -> Calibration | None:
     """What was stored; nothing when it is of another machine or format, or damaged: then measure again."""
     try:
         data: dict[str, Any] = json.loads(store.read_text())
@@ -229,5 +241,5 @@ def _load(store: Path, cpu: str) -> Calibration | None:
         known = Calibration(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    capacities = tuple((level.name, level.capacity) for level in known.levels[:-1])
-    return known if (known.cpu, known.version, capacities) == (cpu, VERSION, caches()) else None
+    capacities = levels and tuple((level.name, level.capacity) for level in known.levels[:-1])
+    return known if (known.cpu, known.version, capacities) == (cpu, VERSION, levels) else None

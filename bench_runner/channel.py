@@ -176,6 +176,10 @@ class Channel:
         seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args))
         return seconds, self._memory.outputs(self.where)
 
+    def snapshot_cost(self) -> float:
+        """The seconds of every call, as it is bound, in which we take the output."""
+        return self._memory.snapshot_cost()
+
     def empty_call(self) -> float:
         """The seconds of a call that does nothing: what the channel itself adds to every call."""
         return self._take_turn(r.EMPTY, STARTED_SECONDS, _stuck(self.where))

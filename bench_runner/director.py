@@ -13,7 +13,8 @@ compiler runs, a thread makes the inputs of the timing; it has ended before timi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 from bench_runner import build, check
 from bench_runner.build import Artefact, BuildFailed
 from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, Result
+from bench_runner.devices.base import Device
+from bench_runner.devices.opening import opened
 from bench_runner.failure import Failed, fault
 from bench_runner.fingerprint import Machine, conditions
 from bench_runner.guests import Clocks, Rig, Side, measuring_cpus
@@ -31,6 +34,7 @@ from bench_runner.progress import Progress, Report
 from bench_runner.sandbox import Sandbox
 from bench_runner.timed import Timed
 from bench_runner.timing import Timing
+from bench_runner.turns import card_turn
 from bench_runner.workspace import Revision, Workspace
 
 EXCERPT = 4000  # characters
@@ -58,7 +62,8 @@ class _Job:
         self.task = revision.task.on(spec.hardware_class)
         self.revision = replace(revision, task=self.task)
         self.spec, self.sandbox, self.machine, self.progress = spec, sandbox, machine, progress
-        self.workspace = Workspace(sandbox)
+        self.workspace = Workspace(sandbox, machine.card.arch if machine.card else "")
+        self.device_conditions: dict[str, Any] = {}
         self.clocks = Clocks()
         self.steps: dict[str, float] = {}
         self.log = ""
@@ -128,8 +133,11 @@ class _Job:
     def _check(self, artefact: Artefact, oracle: Oracle) -> None:
         self.progress.say(Phase.CHECKING, total=len(self.task.cases_for("check")))
         begin = time.perf_counter()
-        with Side(self._rig(), artefact, self.clocks) as side:
-            checked = check.run(side, oracle, self.progress)
+        with self._device() as device:
+            with Side(self._rig(device), artefact, self.clocks) as side:
+                checked = check.run(side, oracle, self.progress)
+            if checked.failure is not None:
+                device.examine()
         self.clocks.add("inputs", oracle.seconds)
         self.steps["check"] = time.perf_counter() - begin
         self.cases = checked.cases
@@ -150,26 +158,41 @@ class _Job:
             begin = time.perf_counter()
             wait()
             self.clocks.add("inputs", time.perf_counter() - begin)
-        rig = self._rig()
-        with Side(rig, baseline, self.clocks) as base, Side(rig, artefact, self.clocks) as candidate:
+        with (
+            self._device() as device,
+            Side(rig := self._rig(device), baseline, self.clocks) as base,
+            Side(rig, artefact, self.clocks) as candidate,
+        ):
             sides = {"baseline": base, "candidate": candidate}
             cpus = len(rig.cpus) if rig.cpus else 1
             timing = Timing(
                 self.task, sides, pools, self.machine, self.progress, self.clocks,
-                cpus=cpus, all_pairs=self.spec.kind is JobKind.CONFIRM,
+                cpus=cpus, all_pairs=self.spec.kind is JobKind.CONFIRM, slowed=device.slowed,
             )  # fmt: skip
             try:
                 self.timed = timing.run()
+            except Failed:
+                device.examine()
+                raise
             finally:
                 self.steps["time"] = time.perf_counter() - begin
                 self._append(WITHHELD)
         self.workspace.keep_needs(self.revision.digest, timing.needs())
         return self.timed
 
-    def _rig(self) -> Rig:
+    @contextmanager
+    def _device(self) -> Iterator[Device]:
+        """Where tensors lie: a card, held for us alone, or host memory."""
+        card, quota = self.machine.card, self.task.limits.device_memory_mb << 20
+        turn = card_turn(card.uuid, self.progress.go_on) if card else nullcontext()
+        with turn, opened(card, quota) as device:
+            yield device
+            self.device_conditions = device.conditions()
+
+    def _rig(self, device: Device) -> Rig:
         libraries = library_mounts(self.workspace, self.task.entry.libraries)
         kit = self.workspace.guest_kit()
-        return Rig(self.sandbox, self.task, kit, measuring_cpus()[0], libraries=tuple(libraries))
+        return Rig(self.sandbox, self.task, kit, measuring_cpus()[0], device, tuple(libraries))
 
     def _append(self, text: str) -> None:
         """Bounded as a whole: a log is for reading."""
@@ -181,6 +204,7 @@ class _Job:
         found = {
             **self.machine.environment,
             **conditions(),
+            **self.device_conditions,
             "measuring_cpus": list(measuring_cpus()[0] or ()),
         }
         return {**found, **(self.timed.environment if self.timed else {})}

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_runner.calibration import Calibration, calibrate
+from bench_runner.devices.calibration import calibrate_card
+from bench_runner.devices.card import Card
 
 # A result is suspicious only beyond every doubt: the best that one core has shown, times this. A core may run
 # at twice the clock that it had while it was calibrated, …
@@ -29,6 +31,7 @@ class Machine:
     hardware_class: str
     environment: dict[str, Any]  # goes with every result
     calibration: Calibration
+    card: Card | None = None  # the one that it judges on: its class, environment and calibration, then
 
     def roofline_seconds(
         self, bytes_moved: float, flops: float, cpus: int = 1, dtype: str = "float32"
@@ -59,9 +62,12 @@ class Machine:
         }
 
 
-def machine(folder: Path, *, thorough: bool = False) -> Machine:
-    """This machine; `folder` keeps its calibration. `thorough`: measure it again, and take longer over it."""
+def machine(folder: Path, card: Card | None = None, *, thorough: bool = False) -> Machine:
+    """This machine, or its card; `folder` keeps the calibration. `thorough`: measure it again, for longer."""
     environment = describe()
+    if card is not None:
+        best = calibrate_card(card, folder, thorough=thorough)
+        return Machine(card.hardware_class, {**environment, **card.describe()}, best, card)
     found = calibrate(environment["cpu"], _cpu_flags(), folder, thorough=thorough)
     return Machine(hardware_class(), environment, found)
 

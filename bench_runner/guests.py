@@ -15,16 +15,19 @@ from typing import Self
 
 from bench_runner.build import Artefact
 from bench_runner.channel import Channel, Limit
+from bench_runner.devices import kit
 from bench_runner.devices.base import Array, Device
 from bench_runner.devices.host import Host
 from bench_runner.endings import Facts
 from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
 from bench_runner.workspace import NATIVE_GUEST
+from tasks import abi
 from tasks.languages import LANGUAGES
 from tasks.spec import Case, Task
 
 LOAD_SECONDS = 20.0  # to load a submission: imports and initialisers
 LEAVE_SECONDS = 0.2  # to flush and leave in good order
+CONTEXT_MB, CONTEXT_THREADS = 4096, 64  # what a context of CUDA takes of the host, beside the task's limits
 WALL_SECONDS = 3600.0  # a backstop; the phases watch their own time
 
 
@@ -87,25 +90,31 @@ class Side:
         task, language = self._rig.task, self._artefact.language
         self.channel.renew()
         arguments = self.channel.arguments(language, "/submission", task.entry.symbol, len(task.dims_order))
+        device, on_card = self._rig.device, LANGUAGES[language].device == "gpu"
         mounts = [Mount(self._rig.kit, "/guest"), Mount(self._artefact.folder, "/submission")]
         limits = Limits(
-            memory_bytes=task.limits.memory_mb * 2**20,
-            processes=task.limits.processes,
+            memory_bytes=(task.limits.memory_mb + (CONTEXT_MB if on_card else 0)) * 2**20,
+            processes=task.limits.processes + (CONTEXT_THREADS if on_card else 0),
             wall_seconds=WALL_SECONDS,
             log_bytes=task.limits.log_kb * 1024,
             cpus=self._rig.cpus,
         )
         self._guest = self._rig.sandbox.start(
             [*_program(language), *arguments],
-            mounts=[*mounts, *(self._python() if language == "python" else ())],
+            mounts=[*mounts, *device.mounts, *(self._python() if language in abi.PYTHON else ())],
             limits=limits,
             pass_fds=self.channel.fds,
+            environment=device.environment,
         )
         self._clocks.add("start_guests", time.perf_counter() - begin)
 
     def _python(self) -> list[Mount]:
         """What a Python submission may import beyond the standard library."""
-        return [*python_runtime(), *self._rig.libraries]
+        mounts = [*python_runtime(), *self._rig.libraries]
+        if LANGUAGES[self._artefact.language].device == "gpu":
+            shown = {mount.target for mount in mounts}
+            mounts += [mount for mount in kit.packages() if mount.target not in shown]
+        return mounts
 
     @property
     def pid(self) -> int:
@@ -163,8 +172,11 @@ class Side:
 
 
 def _program(language: str) -> list[str]:
-    """Our own code in the guest: without an interpreter where the submission needs none."""
-    if language == "python":
+    """Our own code in the guest: without an interpreter where the submission needs none.
+
+    On a card it always has one: beside the start of a context an interpreter's is nothing.
+    """
+    if language in abi.PYTHON or LANGUAGES[language].device == "gpu":
         return [python_executable(), "-I", "-S", "/guest/main.py"]
     return [f"/guest/{NATIVE_GUEST}"]
 

@@ -445,6 +445,15 @@ _TABLE = (
               "维护者请增大该计时用例的维度。"),
     ),
     Reason(
+        "card_slowed", None, ("reasons",),
+        Words("The card ran slower than it should for more than half of the time: {reasons}.",
+              "Figures of a card that protects itself rank nobody; the job is run again by itself.",
+              "Maintainer: if this comes back, look at the card's cooling and power supply (`nvidia-smi -q -d PERFORMANCE`)."),
+        Words("超过一半的时间里显卡都在降速运行：{reasons}。",
+              "显卡自我保护时测得的数字不能用来排名；作业会自动重新运行。",
+              "若反复出现，请维护者检查显卡的散热与供电（`nvidia-smi -q -d PERFORMANCE`）。"),
+    ),
+    Reason(
         "machine_drifted", None, ("percent",),
         Words("The machine changed its speed by {percent} % while it measured.",
               "Baseline and submission alike ran at another speed in the second half of the pairs: such figures rank nobody.",

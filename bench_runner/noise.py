@@ -52,6 +52,7 @@ class Noise:
     others: float  # cores, on average
     stolen: float  # share of the time that the host gave to somebody else
     off: float = 0.0  # how far both sides were off their usual pace
+    slowed: bool = False  # the device says that heat or power slowed it
 
     @property
     def contention(self) -> float:
@@ -61,7 +62,7 @@ class Noise:
     @property
     def loudness(self) -> float:
         """Above 1 the pair is timed once more."""
-        return max(self.contention, self.off / PACE)
+        return max(self.contention, self.off / PACE, 2.0 * self.slowed)
 
 
 def moment(guests: Iterable[Guest]) -> Moment:

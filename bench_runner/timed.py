@@ -38,6 +38,7 @@ class CaseRun:
     floor: float  # seconds; nothing on this machine is faster
     roofline: float
     plan: Plan | None = None  # made in the first pair
+    snapshot: float = 0.0  # seconds of each call, of both sides, in which we take the output
     pairs: list[Samples] = field(default_factory=list)
 
     @property

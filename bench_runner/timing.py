@@ -29,7 +29,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any
@@ -79,8 +79,10 @@ class Timing:
         *,
         cpus: int = 1,
         all_pairs: bool = False,
+        slowed: Callable[[], list[str]] = list,
     ) -> None:
-        """`cpus`: how many a guest may use; `all_pairs`: never stop early."""
+        """`cpus`: how many a guest may use; `all_pairs`: never stop early; `slowed`: what slows us."""
+        self._slowed = slowed
         self._all_pairs = all_pairs
         self._task, self._sides, self._progress, self._clocks = task, sides, progress, clocks
         self._random = random.SystemRandom()
@@ -209,7 +211,7 @@ class Timing:
         for run in self._runs:
             run.pairs.append(done[run.case.id])
         pace = pace_of(list(done.values()))
-        heard = dataclasses.replace(heard, off=noise.off_pace(pace, self._paces))
+        heard = dataclasses.replace(heard, off=noise.off_pace(pace, self._paces), slowed=bool(self._slowed()))
         self._paces.append(pace)
         return heard
 
@@ -231,6 +233,7 @@ class Timing:
         warm = self._warm_up(run)
         if run.plan is None:
             run.plan = self._plan(run, max(seconds for seconds, _ in warm), sum(around for _, around in warm))
+            run.snapshot = self._sides["baseline"].channel.snapshot_cost()
         items = self._fresh(run, run.plan)
         samples: Samples = {name: [] for name in SIDES}
         order = self._roles.order(run.case.id)
@@ -329,6 +332,8 @@ class Timing:
         return median(self._empty) / min(typical(run, "candidate") for run in self._runs)
 
     def _need_one_machine(self) -> None:
+        if sum(heard.slowed for heard in self._heard) > len(self._heard) / 2:
+            fault("card_slowed", reasons=", ".join(self._slowed()) or "it does not say")
         late = self._forgotten and len(self._paces) < stats.LOOKS[0] and not self._is_busy
         if late or self._drifts:
             drift = max(self._drift, noise.drift(self._paces))
@@ -358,4 +363,5 @@ class Timing:
             "empty_call_us": round(median(self._empty) * 1e6, 2),
             "channel_percent": round(100 * self._channel_share(), 1),
             "cache": self._task.speed.cache,
+            "snapshot_us": round(1e6 * max(run.snapshot for run in self._runs), 2),
         }

@@ -37,6 +37,19 @@ def measuring_turn(cancelled: Callable[[], bool]) -> Iterator[None]:
         os.close(lock)
 
 
+@contextmanager
+def card_turn(uuid: str, go_on: Callable[[], None]) -> Iterator[None]:
+    """Wait until nobody here uses this card, then keep the others from it. `go_on` raises to give up."""
+    lock = os.open(run_folder() / f"card-{uuid or 'only'}.lock", LOCK_FLAGS, 0o600)
+    try:
+        while not _taken(lock):
+            go_on()
+            time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        os.close(lock)
+
+
 def somebody_measures() -> bool:
     lock = os.open(run_folder() / "measuring.lock", LOCK_FLAGS, 0o600)
     try:

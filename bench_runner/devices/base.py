@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import ml_dtypes  # noqa: F401 - with it NumPy knows bfloat16 by its name
 import numpy as np
 import numpy.typing as npt
 
+from bench_runner.sandbox import Mount
 from bench_runner.watched import GUARD
 from tasks.spec import Tensor
 
@@ -41,7 +42,8 @@ _random = random.SystemRandom()
 class Memory(Protocol):
     """The arenas of one side, used by one guest after another."""
 
-    begin: Callable[[], int]  # perf_counter_ns as the last thing before "go"; the window is open from here on
+    def begin(self) -> int:
+        """`perf_counter_ns`, when "go" is next: the window is open from here on."""
 
     @property
     def fds(self) -> tuple[int, ...]:
@@ -92,8 +94,29 @@ class Memory(Protocol):
 class Device(Protocol):
     """Makes the memory of sides, and holds what they share."""
 
+    @property
+    def mounts(self) -> Sequence[Mount]:
+        """What a guest needs to reach it."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """… and is told."""
+
     def memory(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> Memory:
         """Arenas with room for calls of so many bytes, and some more."""
+
+    def examine(self) -> None:
+        """A submission has failed: is the device still fit for work?
+
+        Raises:
+            CardUnhealthy: it is not.
+        """
+
+    def slowed(self) -> list[str]:
+        """Why it runs slower than it should, if it says so."""
+
+    def conditions(self) -> dict[str, Any]:
+        """How it is doing at this moment; goes with every result."""
 
     def close(self) -> None: ...
 

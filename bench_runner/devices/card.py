@@ -29,6 +29,8 @@ CLOCKS = {"sm_mhz": 1, "memory_mhz": 2}
 # Reasons for a lower clock that make a measurement worthless: the card or its supply was too hot or too weak.
 SLOWED = {0x08: "hardware slowdown", 0x20: "heat", 0x40: "heat, by hardware", 0x80: "power brake"}
 XID_EVENT = 8
+# What a program does to itself; every other number is the card's own trouble.
+XIDS_OF_PROGRAMS = frozenset({13, 31, 32, 43, 45, 68, 69})
 INSTALL = (
     "install NVIDIA's driver (`apt-get install nvidia-driver-580-server`); in a container use NVIDIA's "
     "container toolkit: `docker run --gpus all`, or the compose profile `gpu`"

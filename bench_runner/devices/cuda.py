@@ -33,8 +33,9 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from bench_runner.devices import base
+from bench_runner.devices import base, card, kit
 from bench_runner.devices.base import Array, Shapes
+from bench_runner.devices.card import XIDS_OF_PROGRAMS, Card, Xids
 from bench_runner.devices.driver import Address, Context, DriverError
 from bench_runner.errors import CardUnhealthy
 from bench_runner.failure import Failed, fault
@@ -46,6 +47,7 @@ ALIGN = 256  # bytes, as cudaMalloc gives
 LATE = 64  # elements of each input that become right only when the clock runs
 SMALL_BYTES = 1 << 16  # for tables and noise
 CONTEXTS_BYTES = 2 << 30  # what contexts of guests may take beside a task's device_memory_mb
+PROBES = 50
 IDLE_TRIES = 8
 IDLE_FACTOR, IDLE_SECONDS = 10.0, 100e-6  # a kernel that does nothing takes no longer on an idle card
 KNOWN_COUNT, KNOWN_ROUNDS = 1 << 16, 64
@@ -68,26 +70,35 @@ class _Span:
 class Cuda:
     """One card for one job."""
 
-    def __init__(self, arch: str, quota: int, uuid: str = "") -> None:
-        """`arch`: of the card, `sm_90a`; `quota`: bytes that a guest may take beside the arenas.
+    def __init__(self, card: Card, quota: int) -> None:
+        """`quota`: bytes that a guest may take beside the arenas.
 
         Raises:
             CardUnhealthy: it does not answer as a card should.
         """
-        self.quota, self._arch = quota, arch
+        self.card, self.quota = card, quota
+        self.mounts, self.environment = kit.guest_mounts(card.minor), kit.guest_environment()
+        self._xids = Xids(card)
+        self._scratch = 0
         try:
-            self.context = Context(uuid)
-            self.context.load(kernels(arch), KERNELS)
-            self.need_health()
+            self.context = Context(card.uuid)
+            self.context.load(kernels(card.arch), KERNELS)
+            self._compute_what_is_known()
+            self._usual = min(self.probe() for _ in range(PROBES))
         except (DriverError, OSError) as error:
             raise CardUnhealthy(str(error)) from error
-        self._scratch = 0
-        self._usual = min(self.probe() for _ in range(50))
 
     def memory(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> CudaMemory:
         return CudaMemory(self, tensors, input_bytes, output_bytes)
 
+    def slowed(self) -> list[str]:
+        return card.slowed(self.card)
+
+    def conditions(self) -> dict[str, Any]:
+        return card.conditions(self.card)
+
     def close(self) -> None:
+        self._xids.close()
         with contextlib.suppress(DriverError):  # whoever opens it next looks at its health
             self.context.close()
 
@@ -109,13 +120,23 @@ class Cuda:
         limit = IDLE_FACTOR * self._usual + IDLE_SECONDS
         return any(self.probe() < limit for _ in range(IDLE_TRIES))
 
-    def need_health(self) -> None:
-        """Have the card compute what is known.
+    def examine(self) -> None:
+        """After a hang, a crash or a poisoned context of a guest: is the card still fit for work?
 
         Raises:
-            CardUnhealthy: it gets it wrong.
-            DriverError: it does not do it.
+            CardUnhealthy: it reports an error of its own, computes wrong numbers, or does not answer.
         """
+        self._need_no_error_of_its_own()
+        try:
+            self._compute_what_is_known()
+        except DriverError as error:
+            self.failed(error)
+
+    def _need_no_error_of_its_own(self) -> None:
+        if worrying := sorted(set(self._xids.seen()) - XIDS_OF_PROGRAMS):
+            raise CardUnhealthy(f"Xid {', '.join(map(str, worrying))}")
+
+    def _compute_what_is_known(self) -> None:
         found = np.zeros(KNOWN_COUNT, np.uint32)
         memory = self.context.allocate(found.nbytes)
         count, rounds = ctypes.c_uint64(KNOWN_COUNT), ctypes.c_uint32(KNOWN_ROUNDS)
@@ -132,12 +153,10 @@ class Cuda:
             CardUnhealthy: it does not work in a fresh context either.
             InfrastructureFault: it does; the job is run again.
         """
-        try:
+        self._need_no_error_of_its_own()
+        with contextlib.suppress(DriverError):
             self.context.reset()
-            fresh = Cuda(self._arch, self.quota)
-            fresh.close()
-        except DriverError as again:
-            raise CardUnhealthy(f"{error}, then {again}") from again
+        Cuda(self.card, self.quota).close()
         fault("card_failed", detail=str(error))
 
     def evict(self) -> None:
@@ -154,8 +173,8 @@ class Cuda:
 class CudaMemory:
     """The arenas of one side, our copy of the inputs, our snapshot of the outputs."""
 
-    def __init__(self, card: Cuda, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> None:
-        self._card, self._context, self._tensors = card, card.context, tensors
+    def __init__(self, owner: Cuda, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> None:
+        self._card, self._context, self._tensors = owner, owner.context, tensors
         with self._blaming_the_card():
             self._inputs = self._context.share(base.roomy(input_bytes, tensors, ALIGN))
             self._outputs = self._context.share(base.roomy(output_bytes, tensors, ALIGN))

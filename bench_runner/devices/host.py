@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from bench_runner.devices import base
 from bench_runner.devices.base import Array, Shapes
 from bench_runner.failure import Failed
 from bench_runner.memory import Shared
+from bench_runner.sandbox import Mount
 from bench_runner.watched import GUARD, Watched, noise
 from tasks.spec import Tensor
 
@@ -142,8 +144,22 @@ class HostMemory:
 class Host:
     """The device of every class whose submissions run on the processor."""
 
+    mounts: Sequence[Mount] = ()
+    environment: Mapping[str, str] = MappingProxyType({})
+
     def memory(self, tensors: Sequence[Tensor], input_bytes: int, output_bytes: int) -> HostMemory:
         return HostMemory(tensors, input_bytes, output_bytes)
+
+    def examine(self) -> None:
+        """What a process does to host memory ends with it."""
+
+    def slowed(self) -> list[str]:
+        """A processor does not say; `noise.py` watches its pace."""
+        return []
+
+    def conditions(self) -> dict[str, Any]:
+        """`fingerprint.conditions` has them."""
+        return {}
 
     def close(self) -> None:
         """Nothing is shared."""

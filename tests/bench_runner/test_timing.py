@@ -74,6 +74,9 @@ class Pace:
     def empty_call(self) -> float:
         return 4e-6
 
+    def snapshot_cost(self) -> float:
+        return 0.0
+
     def cpu_seconds(self) -> float:
         return 0.0
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from bench_runner.devices import cuda, driver
+from bench_runner.devices.card import Card
 
 HERE = Path(__file__).parent
 FIELDS = ("used", "busy_pid", "broken", "wrong", "launches", "copies")
-ARCH = "sm_90a"
+CARD = Card(0, 0, "", "Stand-in", 8 << 30, (9, 0), "0")
 
 
 class State(ctypes.Structure):
@@ -72,7 +73,7 @@ def card(quota: int = 1 << 30) -> Iterator[tuple[Driver, cuda.Cuda]]:
         patch.setattr(driver, "DRIVER", str(found.path))
         ctypes.memset(ctypes.addressof(found.state), 0, ctypes.sizeof(State))
         before = found.live
-        with cuda.Cuda(ARCH, quota) as device:
+        with cuda.Cuda(CARD, quota) as device:
             yield found, device
         assert found.live - before <= 1, (
             "memory of the card was not given back"
