@@ -99,6 +99,7 @@ DEQUANTIZE = Operator(
     [
         *VERSIONS,
         Cpu("v3_stream", "v3_stream.cpp", levels=SIMD),
+        Cpu("v4_lines", "v4_lines.cpp", levels=("avx512",)),
         Cuda(*CARD, eight_per_thread("rows", "columns"), registers=48),
     ],
 )

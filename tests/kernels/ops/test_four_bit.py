@@ -105,6 +105,23 @@ def test_sixteen_bit_results_are_the_rounded_float32_ones(dtype: type, compresse
     assert (kernels.dequantize_4bit(weight, dtype=dtype) == exact.astype(dtype)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("offset", [0, 3, 6])
+def test_what_is_written_past_the_caches_is_what_stays_in_them(dtype: type, offset: int) -> None:
+    """Large, of an odd length, from an address inside a line, which may begin within a byte of codes."""
+    n = (5 << 20) // np.dtype(dtype).itemsize + 77
+    weight = kernels.quantize_4bit(np.resize(NORMAL, n), blocksize=32, compress_statistics=True)
+    plain = kernels.dequantize_4bit(weight, dtype=dtype, version="v2_vector")
+    store = np.full(n + 64, 7, dtype)
+    for version in ("v3_stream", None):  # None: the best of this machine
+        out = store[offset : n + offset]
+        kernels.dequantize_4bit(weight, out=out, version=version)
+        np.testing.assert_array_equal(out, plain)
+        assert (store[:offset] == 7).all()
+        assert (store[n + offset :] == 7).all()
+        out[...] = 7
+
+
 def test_the_result_has_the_shape_and_dtype_of_what_was_quantised() -> None:
     for shape in [(), (5,), (1, 5), (2, 0, 3)]:
         x = np.ones(shape, np.float16)
