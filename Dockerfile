@@ -44,6 +44,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=packages /app/.venv .venv
 COPY tasks tasks
+COPY kernels kernels
+COPY framework framework
 COPY bench_runner bench_runner
 ENV WORKER_DATA_DIR=/data
 VOLUME /data
@@ -52,8 +54,6 @@ CMD ["python", "-m", "bench_runner", "worker"]
 # The judge on an NVIDIA card. The kernels of baselines are compiled here, for every generation of cards.
 FROM worker AS gpu-worker
 COPY pyproject.toml README.md ./
-COPY kernels kernels
-COPY framework framework
 RUN .venv/bin/pip install --no-cache-dir ".[gpu]" \
  && .venv/bin/pip uninstall --yes touchstone-hub \
  && for card in sm_80 sm_86 sm_89 sm_90a sm_120a; do python -m kernels build --card $card --in-package; done

@@ -66,8 +66,12 @@ def guest_mounts(minor: int) -> list[Mount]:
 
 
 def guest_environment() -> dict[str, str]:
-    """Where the driver's library lies outside of where the linker looks; CuPy keeps no files but in /tmp."""
-    environment = {"CUPY_CACHE_DIR": "/tmp/cupy", "CUDA_CACHE_DISABLE": "1"}  # noqa: S108 - inside the sandbox
+    """Where the driver's library lies outside of where the linker looks; what is compiled stays in /tmp."""
+    environment = {
+        "CUPY_CACHE_DIR": "/tmp/cupy",  # noqa: S108 - inside the sandbox
+        "KERNELS_CACHE": "/tmp/kernels",  # noqa: S108 - as above; what the worker built is found before it
+        "CUDA_CACHE_DISABLE": "1",
+    }
     library = driver_library()
     if library is not None and not library.is_relative_to("/usr"):
         environment["LD_LIBRARY_PATH"] = str(library.parent)

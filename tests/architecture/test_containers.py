@@ -93,9 +93,9 @@ def test_the_worker_on_a_card_starts_only_when_asked_for_and_gets_every_card(com
 
 
 def test_the_image_for_a_card_builds_on_the_worker_s_and_holds_what_baselines_call(dockerfile) -> None:
-    stage = dockerfile.split("FROM worker AS gpu-worker")[1]
-    assert {"COPY kernels kernels", "COPY framework framework"} <= set(stage.splitlines())
-    assert "[gpu]" in stage
+    worker, for_cards = dockerfile.split(" AS worker")[1].split("FROM worker AS gpu-worker")
+    assert {"COPY kernels kernels", "COPY framework framework"} <= set(worker.splitlines())
+    assert "[gpu]" in for_cards
 
 
 @pytest.mark.parametrize("name", ["worker", "gpu-worker"])
