@@ -14,6 +14,7 @@ import numpy as np
 
 from framework.core import backend, dtypes
 from framework.core.backend import Array
+from framework.core.dlpack import exported
 from framework.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
 
 if TYPE_CHECKING:
@@ -87,11 +88,7 @@ class ToPython:
     numpy = asnumpy
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.value is not None and self.prim is not None:
-            raise GradientError(
-                f"a NumPy array of a tensor of shape {self.shape} that a gradient follows would lose it: use "
-                "framework.ops, or write t.asnumpy() where no gradient is needed"
-            )
+        refuse_followed([self], "an array of a tensor", "use framework.ops, or write t.asnumpy()")
         array = self.asnumpy()
         return np.array(array, dtype=dtype, copy=copy) if dtype is not None or copy else array
 
@@ -129,7 +126,8 @@ class ToPython:
         return array_api
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        return known(self, "__dlpack__()").__dlpack__(**kwargs)
+        refuse_followed([self], "DLPack of a tensor", "use framework.ops, or t.stop_gradient()")
+        return exported(known(self, "__dlpack__()"), **kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         device: tuple[int, int] = known(self, "__dlpack_device__()").__dlpack_device__()
@@ -200,14 +198,11 @@ def known(x: ToPython, what: str) -> Array:
     return x.value
 
 
-def refuse_followed(data: Sequence[Any]) -> None:
-    """GradientError for a list of which a tensor is to be made, if a gradient follows one of its tensors."""
+def refuse_followed(data: Sequence[Any], what: str, cure: str) -> None:
+    """GradientError for tensors that something is to be made of, if a gradient follows one of them."""
     for x in data:
         if isinstance(x, ToPython) and x.value is not None and x.prim is not None:
-            raise GradientError(
-                f"a tensor made of a list of tensors that a gradient follows (one has shape {x.shape}) would "
-                "lose it: write ops.stack(list)"
-            )
+            raise GradientError(f"{what} that a gradient follows (shape {x.shape}) would lose it: {cure}")
 
 
 def _one(x: ToPython, what: str) -> Array:

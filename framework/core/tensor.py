@@ -101,9 +101,10 @@ class Tensor(ToPython):
         from framework import ops
 
         if self.value is None or self.prim is not None or getattr(self, "index", None) == 0:
+            copy = ", or x = x.copy() first" if self.value is not None and self.prim is None else ""
             raise InPlaceError(
-                f"x[{where!r}] = … would change a tensor of shape {self.shape} that a gradient needs: "
-                "write x = ops.index_put(x, where, value) instead, or x = x.copy() first"
+                f"x[{where!r}] = … would change a tensor of shape {self.shape} that a gradient or a trace "
+                f"needs: write x = ops.index_put(x, where, value) instead{copy}"
             )
         written = ops.index_put(self, where, value)
         if written.prim is not None:
@@ -312,7 +313,7 @@ def _array_of(data: Any, dtype: DType | None) -> Array:
         dtypes.as_dtype(data.dtype)
         return xp.asarray(data, dtype=dtype)
     if isinstance(data, list | tuple):
-        refuse_followed(data)
+        refuse_followed(data, "a tensor made of a list of tensors", "write ops.stack(list)")
         data = [_array_of(d, None) if isinstance(d, Tensor | list | tuple) else d for d in data]
     try:
         array = np.asarray(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from framework.core import backend, dtypes
+from framework.core.dlpack import imported
 from framework.core.tensor import Tensor, as_tensor, wrap
-from framework.errors import ArgumentError, DTypeError
+from framework.errors import ArgumentError
 from framework.ops.coerce import Operand
 from framework.ops.shape import as_shape
 
@@ -90,9 +91,7 @@ def from_dlpack(x: Any, copy: bool | None = None) -> Tensor:
 
     Shape and dtype are the array's. Raises DTypeError for what has no `__dlpack__`. Array API `from_dlpack`.
     """
-    if not hasattr(x, "__dlpack__"):
-        raise DTypeError(f"from_dlpack: {x!r:.80} ({type(x).__name__}) has no __dlpack__: use asarray")
-    t = wrap(backend.xp.from_dlpack(x))
+    t = wrap(imported(x))
     return _copy(t) if copy else t
 
 

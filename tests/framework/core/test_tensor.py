@@ -119,6 +119,28 @@ def test_dlpack_shares_memory_both_ways_with_torch() -> None:
     t[0] = 5.0
     assert x.tolist() == [5.0, 1.0, 2.0]
     assert torch.from_dlpack(x).tolist() == [5.0, 1.0, 2.0]
+    narrow = ops.from_dlpack(t.bfloat16())
+    assert (narrow.dtype, narrow.tolist()) == (dtypes.bfloat16, [5.0, 1.0, 2.0])
+    assert torch.from_dlpack(narrow).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("version", [None, (1, 0)])
+def test_dlpack_takes_bfloat16_that_numpy_does_not_know(version: Any) -> None:
+    class Exporter:
+        def __dlpack__(self, **kwargs: Any) -> Any:
+            return x.__dlpack__(max_version=version)
+
+        def __dlpack_device__(self) -> Any:
+            return x.__dlpack_device__()
+
+    x = Tensor([1.5, -2.0], "bfloat16")
+    found = ops.from_dlpack(Exporter())
+    assert (found.dtype, found.tolist()) == (dtypes.bfloat16, [1.5, -2.0])
+
+
+def test_memory_of_what_a_gradient_follows_is_not_handed_out_unseen() -> None:
+    with pytest.raises(GradientError, match=r"DLPack of a tensor that a gradient follows \(shape \(1,\)\)"):
+        fw.grad(lambda x: ops.from_dlpack(np.from_dlpack(x)).sum())(Tensor([1.0]))
 
 
 def test_writing_gives_the_tensor_a_new_array_and_others_keep_theirs() -> None:
