@@ -1,16 +1,18 @@
-"""A board as a Plotly figure (JSON): ratio to the baseline with its interval, best on top."""
+"""A board as Plotly figures (JSON): ratios with their intervals, best on top, and over time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from hub.boards.history import Moment
 from hub.boards.queries import Board
 
 ROW_PIXELS = 44
+BASELINE = {"type": "line", "line": {"dash": "dot"}}
 # Ratios that may be labelled, finest first; the first row with no more than MOST_TICKS in sight is taken.
 TICKS = (
     (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4),
@@ -27,7 +29,7 @@ def figure(board: Board) -> dict[str, Any]:
 
     Colours are left to the page, which knows whether it is light or dark.
     """
-    line = {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": {"dash": "dot"}}
+    line = {**BASELINE, "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper"}
     # On a logarithmic axis an annotation stands at the logarithm: 0 is the ratio 1.
     caption = {
         "x": 0,
@@ -69,6 +71,63 @@ def _points(board: Board) -> dict[str, Any]:
             "width": 6,
         },
         "hovertemplate": "%{y}: %{x:.3f}×<extra></extra>",
+    }
+
+
+def history_figure(moments: Sequence[Moment]) -> dict[str, Any]:
+    """Every first timing as a point over time, records as steps; the baseline is the line at 1."""
+    records = [moment for moment in moments if moment.is_record]
+    others = [moment for moment in moments if not moment.is_record]
+    steps = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": _("record"),
+        # The last record holds until the last thing that happened.
+        "x": [
+            *(moment.at.isoformat() for moment in records),
+            *([moments[-1].at.isoformat()] if records else []),
+        ],
+        "y": [*(moment.ratio for moment in records), *([records[-1].ratio] if records else [])],
+        "line": {"shape": "hv", "width": 3},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    ends = (end for moment in moments for end in (moment.low, moment.high))
+    return {
+        "data": [
+            steps,
+            _over_time(_("record"), records, {"size": 12, "symbol": "diamond"}),
+            _over_time(_("no record"), others, {"size": 8}),
+        ],
+        "layout": {
+            "height": 340,
+            "margin": {"l": 10, "r": 20, "t": 20, "b": 40},
+            "xaxis": {"type": "date", "automargin": True},
+            "yaxis": ratio_axis(ends),
+            "legend": {"orientation": "h", "y": 1.12},
+            "shapes": [{**BASELINE, "x0": 0, "x1": 1, "xref": "paper", "y0": 1, "y1": 1}],
+        },
+    }
+
+
+def _over_time(name: str, moments: Sequence[Moment], marker: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [moment.at.isoformat() for moment in moments],
+        "y": [moment.ratio for moment in moments],
+        "text": [f"{escape(one.user.shown_name, quote=False)} #{one.pull.pk}" for one in moments],
+        "marker": marker,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [moment.high - moment.ratio for moment in moments],
+            "arrayminus": [moment.ratio - moment.low for moment in moments],
+            "thickness": 1.5,
+            "width": 4,
+        },
+        "hovertemplate": "%{text}: %{y:.3f}×<extra></extra>",
     }
 
 

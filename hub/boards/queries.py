@@ -7,18 +7,22 @@ runs, and when it is confirmed or off the board: `runs.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, F, OuterRef, QuerySet
+
 from bench_runner.contract import Outcome
 from hub.accounts.models import User
-from hub.bench.models import Verdict
-from hub.boards.runs import TIMED, Candidate, candidates, ratio_of
+from hub.bench.models import Job, Verdict
+from hub.boards.runs import TIMED, Candidate, candidates, candidates_on, ratio_of
 from hub.catalog.models import Task, TaskRevision
+from hub.catalog.queries import published_tasks
 from hub.pulls.models import PullRequest
-from hub.pulls.standing import counts
 
 PODIUM = 3  # so many places of a board are confirmed by a second run
+NEWEST_OF_EACH = 20  # timings looked through for each board that is to be found
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Board:
     task: Task
     hardware_class: str
     entries: tuple[Entry, ...]
+    standing: tuple[Candidate, ...] = ()  # every artefact that is not off the board, the best of each or not
 
     @property
     def confirmed(self) -> bool:
@@ -64,36 +69,57 @@ def board(
     `as_if`: as it would be if this re-judge set were applied.
     """
     rules = revision or task.current
-    found = candidates(rules, hardware_class, as_if) if rules else []
-    standing = [candidate for candidate in found if candidate.fallen is None]
-    return Board(task, hardware_class, tuple(_ranked(_best_by_contributor(standing))))
+    return _made(task, hardware_class, candidates(rules, hardware_class, as_if) if rules else [])
+
+
+def boards_on(tasks: Iterable[Task]) -> dict[int, list[Board]]:
+    """The boards on which each task's current revision has entries, by the task's key; in two queries."""
+    by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
+    boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
+    for (revision, name), found in sorted(candidates_on(by_revision.keys()).items()):
+        made = _made(by_revision[revision], name, found)
+        if made.entries:
+            boards[made.task.pk].append(made)
+    return boards
 
 
 def boards_of(task: Task) -> list[Board]:
     """The boards on which the task's current revision has entries."""
-    boards = (board(task, name) for name in _timed_on(task.current))
-    return [found for found in boards if found.entries]
+    return boards_on([task]).get(task.pk, [])
 
 
-def hardware_classes(task: Task) -> list[str]:
-    """Hardware classes on which the task's current revision has entries."""
-    return [found.hardware_class for found in boards_of(task)]
+def timed_tasks() -> QuerySet[Task]:
+    """Published tasks by whose current revision something was timed."""
+    timed = Job.objects.filter(revision=OuterRef("current"), kind__in=TIMED, state=Job.State.FINISHED)
+    return published_tasks().filter(Exists(timed))
 
 
 def earlier_board(task: Task, hardware_class: str) -> tuple[TaskRevision, Board] | None:
     """The board by the last rules before the current ones that has entries."""
     if task.current is None:
         return None
-    for revision in task.revisions.filter(pk__lt=task.current.pk).order_by("-pk"):
-        found = board(task, hardware_class, revision)
-        if found.entries:
-            return revision, found
+    before = {row.pk: row for row in task.revisions.filter(pk__lt=task.current.pk).defer("files")}
+    found = candidates_on(before.keys(), hardware_class)
+    for revision, name in sorted(found, reverse=True):
+        made = _made(task, name, found[revision, name])
+        if made.entries:
+            return before[revision], made
     return None
 
 
-def leaders(tasks: list[Task]) -> list[Entry]:
-    """The first of each board of the given tasks."""
-    return [found.entries[0] for task in tasks for found in boards_of(task)]
+def moved_last(most: int) -> list[Board]:
+    """The boards of published tasks on which something was timed last, the newest first."""
+    rows = Verdict.objects.filter(
+        job__kind__in=TIMED,
+        ranked=True,
+        outcome=Outcome.PASSED,
+        job__revision__task__current=F("job__revision"),
+    )
+    rows = rows.filter(job__revision__task__in=published_tasks()).order_by("-at")
+    newest = list(rows.values_list("job__revision__task_id", flat=True)[: most * NEWEST_OF_EACH])
+    tasks = Task.objects.in_bulk(list(dict.fromkeys(newest))[:most])
+    boards = [found for rest in boards_on(tasks.values()).values() for found in rest]
+    return sorted(boards, key=lambda found: -max(entry.at.timestamp() for entry in found.entries))[:most]
 
 
 def unconfirmed_podium(task: Task, hardware_class: str) -> list[Candidate]:
@@ -108,15 +134,12 @@ def unconfirmed_podium(task: Task, hardware_class: str) -> list[Candidate]:
     return [candidate for candidate in first if candidate.wants_confirmation]
 
 
-def _timed_on(revision: TaskRevision | None) -> list[str]:
-    rows = Verdict.objects.filter(
-        counts("job__"), job__revision=revision, job__kind__in=TIMED, ranked=True, ratio__isnull=False
-    )
-    made = rows.filter(outcome__in=(Outcome.PASSED, Outcome.SUSPICIOUS))
-    return sorted(set(made.order_by().values_list("job__hardware_class", flat=True)))
+def _made(task: Task, hardware_class: str, found: Iterable[Candidate]) -> Board:
+    standing = tuple(candidate for candidate in found if candidate.fallen is None)
+    return Board(task, hardware_class, tuple(_ranked(_best_by_contributor(standing))), standing)
 
 
-def _best_by_contributor(found: list[Candidate]) -> list[Candidate]:
+def _best_by_contributor(found: Iterable[Candidate]) -> list[Candidate]:
     best: dict[int, Candidate] = {}
     for candidate in found:
         old = best.get(candidate.author_id)

@@ -16,6 +16,8 @@ Theory of operation
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -81,28 +83,38 @@ class Candidate:
 
 def candidates(revision: TaskRevision, hardware_class: str, as_if: int | None = None) -> list[Candidate]:
     """Every artefact that was timed by these rules; `as_if` supposes that this re-judge set were applied."""
-    groups: list[list[Verdict]] = []
-    for runs in _by_patch_set(_verdicts(revision, hardware_class, as_if)):
-        author, artefacts = runs[0].job.patch_set.pull.author_id, _artefacts(runs)
-        for group in groups:
-            if group[0].job.patch_set.pull.author_id == author and _artefacts(group) & artefacts:
-                group.extend(runs)
-                break
+    found = candidates_on([revision.pk], hardware_class, as_if)
+    return found.get((revision.pk, hardware_class), [])
+
+
+def candidates_on(
+    revisions: Collection[int], hardware_class: str = "", as_if: int | None = None
+) -> dict[tuple[int, str], list[Candidate]]:
+    """The same for several revisions, by revision and hardware class, in two queries however many."""
+    timed: dict[tuple[int, str], list[Verdict]] = defaultdict(list)
+    checks: dict[int, list[Verdict]] = defaultdict(list)
+    for verdict in _verdicts(revisions, hardware_class, as_if):
+        job = verdict.job
+        if job.kind == JobKind.CHECK:
+            checks[job.revision_id].append(verdict)
         else:
-            groups.append(runs)
-    rulings = last_rulings({run.job.patch_set for group in groups for run in group})
-    found = (_candidate(sorted(group, key=lambda run: run.at), rulings) for group in groups)
-    return [candidate for candidate in found if candidate is not None]
+            timed[job.revision_id, job.hardware_class].append(verdict)
+    groups = {key: _by_artefact(rows, checks[key[0]]) for key, rows in timed.items()}
+    rulings = last_rulings({run.job.patch_set for found in groups.values() for runs in found for run in runs})
+    return {
+        key: [made for runs in found if (made := _candidate(runs, rulings)) is not None]
+        for key, found in groups.items()
+    }
 
 
 def ratio_of(verdict: Verdict) -> float:
     return verdict.ratio if verdict.ratio is not None else 0.0
 
 
-def _verdicts(revision: TaskRevision, hardware_class: str, as_if: int | None) -> list[Verdict]:
-    timed_here = Q(job__kind__in=TIMED, job__hardware_class=hardware_class)
+def _verdicts(revisions: Collection[int], hardware_class: str, as_if: int | None) -> list[Verdict]:
+    timed = Q(job__kind__in=TIMED, **({"job__hardware_class": hardware_class} if hardware_class else {}))
     rows = Verdict.objects.filter(
-        timed_here | Q(job__kind=JobKind.CHECK), counts("job__", as_if=as_if), job__revision=revision
+        timed | Q(job__kind=JobKind.CHECK), counts("job__", as_if=as_if), job__revision__in=revisions
     )
     rows = rows.filter(~replaced())
     if as_if:
@@ -113,6 +125,20 @@ def _verdicts(revision: TaskRevision, hardware_class: str, as_if: int | None) ->
         .defer("log", "cases", "environment")
         .order_by("at")
     )
+
+
+def _by_artefact(timed: list[Verdict], checks: list[Verdict]) -> list[list[Verdict]]:
+    """The runs of each artefact of each contributor, oldest first."""
+    groups: list[list[Verdict]] = []
+    for runs in _by_patch_set(sorted([*timed, *checks], key=lambda run: run.at)):
+        author, artefacts = runs[0].job.patch_set.pull.author_id, _artefacts(runs)
+        for group in groups:
+            if group[0].job.patch_set.pull.author_id == author and _artefacts(group) & artefacts:
+                group.extend(runs)
+                break
+        else:
+            groups.append(runs)
+    return [sorted(group, key=lambda run: run.at) for group in groups]
 
 
 def _by_patch_set(verdicts: list[Verdict]) -> list[list[Verdict]]:

@@ -83,44 +83,80 @@ def why_not_push(task: Task, user: User) -> str:
     return ""
 
 
-def why_not_claim(task: Task, user: User) -> str | None:
+@dataclass(frozen=True)
+class Own:
+    """A person's claims, as far as they matter for one task: read in one query."""
+
+    task: Task
+    rows: tuple[Claim, ...]  # newest first
+
+    @property
+    def here(self) -> list[Claim]:
+        return [claim for claim in self.rows if claim.task_id == self.task.pk]
+
+    @property
+    def live(self) -> Claim | None:
+        """The requested or active claim on the task."""
+        return next((claim for claim in self.here if claim.state in LIVE), None)
+
+    @property
+    def last_refusal(self) -> Claim | None:
+        """The last claim on the task, if it was refused."""
+        last = next(iter(self.here), None)
+        return last if last is not None and last.state == Claim.State.REFUSED else None
+
+    @property
+    def held(self) -> int:
+        """Claims on slots, of any task."""
+        return sum(row.state in LIVE and row.task.policy != Task.Policy.OPEN for row in self.rows)
+
+    @property
+    def allowed(self) -> int:
+        """How many claims on slots this person may hold: fewer for a while after several lapsed."""
+        now = time.now()
+        ends = [row.ended_at for row in self.rows if row.state == Claim.State.EXPIRED and row.ended_at]
+        lapsed = sorted(end for end in ends if end > now - rules.EXPIRIES_WITHIN)
+        penalised = len(lapsed) >= rules.EXPIRIES_MOST and lapsed[-1] > now - rules.EXPIRIES_PENALTY
+        return 1 if penalised else rules.ACTIVE_MOST
+
+    @property
+    def cooling_until(self) -> datetime | None:
+        """When the person may claim the task again that they gave up lately."""
+        given_up = (Claim.State.RELEASED, Claim.State.EXPIRED)
+        ends = [row.ended_at for row in self.here if row.state in given_up and row.ended_at]
+        until = max(ends) + rules.COOL_DOWN if ends else None
+        return until if until is not None and until > time.now() else None
+
+
+def own_claims(task: Task, user: User) -> Own:
+    lapsed = Q(state=Claim.State.EXPIRED, ended_at__gt=time.now() - rules.EXPIRIES_WITHIN)
+    rows = Claim.objects.filter(Q(task=task) | Q(state__in=LIVE) | lapsed, user=user)
+    return Own(task, tuple(rows.select_related("task", "answered_by")))
+
+
+def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
     """Why this person cannot claim the task now, as a translated sentence; None if they can."""
+    own = own or own_claims(task, user)
     if task.state != Task.State.PUBLISHED:
         return _("This task is retired.")
-    if live_claim(task, user) is not None:
+    if own.live is not None:
         return _("You have a claim on this task already.")
     if task.policy == Task.Policy.OPEN:
         return None
-    if (until := _cooling_until(task, user)) is not None:
+    if (until := own.cooling_until) is not None:
         return _("You gave this task up lately: you can claim it again on %(date)s.") % {
             "date": date_format(until, "DATE_FORMAT")
         }
-    most = claims_allowed(user)
-    if _held(user) >= most:
+    if own.held >= own.allowed:
         return _("You hold %(held)s of %(most)s claims: finish or release one first.") % {
-            "held": _held(user),
-            "most": most,
+            "held": own.held,
+            "most": own.allowed,
         }
     if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task):
         return _(
             "All %(slots)s slots are taken: watch this page, a slot is free the minute a claim ends."
         ) % {"slots": task.slots}
     return None
-
-
-def claims_allowed(user: User) -> int:
-    """How many claims on slots this person may hold: fewer for a while after several lapsed."""
-    now = time.now()
-    lapsed = (
-        Claim.objects.filter(user=user, state=Claim.State.EXPIRED, ended_at__gt=now - rules.EXPIRIES_WITHIN)
-        .order_by("-ended_at")
-        .values_list("ended_at", flat=True)
-    )
-    last = lapsed.first()
-    penalised = (
-        last is not None and len(lapsed) >= rules.EXPIRIES_MOST and last > now - rules.EXPIRIES_PENALTY
-    )
-    return 1 if penalised else rules.ACTIVE_MOST
 
 
 def open_proposals(mentor: User) -> QuerySet[Claim]:
@@ -154,16 +190,3 @@ def lapsed_claims() -> list[Claim]:
     now = time.now()
     held = Claim.objects.filter(state=Claim.State.ACTIVE, slot__isnull=False).select_related("task", "user")
     return [claim for claim in held if (end := clock(claim).lapses_at) is not None and end <= now]
-
-
-def _held(user: User) -> int:
-    return Claim.objects.filter(user=user, state__in=LIVE).exclude(task__policy=Task.Policy.OPEN).count()
-
-
-def _cooling_until(task: Task, user: User) -> datetime | None:
-    given_up = Q(state__in=(Claim.State.RELEASED, Claim.State.EXPIRED))
-    last = Claim.objects.filter(given_up, task=task, user=user).order_by("-ended_at").first()
-    if last is None or last.ended_at is None:
-        return None
-    until = last.ended_at + rules.COOL_DOWN
-    return until if until > time.now() else None

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from django.conf import settings
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from hub.bench.models import Verdict
 from hub.boards import queries
-from hub.boards.plots import figure
+from hub.boards.cases import tables
+from hub.boards.history import history, record_of
+from hub.boards.plots import figure, history_figure
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
 from hub.rulings.models import Rejudge
@@ -21,41 +26,60 @@ from hub.rulings.queries import rejudges
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
 from hub.web.stone import stone
+from hub.web.words import METRICS
 
 SHELF_EXCERPT = 4
+SHELVES_A_PAGE = 8
+BARE_SHOWN = 12
 
 
 @require_safe
 def board_list(request: HttpRequest) -> HttpResponse:
-    tasks = list(published_tasks())
-    boards = {task: queries.boards_of(task) for task in tasks}
+    page = Paginator(queries.timed_tasks(), SHELVES_A_PAGE).get_page(request.GET.get("page"))
+    boards = queries.boards_on(page)
     shelves = [
-        (task, [(board, stone(board, SHELF_EXCERPT)) for board in found])
-        for task, found in boards.items()
-        if found
+        (task, [(board, stone(board, SHELF_EXCERPT)) for board in boards[task.pk]])
+        for task in page
+        if boards[task.pk]
     ]
-    bare = [task for task in tasks if not boards[task]] if shelves else []
-    return render(request, "boards/list.html", {"shelves": shelves, "bare": bare})
+    bare = published_tasks().exclude(pk__in=queries.timed_tasks().values("pk")) if shelves else []
+    return render(request, "boards/list.html", {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]})
+
+
+def board_of(slug: str, hardware: str) -> tuple[Task, queries.Board, list[queries.Board]]:
+    """A task's board on that hardware, which may be empty, and all its boards.
+
+    Raises:
+        Http404: no such task, or it is not judged there.
+    """
+    task = get_object_or_404(Task.objects.select_related("current"), slug=slug)
+    boards = queries.boards_of(task)
+    found = next((board for board in boards if board.hardware_class == hardware), None)
+    if found is None and not spec_of(task.current).on(hardware).cases:
+        said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
+        raise Http404(Sentence(said))
+    return task, found or queries.Board(task, hardware, ()), boards
 
 
 @with_plot
 @require_safe
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task = get_object_or_404(Task.objects.select_related("current"), slug=slug)
-    classes = queries.hardware_classes(task)
-    spec = spec_of(task.current).on(hardware)
-    if hardware not in classes and not spec.cases:
-        said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
-        raise Http404(Sentence(said))
-    board = queries.board(task, hardware)
+    task, board, boards = board_of(slug, hardware)
+    moments = history(board)
+    record = record_of(moments)
     shown = {
         "task": task,
-        "spec": spec,
+        "spec": spec_of(task.current).on(hardware),
         "board": board,
         "stone": stone(board),
         "podium": queries.PODIUM,
-        "classes": classes,
+        "classes": [found.hardware_class for found in boards],
         "figure": figure(board) if board.entries else None,
+        "moments": moments[::-1],
+        "record": record.verdict.pk if record else None,
+        "over_time": history_figure(moments) if len(moments) > 1 else None,
+        "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(board)],
+        "embed": _embed(task, hardware),
         "machines": _machines(board),
         "earlier": queries.earlier_board(task, hardware) if not board.entries else None,
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
@@ -64,6 +88,15 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     if shown["earlier"]:
         shown["earlier_stone"] = stone(shown["earlier"][1])
     return render(request, "boards/page.html", shown)
+
+
+def _embed(task: Task, hardware: str) -> str:
+    """Markdown that shows the badge and leads to the board."""
+    image, page = (
+        f"{settings.SITE_URL}{reverse(name, args=[task.slug, hardware])}"
+        for name in ("web:board_badge", "web:board")
+    )
+    return f"[![{task.title}]({image})]({page})"
 
 
 def _machines(board: queries.Board) -> list[dict[str, Any]]:

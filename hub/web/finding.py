@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -153,8 +153,8 @@ def _names_of_people(usernames: Iterable[str]) -> dict[str, str]:
     return {person.username: person.shown_name for person in people}
 
 
-def cards(request: HttpRequest, page: Page[int]) -> list[Card]:
-    tasks = tasks_of(list(page))
+def cards(request: HttpRequest, keys: Iterable[int]) -> list[Card]:
+    tasks = tasks_of(list(keys))
     working, merged, mine = claims.working_counts(tasks), merged_counts(tasks), _live_claims(request)
     return [Card(task, working[task.pk], merged[task.pk], task.pk in mine) for task in tasks]
 

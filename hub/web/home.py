@@ -13,21 +13,26 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
 from hub.bench.models import Verdict
-from hub.boards.queries import leaders
+from hub.boards.history import history, record_of
+from hub.boards.queries import moved_last
+from hub.catalog.finding import FREE, TaskFilter, find
 from hub.catalog.models import Task
-from hub.catalog.queries import published_tasks
 from hub.claims import queries as claims
 from hub.claims.models import Claim
+from hub.community.queries import answers_to
 from hub.learning.models import Lesson
 from hub.learning.queries import Standing, begun
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of
 from hub.rewards.queries import points_of
+from hub.web.finding import cards
 from hub.web.stone import draw
 
 NEWEST_VERDICTS = 6
 TOP_BOARDS = 5
 OWN_PULLS = 6
+FIRST_TASKS = 3  # that are offered
+ANSWERS = 4
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,20 @@ class Step:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    tasks = list(published_tasks())
-    firsts = sorted(leaders(tasks), key=lambda entry: -entry.ratio)
-    shown: dict[str, Any] = {
-        "open_tasks": len(tasks),
-        "stone": draw(firsts[:TOP_BOARDS]) if firsts else None,
-        "verdicts": _newest_verdicts(),
+    own = _own(request.user) if request.user.is_authenticated else _pulse(request)
+    return render(request, "home/index.html", {"verdicts": _newest_verdicts(), **own})
+
+
+def _pulse(request: HttpRequest) -> dict[str, Any]:
+    """For a stranger: what may be taken, and who was the best lately."""
+    boards = moved_last(TOP_BOARDS)
+    latest = [record_of(history(board)) or board.entries[0] for board in boards]
+    found = find(TaskFilter(chosen={"state": frozenset({FREE})}))
+    return {
+        "open_tasks": len(found.keys),
+        "stone": draw(sorted(latest, key=lambda one: one.at, reverse=True)) if latest else None,
+        "cards": cards(request, found.keys[:FIRST_TASKS]),
     }
-    if request.user.is_authenticated:
-        shown |= _own(request.user)
-    return render(request, "home/index.html", shown)
 
 
 def _newest_verdicts() -> list[Verdict]:
@@ -65,6 +74,7 @@ def _own(user: User) -> dict[str, Any]:
     learning = begun(user)
     return {
         "learning": learning,
+        "answers": answers_to(user)[:ANSWERS],
         "claims": held,
         "pulls": pulls,
         "points": points_of(user),

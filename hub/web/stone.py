@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.boards.history import Moment
 from hub.boards.queries import Board, Entry
 
 LEAST_SPAN = math.log(1.25)  # an axis over less than this would make noise look like a difference
@@ -20,7 +21,7 @@ ROOM = 0.06  # free part of the axis at either end
 class Streak:
     """One line of the stone, in per cent of its width; `start` and `length` span from 1 to the ratio."""
 
-    entry: Entry
+    entry: Entry | Moment
     start: float
     length: float
     point: float
@@ -48,7 +49,7 @@ def stone(board: Board, most: int | None = None) -> Stone:
     return draw(board.entries[:most], more=len(board.entries) - len(board.entries[:most]))
 
 
-def draw(entries: Sequence[Entry], more: int = 0) -> Stone:
+def draw(entries: Sequence[Entry | Moment], more: int = 0) -> Stone:
     """Put `entries` on one axis that shows the baseline too."""
     ends = [0.0, *(math.log(end) for entry in entries for end in (entry.low, entry.high) if end > 0)]
     low, high = min(ends), max(ends)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
@@ -23,7 +22,6 @@ from hub.claims.models import Claim
 from hub.community import queries as community
 from hub.learning.queries import lesson_of, requirements, why_not_begin
 from hub.pulls.models import PullRequest
-from hub.pulls.queries import is_mentor_of
 from hub.web.stone import stone
 from tasks.spec import Case
 from tasks.spec import Task as Spec
@@ -35,7 +33,8 @@ HAND_OVERS = 3
 
 @require_safe
 def task_page(request: HttpRequest, slug: str) -> HttpResponse:
-    return show(request, get_object_or_404(Task.objects.select_related("current"), slug=slug))
+    rows = Task.objects.select_related("current").prefetch_related("mentors")
+    return show(request, get_object_or_404(rows, slug=slug))
 
 
 def show(
@@ -49,6 +48,7 @@ def show(
 ) -> HttpResponse:
     """The task's page; after a refusal with the proposal, or what was `written` to discuss, as sent."""
     spec, language = spec_of(task.current), get_language() or "en"
+    working = list(claims.working_on(task))
     shown = {
         "task": task,
         "spec": spec,
@@ -59,15 +59,14 @@ def show(
         "requirements": requirements(task, request.user),
         "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
         "grounds": grounds(task),
-        "working": claims.working_on(task),
-        "slots_left": claims.slots_left(task),
+        "working": working,
+        "slots_left": max(0, task.slots - len(working)),
         "hand_overs": _hand_overs(task),
         "commands": commands(task, spec, request.user.username or "<username>"),
         "rules": rules,
         "proposal": proposal,
         "problem": problem,
         "written": written,
-        "revisions": task.revisions.count(),
         **_discussion(request, task),
         **_own(request, task),
     }
@@ -95,12 +94,16 @@ def commands(task: Task, spec: Spec, username: str) -> Commands:
 
 
 def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
-    user = request.user
-    page = Paginator(community.starts(task), THREADS_A_PAGE).get_page(request.GET.get("threads"))
+    """One thread more than is shown is asked for, instead of counting all."""
+    user, given = request.user, request.GET.get("threads", "")
+    page = max(1, int(given)) if given.isdecimal() and len(given) < 6 else 1
+    first = (page - 1) * THREADS_A_PAGE
+    begun = list(community.starts(task)[first : first + THREADS_A_PAGE + 1])
     return {
-        "threads": community.threads(page),
-        "thread_page": page,
-        "moderates": user.is_authenticated and is_mentor_of(task, user),
+        "threads": community.threads(begun[:THREADS_A_PAGE]),
+        "newer": page - 1,
+        "older": page + 1 if len(begun) > THREADS_A_PAGE else 0,
+        "moderates": user.is_authenticated and (user.is_maintainer or user in task.mentors.all()),
     }
 
 
@@ -109,23 +112,18 @@ def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
     user = request.user
     if not user.is_authenticated:
         return {"claim": None}
-    claim = claims.live_claim(task, user)
+    own = claims.own_claims(task, user)
+    claim = own.live
     return {
         "claim": claim,
         "clock": claims.clock(claim) if claim else None,
-        "why_not": claims.why_not_claim(task, user) or why_not_begin(task, user),
+        "why_not": claims.why_not_claim(task, user, own) or why_not_begin(task, user),
         "own_pulls": PullRequest.objects.filter(task=task, author=user),
         "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
         if user.is_mentor or user.is_maintainer
         else [],
-        "refused": _last_refusal(task, user.pk),
+        "refused": own.last_refusal,
     }
-
-
-def _last_refusal(task: Task, user_id: int) -> Claim | None:
-    """The answer to the last proposal, when it was a refusal: the author needs its reason."""
-    last = Claim.objects.filter(task=task, user_id=user_id).select_related("answered_by").first()
-    return last if last is not None and last.state == Claim.State.REFUSED else None
 
 
 def _hand_overs(task: Task) -> list[Claim]:

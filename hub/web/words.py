@@ -74,6 +74,13 @@ STAGES: dict[str, Word] = {
     "platform_trouble": Word(_("trouble on our side"), "warn", "alert"),
 }
 
+METRICS: dict[str, Label] = {
+    "time": pgettext_lazy("metric", "time"),
+    "memory": pgettext_lazy("metric", "memory"),
+    "size": pgettext_lazy("metric", "size"),
+    "accuracy": pgettext_lazy("metric", "accuracy"),
+}
+
 PROGRAMMING_LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy"}
 
 

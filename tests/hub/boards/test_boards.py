@@ -7,11 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from plotly.graph_objects import Figure
 
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict, Worker
-from hub.boards.plots import figure
-from hub.boards.queries import board, earlier_board, hardware_classes, unconfirmed_podium
+from hub.boards.history import history, record_of
+from hub.boards.plots import figure, history_figure
+from hub.boards.queries import (
+    board,
+    boards_of,
+    boards_on,
+    earlier_board,
+    moved_last,
+    timed_tasks,
+    unconfirmed_podium,
+)
 from hub.catalog.models import Task
 from hub.core import clock
 from hub.pulls.models import PatchSet, PullRequest
@@ -120,7 +130,7 @@ def test_a_confirmed_entry_shows_the_lower_of_its_two_runs(cast, bench):
 def test_only_passed_and_sandboxed_verdicts_make_entries(cast, bench, columns):
     bench.verdict(bench.pull(cast.alice), 9.0, **columns)
     assert ranks(bench) == []
-    assert hardware_classes(bench.task) == []
+    assert boards_of(bench.task) == []
 
 
 def unconfirmed(bench: Bench) -> list[PatchSet]:
@@ -258,3 +268,66 @@ def test_the_figure_is_plain_json_with_an_interval_for_each_entry(cast, bench):
     bench.verdict(bench.pull(cast.alice), 2.0)
     found = json.loads(json.dumps(figure(board(bench.task, HARDWARE))))
     assert found["data"][0]["error_x"]["array"] == pytest.approx([0.05])
+
+
+def timed(bench: Bench, who: User, ratio: float, *, confirmed: bool = True) -> PatchSet:
+    patch_set = bench.pull(who)
+    bench.verdict(patch_set, ratio)
+    if confirmed:
+        bench.verdict(patch_set, ratio, kind="confirm")
+    return patch_set
+
+
+def test_a_record_is_confirmed_and_clearly_above_the_one_before_it(cast, bench):
+    timed(bench, cast.alice, 2.0)
+    timed(bench, cast.bob, 9.0, confirmed=False)
+    timed(bench, cast.mei, 2.05)
+    timed(bench, cast.bob, 3.0)
+    timed(bench, cast.alice, 1.0)
+    found = history(board(bench.task, HARDWARE))
+    assert [(moment.ratio, moment.is_record) for moment in found] == [
+        (2.0, True),
+        (9.0, False),
+        (2.05, False),
+        (3.0, True),
+        (1.0, False),
+    ]
+    assert record_of(found).user == cast.bob
+    assert record_of([]) is None
+
+
+def test_what_fell_off_the_board_is_in_no_history(cast, bench):
+    gone = timed(bench, cast.alice, 9.0)
+    timed(bench, cast.bob, 2.0)
+    bench.verdict(gone, 0.0, kind="confirm", outcome="wrong_answer")
+    assert [moment.user for moment in history(board(bench.task, HARDWARE))] == [cast.bob]
+
+
+def test_the_history_figure_has_steps_for_records_and_is_plain_json(cast, bench):
+    timed(bench, cast.alice, 2.0)
+    timed(bench, cast.bob, 3.0)
+    timed(bench, cast.mei, 1.0)
+    made = json.loads(json.dumps(history_figure(history(board(bench.task, HARDWARE)))))
+    steps, records, others = made["data"]
+    assert steps["y"] == [2.0, 3.0, 3.0], "the last record holds until the end"
+    assert (records["y"], others["y"]) == ([2.0, 3.0], [1.0])
+    Figure(made)  # raises on a property that Plotly does not have
+
+
+def test_boards_of_many_tasks_take_as_many_queries_as_of_one(
+    cast, bench, make_task, django_assert_num_queries
+):
+    timed(bench, cast.alice, 2.0)
+    other = Bench(make_task("row-softmax"), bench.worker, made=100)
+    timed(other, cast.bob, 3.0)
+    tasks = list(timed_tasks())
+    with django_assert_num_queries(2):
+        found = boards_on(tasks)
+    assert {
+        slug: [line.ratio for line in found[pk][0].entries] for slug, pk in ((t.slug, t.pk) for t in tasks)
+    } == {
+        "vector-add": [2.0],
+        "row-softmax": [3.0],
+    }
+    assert [made.task.slug for made in moved_last(5)] == ["row-softmax", "vector-add"]
+    assert [made.task.slug for made in moved_last(1)] == ["row-softmax"]

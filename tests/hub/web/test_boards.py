@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 from plotly import graph_objects
@@ -14,6 +17,7 @@ from hub.boards import queries
 from hub.boards.plots import figure
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import Visitor
+from tests.hub.web.markup import problems
 
 PATH = f"/boards/vector-add/{HARDWARE}/"
 
@@ -105,3 +109,93 @@ def test_the_figure_is_one_that_plotly_knows(board: Story) -> None:
     made = figure(queries.board(board.task, HARDWARE))
     checked = graph_objects.Figure(made)  # raises on a property that Plotly does not have
     assert checked.data[0].y[-1].startswith("&lt;b&gt;Alice")
+
+
+def test_records_and_single_cases_are_shown(board: Story) -> None:
+    page = Visitor(None).get(PATH)
+    assert "record" in rows(page)[0].split()
+    assert "Case by case: time" in page
+    assert '<b class="best">2.00×</b>' in page
+    assert 'id="board-history"' in page
+    assert problems(page) == []
+
+
+def test_a_board_and_the_shelf_take_few_queries(board: Story, django_assert_max_num_queries) -> None:
+    for path in (PATH, "/boards/", "/", "/tasks/vector-add/"):
+        for visitor in (Visitor(None), Visitor(board.task.pulls.get(author__username="mei").author)):
+            visitor.get(path)
+            with django_assert_max_num_queries(15):
+                visitor.get(path)
+
+
+def test_a_board_is_exported_as_csv_without_formulas(board: Story) -> None:
+    alice = board.task.pulls.get(author__username="alice").author
+    alice.display_name = "=HYPERLINK(1)"
+    alice.save(update_fields=["display_name"])
+    answer = Visitor(None).client.get(f"{PATH}board.csv")
+    lines = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    assert [(line["rank"], line["username"], line["record"]) for line in lines] == [
+        ("1", "alice", "True"),
+        ("1", "bob", "False"),
+        ("3", "mei", "False"),
+    ]
+    assert lines[0]["name"] == "'=HYPERLINK(1)"
+    assert answer.headers["content-disposition"] == f'attachment; filename="vector-add-{HARDWARE}.csv"'
+
+
+def test_a_board_is_exported_as_json_with_its_cases(board: Story) -> None:
+    said = Visitor(None).client.get(f"{PATH}board.json").json()
+    assert said["revision"] == board.task.current.digest
+    assert [entry["username"] for entry in said["entries"]] == ["alice", "bob", "mei"]
+    assert said["entries"][0]["cases"]["time"]["wide"]["ratio"] == 2.0
+    assert said["board"] == f"http://127.0.0.1:8000{PATH}"
+
+
+def test_the_badge_is_a_picture_that_may_be_shown_anywhere_and_runs_nothing(board: Story) -> None:
+    alice = board.task.pulls.get(author__username="alice").author
+    alice.display_name = "<script>&\u202e"
+    alice.save(update_fields=["display_name"])
+    answer = Visitor(None).client.get(f"{PATH}badge.svg")
+    picture = answer.content.decode()
+    root = ElementTree.fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    kinds = {one.tag.partition("}")[2] for one in root.iter()}
+    assert kinds <= {"svg", "title", "path", "g", "text"}
+    assert "2.00×" in picture
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+def test_a_badge_is_kept_for_a_while_and_then_asked_for_again(board: Story) -> None:
+    client = Visitor(None).client
+    first = client.get(f"{PATH}badge.svg")
+    assert first.headers["cache-control"] == "public, max-age=300"
+    assert "cookie" not in first.headers.get("vary", "").lower()
+    again = client.get(f"{PATH}badge.svg", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(f"{PATH}badge.svg?user=bob").headers["etag"] != first.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("user=bob", "1 of 3"),
+        ("user=max", "not on the board"),
+        ("user=bob&language=zh-hans", "第 1 名，共 3 名"),
+        ("language=zh-hans", "向量加法：你的第一个算子"),
+    ],
+)
+def test_a_badge_shows_one_person_or_another_language(board: Story, query: str, said: str) -> None:
+    answer = Visitor(None, "zh-hans" if "language" not in query else "en").client.get(
+        f"{PATH}badge.svg?{query}"
+    )
+    assert said in answer.content.decode()
+
+
+def test_an_empty_board_has_exports_too(make_task: Callable[..., object]) -> None:
+    make_task()
+    client = Visitor(None).client
+    assert "no entry yet" in client.get("/boards/vector-add/cpu-x86/badge.svg").content.decode()
+    assert client.get("/boards/vector-add/cpu-x86/board.json").json()["entries"] == []
+    assert client.get("/boards/vector-add/gpu-h100/board.csv").status_code == 404
