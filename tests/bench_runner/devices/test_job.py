@@ -1,0 +1,109 @@
+"""A whole job for a card, on a stand-in for its driver: built, checked and timed in the real sandbox."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench_runner import director
+from bench_runner.contract import JobKind, JobSpec, Outcome, Result, Speed
+from bench_runner.devices import kit
+from bench_runner.fingerprint import Machine
+from bench_runner.sandbox import Mount, Sandbox
+from bench_runner.workspace import Revision
+from tasks.spec import Bundle, load_folder
+from tests.bench_runner.devices import stand_in
+from tests.bench_runner.devices.test_contract import needs_nvrtc
+from tests.bench_runner.test_director import FOLDER
+
+pytestmark = [pytest.mark.sandbox, needs_nvrtc]
+
+RIGHT = """
+#include <touchstone.h>
+#ifdef __CUDACC__
+extern "C" __global__ void mirror(const float *x, float *y, long long n) {
+    long long i = blockIdx.x * 256ll + threadIdx.x;
+    if (i < n) y[i] = x[i] + 0.5f * x[n - 1 - i];
+}
+#else
+extern "C" void emulate_mirror(void **a) { /* what the stand-in starts in place of the kernel */
+    auto x = *(const float **)a[0];
+    auto y = *(float **)a[1];
+    auto n = *(long long *)a[2];
+    for (long long i = 0; i < n; i++) y[i] = x[i] + 0.5f * x[n - 1 - i];
+}
+extern "C" void mirror_add(const float *x, float *y, int64_t n) {
+    if (n) touchstone::launch("mirror", {unsigned((n + 255) / 256)}, {256}, 0, x, y, (long long)n);
+}
+#endif
+"""
+IN_CUPY = b"def mirror_add(x, y):\n    y[...] = x + x[::-1] / 2\n"
+
+
+@pytest.fixture
+def judge(
+    sandbox: Sandbox, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    folder = tmp_path / "mirror-add"
+    shutil.copytree(FOLDER, folder)
+    (folder / "baseline" / "solution.cu").write_text(RIGHT)
+    plain = load_folder(FOLDER)
+    entry = replace(plain.entry, languages=("c", "cuda", "cupy"), gpu_baseline="cuda")
+    task = replace(plain, entry=entry, hardware=("cpu", "gpu"))
+    on_card = replace(machine, hardware_class="gpu-stand-in", card=stand_in.CARD)
+    path = stand_in.built().path
+    monkeypatch.setattr(kit, "driver_library", lambda: path)
+    monkeypatch.setattr(
+        kit, "packages", lambda: [Mount(stand_in.HERE / "packages" / "cupy", "/runtime/cupy")]
+    )
+
+    def judge(files: Bundle, kind: JobKind = JobKind.CHECK) -> Result:
+        spec = JobSpec("job", "attempt", "token", kind, task.slug, task.digest, "gpu-stand-in", files, 600.0)
+        with stand_in.card():
+            return director.judge(
+                spec, Revision(task, folder), sandbox, on_card, lambda event: None, lambda: False
+            )
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    "files", [{"solution.cu": RIGHT.encode()}, {"solution_cupy.py": IN_CUPY}], ids=["cuda", "cupy"]
+)
+def test_a_right_submission_passes_on_the_card(judge, files: Bundle) -> None:
+    result = judge(files)
+    assert (result.outcome, result.reason) == (Outcome.PASSED, "all_cases_right"), result.log
+    assert [case.case for case in result.cases] == ["empty", "one", "odd"]
+    assert result.sandboxed
+
+
+def test_a_wrong_kernel_is_told_where(judge) -> None:
+    result = judge({"solution.cu": RIGHT.replace("0.5f * x[n - 1 - i];", "0;").encode()})
+    assert (result.outcome, result.reason) == (Outcome.WRONG_ANSWER, "wrong_value"), result.log
+
+
+def test_what_nvrtc_refuses_is_a_failed_build_with_its_words(judge) -> None:
+    result = judge(
+        {"solution.cu": RIGHT.replace("0.5f * x[n - 1 - i];\n}\n#else", "half;\n}\n#else").encode()}
+    )
+    assert result.outcome == Outcome.BUILD_FAILED
+    assert 'solution.cu(6): error: identifier "half" is undefined' in result.log
+    assert "python3 -m tasks.cuda ./solution.cu" in result.reason_args["command"]
+
+
+def test_a_language_of_processors_is_not_taken_on_a_card(judge) -> None:
+    result = judge({"solution.c": b"int x;\n"})
+    assert (result.outcome, result.reason) == (Outcome.BUILD_FAILED, "no_entry_file")
+    assert result.reason_args["allowed"] == ["solution.cu", "solution_cupy.py"]
+
+
+@pytest.mark.slow
+def test_it_is_timed_against_the_cards_own_baseline(judge) -> None:
+    result = judge({"solution.cu": RIGHT.replace("256ll", "256LL").encode()}, JobKind.RANK)
+    assert (result.outcome, result.reason) == (Outcome.PASSED, "measured"), result.log
+    assert result.summary.speed in (Speed.SAME, Speed.INCONCLUSIVE)
+    assert result.environment["snapshot_us"] > 0
