@@ -1,0 +1,7 @@
+"""rescale_rows: x is a read-only float32 matrix, y one of the same shape to fill."""
+
+
+def rescale_rows(x, y):
+    for i in range(x.shape[0]):
+        low, high = x[i].min(), x[i].max()
+        y[i] = (x[i] - low) / (high - low)

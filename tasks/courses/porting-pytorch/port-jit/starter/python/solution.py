@@ -1,0 +1,15 @@
+"""smooth_loss: x is a float32 matrix, scale one number; y is to be filled."""
+
+import framework
+from framework import ops
+
+
+def smooth(x, scale):
+    if scale[0] > 1:
+        x = x / scale[0]
+    size = ops.abs(x)
+    return ops.where(size <= 0.5, x * x, size - 0.25) + 0.1 * x
+
+
+def smooth_loss(x, scale, y):
+    y[:] = smooth(framework.from_numpy(x), framework.from_numpy(scale)).asnumpy()
