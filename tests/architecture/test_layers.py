@@ -75,7 +75,7 @@ def task_modules() -> list[Path]:
 
 
 def libraries_for(path: Path) -> set[str]:
-    """What a bundled submission may import besides: of ours what its task lets it, and for show what it ports."""
+    """What a bundled submission may import besides: of ours what its task allows; for show what it ports."""
     below = path.relative_to(ROOT / "tasks").parts
     given = next((at for at, name in enumerate(below) if name in {"baseline", "examples", "starter"}), None)
     if given is None:
