@@ -62,7 +62,7 @@ _SIGNED_OVERFLOW = {"add": "+", "sub": "-", "mul": "*"}  # defined in NumPy: it 
 _DEAR = {
     "exp": 9,
     "log": 12,
-    "tanh": 12,
+    "tanh": 16,
     "erf": 16,
     "sigmoid": 12,
     "div": 3,

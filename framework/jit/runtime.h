@@ -45,18 +45,16 @@ INLINE float fast_log(float x) {  // 1 ulp; twice the inverse hyperbolic tangent
     return x > 0.0f ? y : x == 0.0f ? -INFINITY : NAN;
 }
 
-INLINE float fast_tanh(float x) {  // 4 ulp: odd, so that small arguments keep their precision
-    float c = x > 9.7f ? 9.7f : x < -9.7f ? -9.7f : x, t = c * c;
-    float p = t * 1.331932165e-08f + 2.058370228e-05f;
-    float q = t * 7.762133691e-07f + 3.283116384e-04f;
-    p = p * t + 3.494049655e-03f;
-    q = q * t + 2.587113343e-02f;
-    p = p * t + 1.337973177e-01f;
-    q = q * t + 4.671304822e-01f;
-    p = p * t + 1.0f;
-    q = q * t + 1.0f;
-    float y = c * p / q;
-    return y > 1.0f ? 1.0f : y < -1.0f ? -1.0f : y;
+INLINE float fast_tanh(float x) {  // 2 ulp: odd around 0, so that small arguments keep their precision
+    float a = fabsf(x), z = x * x;
+    float p = -5.704985000e-03f;
+    p = p * z + 2.063908428e-02f;
+    p = p * z - 5.373971537e-02f;
+    p = p * z + 1.333144158e-01f;
+    p = p * z - 3.333328068e-01f;
+    float near = x + x * (z * p);
+    float far = 1.0f - 2.0f / (fast_exp(2.0f * a) + 1.0f);
+    return a < 0.6f ? near : copysignf(far, x);
 }
 
 INLINE float fast_erf(float x) {  // 1 ulp: a polynomial times x up to 0.95, 1 - exp of a polynomial above
@@ -79,7 +77,10 @@ INLINE float fast_erf(float x) {  // 1 ulp: a polynomial times x up to 0.95, 1 -
     return a < 0.95f ? near : x != x ? x : far;
 }
 
-INLINE float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+INLINE float fast_sigmoid(float x) {  // 2 ulp: the exponential of what is not positive adds the least error
+    float e = fast_exp(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
 
 // One of these functions as one that is called, for vectors too.
 #define CALLED(name)                                                              \
