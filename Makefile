@@ -23,7 +23,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu lock doctor tasks-check prepare prepare-dev races chaos adversary
+.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench-gpu: prepare-dev  ## Time the operators on an NVIDIA card beside torch, co
 
 check-gpu: prepare-dev  ## Compile, test and time every kernel on an NVIDIA card, in less than eight minutes
 	@$(PY) -m kernels.bench.on_card
+
+first-card: prepare-dev  ## On a machine with an NVIDIA card: contract, labelled submissions, the judge's costs, bench-gpu; under eight minutes
+	@$(PY) -m tests.bench.on_card
 
 chaos: prepare-dev  ## Judge 500 jobs while everything around them is killed, cut and filled; print the ledger (SEED=2)
 	@$(PY) -m tests.chaos --seed $(or $(SEED),1)

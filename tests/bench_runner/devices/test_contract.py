@@ -18,6 +18,8 @@ import pytest
 import tasks.abi
 from bench_runner.channel import Channel
 from bench_runner.devices.base import Device
+from bench_runner.devices.card import cards
+from bench_runner.devices.cuda import Cuda
 from bench_runner.devices.host import Host
 from bench_runner.endings import Facts
 from bench_runner.failure import Failed
@@ -52,10 +54,13 @@ class Bench:
         self.kind, self.folder = kind, folder
         self.language, self.environment = "python", dict(os.environ)
         self.device: Device = Host()
-        if kind != "host":
+        if kind == "stand-in":
             self.language = "cupy"
             self.driver, self.device = stack.enter_context(stand_in.card())
             self.environment = self.driver.environment()
+        if kind == "card":
+            self.language = "cupy"
+            self.device = stack.enter_context(Cuda(cards()[0], 1 << 30))
         self._programs: list[Program] = []
         self._channels: list[Channel] = []
 
@@ -95,7 +100,16 @@ class Bench:
             channel.close()
 
 
-@pytest.fixture(params=["host", pytest.param("stand-in", marks=needs_nvrtc)])
+needs_card = pytest.mark.skipif(not cards(), reason="needs an NVIDIA card")
+
+
+@pytest.fixture(
+    params=[
+        "host",
+        pytest.param("stand-in", marks=needs_nvrtc),
+        pytest.param("card", marks=[pytest.mark.gpu, needs_card]),
+    ]
+)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     with ExitStack() as stack:
         made = Bench(request.param, tmp_path, stack)
@@ -147,7 +161,16 @@ def test_the_poison_changes_with_every_call(bench: Bench) -> None:
     assert len(seen) > 15
 
 
-ADDRESS = "def at(a):\n    return a.ctypes.data\n"
+ADDRESS = """
+try:
+    import cupy
+    poke = cupy.cuda.runtime.memset
+except ImportError:
+    import ctypes
+    poke = ctypes.memset
+def at(a):
+    return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
+"""
 
 
 def test_the_addresses_change_from_call_to_call_and_stay_when_asked(bench: Bench) -> None:
@@ -165,9 +188,7 @@ def test_the_addresses_change_from_call_to_call_and_stay_when_asked(bench: Bench
 
 @pytest.mark.parametrize("place", ["n", "n + 31", "-1", "-32"])
 def test_a_write_beside_an_output_is_noticed_on_either_side(bench: Bench, place: str) -> None:
-    source = (
-        f"import ctypes\n{ADDRESS}{RIGHT}    n = y.size\n    ctypes.memset(at(y) + 4 * ({place}), 0x55, 4)\n"
-    )
+    source = f"{ADDRESS}{RIGHT}    n = y.size\n    poke(at(y) + 4 * ({place}), 0x55, 4)\n"
     with pytest.raises(Failed, match="wrote_outside"):
         bench.ready(source).call(numbers(), SECOND)
 
@@ -228,9 +249,9 @@ def test_two_sides_can_exchange_their_memory_between_guests(bench: Bench) -> Non
 
 
 def test_an_input_that_is_written_ends_the_attempt(bench: Bench) -> None:
-    """In host memory at once, by a signal; on a card it is noticed after the call."""
-    source = f"import ctypes\n{ADDRESS}def f(x, h, y, z):\n    ctypes.memset(at(x), 0, 4)\n"
-    with pytest.raises(Failed, match=r"SIGSEGV|wrote_input"):
+    """In host memory at once, by a signal; on a card where it is refused, or else after the call."""
+    source = f"{ADDRESS}def f(x, h, y, z):\n    poke(at(x), 0, 4)\n"
+    with pytest.raises(Failed, match=r"SIGSEGV|wrote_input|raised"):
         bench.ready(source).call(numbers(), SECOND)
 
 

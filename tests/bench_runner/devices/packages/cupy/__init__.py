@@ -24,4 +24,6 @@ def ndarray(shape, dtype, memptr):
     return np.ndarray(shape, dtype, buffer=(ctypes.c_char * size).from_address(at))
 
 
-cuda = SimpleNamespace(UnownedMemory=UnownedMemory, MemoryPointer=MemoryPointer)
+cuda = SimpleNamespace(
+    UnownedMemory=UnownedMemory, MemoryPointer=MemoryPointer, runtime=SimpleNamespace(memset=ctypes.memset)
+)
