@@ -22,15 +22,16 @@ def set_device(target: str) -> None:
     Raises FrameworkError for another name, or where CuPy is not installed.
     """
     global xp
-    if target not in ("cpu", "gpu"):
-        raise FrameworkError(f"set_device: target {target!r} is unknown; give 'cpu' or 'gpu'")
-    if target == "cpu":
-        xp = np
-        return
+    xp = _module(target)
+
+
+def _module(device: str) -> Any:
+    if device not in ("cpu", "gpu"):
+        raise FrameworkError(f"device {device!r} is unknown; give 'cpu' or 'gpu'")
     try:
-        xp = importlib.import_module("cupy")
+        return importlib.import_module("numpy" if device == "cpu" else "cupy")
     except ImportError as fault:
-        raise FrameworkError("set_device('gpu') needs CuPy: pip install 'touchstone-hub[gpu]'") from fault
+        raise FrameworkError("device 'gpu' needs CuPy: pip install 'touchstone-hub[gpu]'") from fault
 
 
 def get_device() -> str:
@@ -68,8 +69,8 @@ def kernel(name: str, x: Array) -> Callable[..., Any] | None:
 
 
 def place(array: Array, device: str) -> Array:
-    """The array on a device: `"cpu"` or `"gpu"`."""
-    return to_numpy(array) if device == "cpu" else importlib.import_module("cupy").asarray(array)
+    """The array on a device: `"cpu"` or `"gpu"`; FrameworkError for another."""
+    return to_numpy(array) if device == "cpu" else _module(device).asarray(array)
 
 
 def shares(a: Array, b: Any) -> bool:

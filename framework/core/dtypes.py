@@ -68,11 +68,12 @@ def as_dtype(dtype: Any) -> DType:
     if isinstance(dtype, str) and dtype in BY_NAME:
         return BY_NAME[dtype]
     try:
-        found = np.dtype(dtype)
+        found = None if dtype is None else np.dtype(dtype)
     except TypeError:
         found = None
     if found is None or found not in _KIND:
-        raise DTypeError(f"dtype {dtype!r} is not supported; there are: {', '.join(BY_NAME)}")
+        device = " (set_device and to_device choose the device)" if dtype in ("cuda", "gpu", "cpu") else ""
+        raise DTypeError(f"dtype {dtype!r} is not supported; there are: {', '.join(BY_NAME)}{device}")
     return BY_NAME[found.name]  # native byte order
 
 

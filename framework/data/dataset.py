@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from framework.errors import ArgumentError, ShapeError
+from framework.errors import ArgumentError, DTypeError, ShapeError
 
 Column = Sequence[Any] | npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
@@ -90,12 +90,12 @@ class GeneratorDataset(Dataset):
     """Rows of anything with `len()` and `[]`: a row is a tuple with a value for each of `column_names`.
 
     Raises:
-        TypeError: a source without random access, which could be neither shuffled nor resumed.
+        DTypeError: a source without random access, which could be neither shuffled nor resumed.
     """
 
     def __init__(self, source: RandomAccess, column_names: str | Sequence[str]) -> None:
         if not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
-            raise TypeError(
+            raise DTypeError(
                 f"GeneratorDataset: source is a {type(source).__name__}, which has no len() or no [index]; "
                 "rows are fetched by index. Cure: list(source), or a class with both methods"
             )
@@ -212,8 +212,8 @@ class _Shuffle(Dataset):
 
 class _Batch(Dataset):
     def __init__(self, parent: Dataset, batch_size: int, drop_remainder: bool) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"batch: batch_size is {batch_size}; 1 or more is needed")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ArgumentError(f"batch: batch_size is {batch_size!r}; 1 or more is needed")
         self.parent, self.size, self.column_names = parent, batch_size, parent.column_names
         self.count = len(parent) // batch_size if drop_remainder else -(-len(parent) // batch_size)
 

@@ -19,13 +19,16 @@ class Loader:
     was given, `state_dict()` says so: restored into a new loader, it goes on with the row after it.
 
     Raises:
-        ArgumentError: `num_workers` is negative.
+        ArgumentError: `num_workers` is negative; no dataset.
         WorkerError: while iterating, the dataset raised in a worker, or a worker died.
     """
 
     def __init__(self, dataset: Dataset, num_workers: int = 0) -> None:
-        if num_workers < 0:
-            raise ArgumentError(f"Loader: num_workers is {num_workers}; 0 (this process) or more is needed")
+        if not isinstance(dataset, Dataset) or not isinstance(num_workers, int) or num_workers < 0:
+            raise ArgumentError(
+                f"Loader: num_workers is {num_workers!r}, dataset {dataset!r:.80}; 0 (this process) or more, "
+                "and a dataset, are needed"
+            )
         self.dataset, self.num_workers = dataset, num_workers
         self.epoch = 0
         self.position = 0  # rows of the epoch given so far

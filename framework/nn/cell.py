@@ -82,17 +82,15 @@ class Cell:
         old = self.__dict__.get(name, self)
         if old is value:
             return
-        if isinstance(old, Parameter) and isinstance(value, Tensor) and not isinstance(value, Parameter):
+        if isinstance(old, Parameter) and value is not None and not isinstance(value, Parameter):
             raise ArgumentError(
-                f"{type(self).__name__}.{name} is a parameter; a plain tensor in its place would no longer "
-                "be "
-                f"trained. Change its value with .{name}.assign(…), or replace it by Parameter(…)"
+                f"{type(self).__name__}.{name} is a parameter; {value!r:.80} in its place would not be "
+                f"trained. Change its value with .{name}.assign(…), or replace it by Parameter(…) or None"
             )
         if isinstance(value, list | tuple | dict) and any(isinstance(item, Cell) for item in _items(value)):
             raise ArgumentError(
                 f"{type(self).__name__}.{name} is a {type(value).__name__} of cells, whose parameters would "
-                "not be "
-                "found. Cure: CellList(…) or CellDict(…) around it"
+                "not be found. Cure: CellList(…) or CellDict(…) around it"
             )
         object.__setattr__(self, name, value)
         self._changed(name)
@@ -262,6 +260,8 @@ class Cell:
         Raises:
             CheckpointError: other shapes; with `strict`, missing or unknown names: all of them are listed.
         """
+        if not isinstance(state, Mapping):
+            raise CheckpointError(f"load_state_dict: {state!r:.80} is no dictionary of tensors by name")
         names: dict[int, list[str]] = {}
         parameters = {id(parameter): parameter for _, parameter in self._all_names()}
         for name, parameter in self._all_names():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from framework import ops
 from framework.core.tensor import Parameter, Tensor
 from framework.errors import ArgumentError, ShapeError
@@ -95,13 +93,7 @@ class Flatten(Cell):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def construct(self, x: Tensor) -> Tensor:
-        first, last = (axis % max(x.ndim, 1) for axis in (self.start_dim, self.end_dim))
-        if first > last:
-            raise ShapeError(
-                f"Flatten: axes {self.start_dim} to {self.end_dim} of shape {x.shape} are no run of axes"
-            )
-        merged = int(np.prod(x.shape[first : last + 1]))
-        return ops.reshape(x, (*x.shape[:first], merged, *x.shape[last + 1 :]))
+        return ops.flatten(x, self.start_dim, self.end_dim)
 
 
 class Identity(Cell):

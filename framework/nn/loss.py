@@ -138,9 +138,14 @@ class CosineEmbeddingLoss(_Loss):
 
     def construct(self, first: Any, second: Any, targets: Any) -> Tensor:
         a, b = self._pair(first, second)
+        y = as_tensor(targets)
+        if y.shape != a.shape[:-1]:
+            raise ShapeError(
+                f"CosineEmbeddingLoss: vectors {a.shape}, targets {y.shape}; one for each is needed"
+            )
         squares = [ops.sum(x * x, axis=-1) + 1e-12 for x in (a, b)]  # torch's ε
         cosine = ops.sum(a * b, axis=-1) / ops.sqrt(squares[0] * squares[1])
-        return self._reduced(ops.where(as_tensor(targets) > 0, 1 - cosine, ops.relu(cosine - self.margin)))
+        return self._reduced(ops.where(y > 0, 1 - cosine, ops.relu(cosine - self.margin)))
 
 
 class NLLLoss(_Loss):
@@ -175,6 +180,11 @@ class NLLLoss(_Loss):
         classes = ops.where(kept, y, ops.zeros_like(y))
         weights = kept.astype(x.dtype)
         if self.weight is not None:
+            if self.weight.shape != x.shape[1 if x.ndim > 1 else 0 :][:1]:
+                raise ShapeError(
+                    f"{type(self).__name__}: weight of shape {self.weight.shape} for outputs of shape "
+                    f"{x.shape}; one number for each class is needed"
+                )
             weights = weights * ops.take(self.weight, classes, axis=0).astype(x.dtype)
         return kept, weights, ops.expand_dims(classes, -1)
 

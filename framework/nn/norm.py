@@ -16,6 +16,7 @@ from framework.core import dtypes
 from framework.core.tensor import Parameter, Tensor
 from framework.errors import ArgumentError, ShapeError
 from framework.nn.cell import Cell
+from framework.ops.shape import as_shape
 
 
 class _Affine(Cell):
@@ -153,7 +154,7 @@ class BatchNorm2d(BatchNorm):
 
 
 def _shape(normalized_shape: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return as_shape(normalized_shape)
 
 
 def _rows(cell: Any, x: Tensor) -> Tensor:

@@ -14,9 +14,9 @@ from framework.core import backend, dtypes
 from framework.core.tensor import Tensor, apply, as_tensor, wrap
 from framework.errors import ArgumentError, ShapeError
 from framework.ops.arrange import pad, roll
-from framework.ops.coerce import Operand, axis_from_right, cast
+from framework.ops.coerce import Operand, axes_from_right, axis_from_right, cast
 from framework.ops.elementwise import conj, multiply, real
-from framework.ops.shape import as_shape, concat, narrow
+from framework.ops.shape import concat, narrow
 from framework.prims.linalg import FFT
 
 
@@ -156,14 +156,14 @@ def rfftfreq(n: int, *, d: float = 1.0, dtype: Any = None) -> Tensor:
 def fftshift(x: Operand, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """Frequency 0 in the middle. Array API `fft.fftshift`."""
     t = as_tensor(x)
-    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes, -t.ndim)
+    chosen = axes_from_right(axes, t.ndim, "fftshift")
     return roll(t, tuple([t.shape[a] // 2 for a in chosen]), chosen)
 
 
 def ifftshift(x: Operand, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """What `fftshift` undoes. Array API `fft.ifftshift`."""
     t = as_tensor(x)
-    chosen = tuple(range(t.ndim)) if axes is None else as_shape(axes, -t.ndim)
+    chosen = axes_from_right(axes, t.ndim, "fftshift")
     return roll(t, tuple([-(t.shape[a] // 2) for a in chosen]), chosen)
 
 

@@ -106,6 +106,8 @@ def _sliced(x: Tensor, entries: list[Any]) -> Tensor:
     ranges = []
     for i, (e, n) in enumerate(zip(entries, x.shape, strict=True)):
         if isinstance(e, slice):
+            if e.step == 0:
+                raise ShapeError(f"index {e!r} of a tensor of shape {x.shape}: a step other than 0 is needed")
             ranges.append(e.indices(n))
         elif -n <= e < n:
             ranges.append((e % n, e % n + 1, 1))

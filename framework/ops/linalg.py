@@ -233,6 +233,8 @@ def matrix_power(x: Operand, n: int) -> Tensor:
     if not isinstance(n, int):
         raise ArgumentError(f"matrix_power: n {n!r} must be an int")
     t = inv(x) if n < 0 else as_tensor(x)
+    if t.shape[-1:] != t.shape[-2:-1]:
+        raise ShapeError(f"matrix_power: x has shape {t.shape}; square matrices are needed")
     from framework.ops.create import eye
 
     out, n = s.broadcast_to(eye(t.shape[-1], dtype=t.dtype), t.shape), builtins.abs(n)
@@ -262,6 +264,8 @@ def vector_norm(
 ) -> Tensor:
     """The norm of order `ord` (any number, inf, -inf; 0 counts) over axes. Array API `linalg.vector_norm`."""
     t = abs(_float(x))
+    if not isinstance(ord, int | float):
+        raise ArgumentError(f"vector_norm: ord {ord!r} must be a number, inf or -inf")
     if ord in (inf, -inf):
         return (r.max if ord > 0 else r.min)(t, axis, keepdims=keepdims)
     if ord == 0:

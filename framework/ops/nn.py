@@ -159,7 +159,8 @@ def _check_row(name: str, x: Tensor, **rows: Tensor) -> None:
     for which, row in rows.items():
         if row.shape != x.shape[-1:] or not x.ndim:
             raise ShapeError(
-                f"{name}: {which} of shape {row.shape} for x of shape {x.shape}; it needs {x.shape[-1:]}"
+                f"{name}: {which} of shape {row.shape} for x of shape {x.shape}; x needs a dimension, and "
+                f"{which} the size of its last"
             )
 
 

@@ -78,6 +78,8 @@ def moveaxis(x: Operand, source: int | tuple[int, ...], destination: int | tuple
     x = as_tensor(x)
     sources = [axis_from_right(a, x.ndim, "moveaxis") + x.ndim for a in _tuple(source)]
     places = [axis_from_right(a, x.ndim, "moveaxis") + x.ndim for a in _tuple(destination)]
+    if len(sources) != len(places):
+        raise ShapeError(f"moveaxis: source {source!r}, destination {destination!r}: give as many of each")
     order = [i for i in range(x.ndim) if i not in sources]
     for place, i in sorted(zip(places, sources, strict=True)):
         order.insert(place, i)

@@ -45,15 +45,22 @@ def conv2d(
     """y[n, k, i, j] = bias[k] + Σ weight[k, c, r, s] · x[n, c, i·stride + r·dilation − padding, …].
 
     x (n, c, h, w), weight (filters, c / groups, r, s), bias (filters,) → (n, filters, h', w') with
-    h' = (h + 2·padding − dilation·(r − 1) − 1) // stride + 1. Padding is of zeros; "same" keeps h and w.
-    Raises ShapeError for shapes that do not fit, ArgumentError where "same" would need uneven padding.
+    h' = (h + 2·padding − dilation·(r − 1) − 1) // stride + 1. Padding is of zeros; "same" keeps h and w,
+    "valid" is 0. Raises ShapeError for shapes that do not fit, ArgumentError where "same" would need uneven
+    padding, and for another word.
     Source: torch.nn.functional.conv2d (a correlation: the filter is not turned over).
     """
     image, w = pair(x, weight)
     if w.ndim != 4 or image.ndim != 4:
         raise ShapeError(f"conv2d: x has shape {image.shape}, weight {w.shape}; both need four dimensions")
     steps, spread = _two(stride, "conv2d: stride"), _two(dilation, "conv2d: dilation")
-    pads = _same(w, steps, spread) if padding == "same" else _two(padding, "conv2d: padding")
+    if isinstance(padding, str) and padding not in ("same", "valid"):
+        raise ArgumentError(f"conv2d: padding {padding!r} is unknown; give numbers, 'same' or 'valid'")
+    pads = (
+        _same(w, steps, spread)
+        if padding == "same"
+        else _two(0 if padding == "valid" else padding, "padding")
+    )
     y: Tensor = apply(p.CONV, image, w, stride=steps, padding=pads, dilation=spread, groups=groups)
     return y if bias is None else add(y, reshape(bias, (-1, 1, 1)))
 
@@ -71,7 +78,7 @@ def conv1d(
     image, w = as_tensor(x), as_tensor(weight)
     if w.ndim != 3 or image.ndim != 3:
         raise ShapeError(f"conv1d: x has shape {image.shape}, weight {w.shape}; both need three dimensions")
-    pads = padding if padding == "same" else (0, padding)
+    pads = padding if isinstance(padding, str) else (0, padding)
     y = conv2d(expand_dims(image, 2), expand_dims(w, 2), bias, (1, stride), pads, (1, dilation), groups)
     return squeeze(y, 2)
 

@@ -20,10 +20,9 @@ from framework.optim.optimizer import Optimizer
 def global_norm(gradients: Any) -> Tensor:
     """The square root of the sum of squares over all tensors of a container, in float32 or wider."""
     squares = [ops.sum(ops.square(_wide(g))) for g in tree.flatten(gradients)[0]]
-    total = squares[0]
-    for square in squares[1:]:
-        total = total + square
-    return ops.sqrt(total)
+    if not squares:
+        raise ArgumentError(f"global_norm: {gradients!r} holds no tensor; give the gradients")
+    return ops.sqrt(sum(squares[1:], squares[0]))
 
 
 def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:

@@ -75,6 +75,8 @@ class Optimizer(Cell):
             raise ArgumentError(
                 f"{type(self).__name__}: weight_decay is {setting['weight_decay']!r}; 0 or more"
             )
+        if isinstance(setting.get("eps"), float | int) and setting["eps"] < 0:
+            raise ArgumentError(f"{type(self).__name__}: eps is {setting['eps']!r}; 0 or more")
         for name, beta in zip(("betas[0]", "betas[1]"), setting.get("betas", ()), strict=False):
             if not 0 <= beta < 1:
                 raise ArgumentError(
@@ -163,10 +165,11 @@ class Optimizer(Cell):
                 "value_and_grad(…, weights=optimizer.parameters)"
             )
         for at, (gradient, value) in enumerate(zip(gradients, values, strict=True)):
-            if gradient.shape != value.shape:
+            shape = getattr(gradient, "shape", None)
+            if shape != value.shape:
                 raise ShapeError(
                     f"{type(self).__name__}: the gradient of parameter {self._params[at].name!r} has shape "
-                    f"{gradient.shape}, the parameter {value.shape}; gradients come in the order of "
+                    f"{shape}, the parameter {value.shape}; gradients come in the order of "
                     ".parameters"
                 )
 

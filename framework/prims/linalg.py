@@ -8,6 +8,7 @@ and the result is not finite.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,7 @@ def _lapack(name: str, cure: str, **options: Any) -> Any:
         try:
             found = getattr(xp.linalg, name)(*arrays, **options)
         except np.linalg.LinAlgError as fault:
-            if name not in ("qr", "svd"):
-                _square(name)(arrays[0])
+            (functools.partial(_matrix, name) if name in ("qr", "svd") else _square(name))(arrays[0])
             raise ArgumentError(f"{name}: x of shape {arrays[0].shape}: {fault}: {cure}") from fault
         outs = [x.astype(dtype) if narrow else x for x in (found if isinstance(found, tuple) else (found,))]
         return tuple(outs) if isinstance(found, tuple) else outs[0]
