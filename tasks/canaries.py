@@ -17,7 +17,8 @@ import numpy as np
 
 from tasks.compare import Array, Expectation
 
-MANTISSA_ONE_STEP_DOWN = {"float32": 11, "float64": 24}  # bits of float16 (and TF32), of float32
+# Bits of e4m3, of bfloat16, of float16 (and TF32), of float32.
+MANTISSA_ONE_STEP_DOWN = {"bfloat16": 4, "float16": 8, "float32": 11, "float64": 24}
 OFF_BY = 10.0  # times what is allowed
 
 

@@ -53,8 +53,9 @@ class Expectation:
             return False
         if not self._plain:
             return bool(self._right(output).all())
-        np.greater_equal(output, self._low, out=self._above)
-        np.less_equal(output, self._high, out=self._below)
+        with np.errstate(invalid="ignore"):  # ml_dtypes says so of each NaN
+            np.greater_equal(output, self._low, out=self._above)
+            np.less_equal(output, self._high, out=self._below)
         np.logical_and(self._above, self._below, out=self._above)
         return bool(self._above.all()) or bool(self._right(output).all())
 

@@ -15,7 +15,13 @@ SLUGS = [folder.name for folder in task_folders()]
 
 
 def test_the_tasks_are_there_with_every_way_to_claim_one() -> None:
-    assert set(SLUGS) >= {"bf16-matmul", "layer-norm-gelu", "row-softmax", "vector-add"}
+    assert set(SLUGS) >= {
+        "bf16-matmul",
+        "flash-attention-forward",
+        "layer-norm-gelu",
+        "row-softmax",
+        "vector-add",
+    }
     policies = {load_folder(ROOT / slug).claim.policy for slug in SLUGS}
     assert policies == {"proposal", "exclusive", "open"}
 
@@ -64,6 +70,16 @@ def test_the_matrix_product_agrees_with_exact_arithmetic() -> None:
     a, b = (inputs[name].astype(float).tolist() for name in "ab")
     exact = [[math.fsum(a[i][p] * b[p][j] for p in range(5)) for j in range(2)] for i in range(3)]
     assert np.allclose(c, exact, rtol=0, atol=1e-15)
+
+
+def test_attention_agrees_with_its_formula() -> None:
+    dims = {"heads": 2, "length": 7, "depth": 3}
+    inputs = load_module(ROOT / "flash-attention-forward", "inputs").make(dims, np.random.default_rng(0))
+    out = load_module(ROOT / "flash-attention-forward", "reference").reference(inputs)["out"]
+    q, k, v = (inputs[name].astype(float) for name in "qkv")
+    for head, i in np.ndindex(2, 7):
+        weights = np.exp(k[head, : i + 1] @ q[head, i] / math.sqrt(3))
+        assert np.allclose(out[head, i], weights @ v[head, : i + 1] / weights.sum(), rtol=1e-12, atol=1e-12)
 
 
 def test_layer_norm_gelu_agrees_with_its_formula() -> None:
