@@ -88,6 +88,7 @@ def history_figure(moments: Sequence[Moment]) -> dict[str, Any]:
             *([moments[-1].at.isoformat()] if records else []),
         ],
         "y": [*(moment.ratio for moment in records), *([records[-1].ratio] if records else [])],
+        "meta": "gold",
         "line": {"shape": "hv", "width": 3},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -96,8 +97,8 @@ def history_figure(moments: Sequence[Moment]) -> dict[str, Any]:
     return {
         "data": [
             steps,
-            _over_time(_("record"), records, {"size": 12, "symbol": "diamond"}),
-            _over_time(_("no record"), others, {"size": 8}),
+            _over_time(_("record"), records, "gold", {"size": 12, "symbol": "diamond"}),
+            _over_time(_("no record"), others, "ink-3", {"size": 8}),
         ],
         "layout": {
             "height": 340,
@@ -110,7 +111,7 @@ def history_figure(moments: Sequence[Moment]) -> dict[str, Any]:
     }
 
 
-def _over_time(name: str, moments: Sequence[Moment], marker: dict[str, Any]) -> dict[str, Any]:
+def _over_time(name: str, moments: Sequence[Moment], tone: str, marker: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -118,6 +119,7 @@ def _over_time(name: str, moments: Sequence[Moment], marker: dict[str, Any]) -> 
         "x": [moment.at.isoformat() for moment in moments],
         "y": [moment.ratio for moment in moments],
         "text": [f"{escape(one.user.shown_name, quote=False)} #{one.pull.pk}" for one in moments],
+        "meta": tone,  # the stylesheet's token that the page draws it in
         "marker": marker,
         "error_y": {
             "type": "data",

@@ -1,23 +1,29 @@
-"""Writes about tasks and programmes: publishing a revision, retiring, which tasks belong to a programme."""
+"""Writes about tasks and programmes: publishing, retiring, what a programme has; searches that are kept."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, encode_bundle
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
 from hub.audit.actions import record
+from hub.catalog.finding import TaskFilter
 from hub.catalog.fulltext import cut
-from hub.catalog.models import Programme, SearchText, Task, TaskRevision
+from hub.catalog.models import Programme, SavedFilter, SearchText, Task, TaskRevision
 from hub.core import clock
-from hub.core.errors import NotNow
+from hub.core.errors import BadInput, NotNow
 from tasks.spec import Task as Spec
 from tasks.spec import load_files
+
+NAME_LONGEST, QUERY_LONGEST = 40, 500  # characters
+SAVED_MOST = 20  # searches that a person keeps
 
 
 @transaction.atomic
@@ -69,6 +75,29 @@ def set_programme(programme: Programme, tasks: Iterable[Task], by: User | None =
     record(by, "programme.set", programme, tasks=chosen, **limits)
 
 
+def save_filter(user: User, name: str, wanted: TaskFilter) -> SavedFilter:
+    """Keep a search under a name; the same name again replaces it.
+
+    Raises:
+        BadInput: no name, nothing to keep, or too many of them.
+    """
+    name, query = " ".join(name.split())[:NAME_LONGEST], urlencode(wanted.pairs())
+    if not name:
+        raise BadInput(_("Give the search a name, such as “easy, in Python”."))
+    if not query or len(query) > QUERY_LONGEST:
+        raise BadInput(_("There is no filter to keep, or there are too many: choose some, then keep them."))
+    others = SavedFilter.objects.filter(user=user).exclude(name=name)
+    if others.count() >= SAVED_MOST:
+        raise BadInput(_("You keep %(most)s searches already: delete one first.") % {"most": SAVED_MOST})
+    saved, _made = SavedFilter.objects.update_or_create(user=user, name=name, defaults={"query": query})
+    return saved
+
+
+def forget_filter(user: User, key: int) -> None:
+    """Delete one of a person's own searches; what is gone or somebody else's is left as it is."""
+    SavedFilter.objects.filter(user=user, pk=key).delete()
+
+
 def pack(files: Bundle) -> bytes:
     return zlib.compress(json.dumps(encode_bundle(files), separators=(",", ":")).encode())
 
@@ -106,7 +135,7 @@ def _task_for(spec: Spec) -> Task:
         "policy": spec.claim.policy,
         "slots": spec.claim.slots,
     }
-    task, _ = Task.objects.update_or_create(
+    task, _made = Task.objects.update_or_create(
         uuid=spec.id, defaults=columns, create_defaults={**columns, "created_at": clock.now()}
     )
     return task

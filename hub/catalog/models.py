@@ -142,3 +142,15 @@ class SearchText(models.Model):
 
     class Meta:
         indexes = [FullText(fields=["title", "body"], name=INDEX)]
+
+
+class SavedFilter(models.Model):
+    """A search for tasks that a member keeps under a name."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_filters")
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=500)  # what stands behind the question mark of its address
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [models.UniqueConstraint(fields=("user", "name"), name="saved_filter_named_once")]

@@ -12,20 +12,24 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
+from hub.catalog.actions import forget_filter, save_filter
 from hub.catalog.finding import ABOVE, BY_RELEVANCE, ORDERS, REWARDS, Facet, Found, TaskFilter, find
 from hub.catalog.models import Task
 from hub.catalog.queries import tasks_of
 from hub.claims import queries as claims
 from hub.pulls.queries import merged_counts
+from hub.web.acting import act, member_post
+from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
@@ -113,12 +117,34 @@ def task_list(request: HttpRequest) -> HttpResponse:
         "query": f"{pairs}&" if pairs else "",
         "filtered": bool(wanted.text or wanted.chosen),
         "orders": orders(wanted),
+        "saved": request.user.saved_filters.all() if request.user.is_authenticated else [],
+        "pairs": pairs,
     }
     if not request.htmx:
         return render(request, "tasks/list.html", shown)
     answer = render(request, "tasks/_results.html", {**shown, "part": True})
     answer.headers["HX-Push-Url"] = address(wanted.pairs())
     return answer
+
+
+@member_post
+def save(request: HttpRequest) -> HttpResponse:
+    """Keep the search in `query` under `name`."""
+    wanted = TaskFilter.read(dict(QueryDict(request.POST.get("query", "")).lists()))
+    return act(
+        request,
+        lambda: save_filter(request.user, request.POST.get("name", ""), wanted),
+        done=_now("The search is kept."),
+        back=address(wanted.pairs()),
+    )
+
+
+@member_post
+def forget(request: HttpRequest, saved_id: int) -> HttpResponse:
+    back = safe_next(request, request.POST.get("next"), reverse("web:tasks"))
+    return act(
+        request, lambda: forget_filter(request.user, saved_id), done=_now("The search is deleted."), back=back
+    )
 
 
 def shown_facets(wanted: TaskFilter, found: Found) -> list[Shown]:

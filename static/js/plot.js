@@ -18,6 +18,12 @@ function themed(figure, width) {
     hoverlabel: { bgcolor: colour("--slab"), font: { color: colour("--slab-ink") } },
     autosize: true,
   };
+  // A trace may name the token that it is drawn in, so that what it means keeps its colour.
+  const data = figure.data.map((trace) => {
+    if (!trace.meta) return trace;
+    const tone = colour(`--${trace.meta}`);
+    return { ...trace, marker: { ...trace.marker, color: tone }, line: { ...trace.line, color: tone } };
+  });
   for (const name of Object.keys(layout)) {
     if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...axis, ...layout[name] };
   }
@@ -26,10 +32,11 @@ function themed(figure, width) {
     layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", tickfont: { color: ink }, automargin: false };
     const lines = new Set(figure.data.flatMap((trace) => trace.y ?? [])).size;
     if (layout.yaxis.type !== "log" && lines) layout.yaxis.range = [-0.6, lines - 0.2];
+    if (layout.yaxis.type === "log") layout.yaxis.title = undefined; // it would lie on the numbers
     layout.margin = { ...layout.margin, l: 4, r: 12 };
   }
   layout.shapes = (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));
-  return { data: figure.data, layout };
+  return { data, layout };
 }
 
 function draw(target) {

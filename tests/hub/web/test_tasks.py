@@ -10,6 +10,7 @@ from hub.catalog.actions import retire
 from hub.catalog.models import Task
 from tests import people
 from tests.hub.web.conftest import LANGUAGES, Town, Visitor
+from tests.hub.web.markup import problems
 
 SLUGS = ("vector-add", "row-softmax", "layer-norm-gelu")
 
@@ -154,3 +155,30 @@ def test_a_task_says_where_a_timed_call_finds_its_tensors(tasks: list[Task], cas
 
 def test_an_unknown_task_is_not_found(db: None) -> None:
     assert "Nothing here" in Visitor(None).get("/tasks/no-such-task/", status=404)
+
+
+def test_a_member_keeps_a_search_under_a_name_and_deletes_it(tasks: list[Task], cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    found = "text=row&language=cpp"
+    assert "Keep this search" in alice.get(f"/tasks/?{found}")
+    assert "Keep this search" not in Visitor(None).get(f"/tasks/?{found}")
+    page = alice.send("/settings/searches/save/", {"name": " C++  rows ", "query": f"{found}&evil=1&page=7"})
+    assert 'href="/tasks/?text=row&amp;language=cpp" aria-current="true">C++ rows</a>' in page
+    assert problems(page) == []
+    saved = cast.alice.saved_filters.get()
+    Visitor(cast.bob).send(f"/settings/searches/{saved.pk}/forget/")
+    assert cast.alice.saved_filters.exists(), "another's search stays"
+    alice.send(f"/settings/searches/{saved.pk}/forget/", {"next": "https://elsewhere.example/"})
+    assert not cast.alice.saved_filters.exists()
+
+
+def test_a_search_needs_a_name_and_a_filter(tasks: list[Task], cast: people.Cast) -> None:
+    alice = Visitor(cast.alice)
+    assert "Give the search a name" in alice.send("/settings/searches/save/", {"query": "kind=port"})
+    assert "There is no filter to keep" in alice.send(
+        "/settings/searches/save/", {"name": "x", "query": "a=b"}
+    )
+    for number in range(21):
+        page = alice.send("/settings/searches/save/", {"name": f"{number}", "query": "kind=port"})
+    assert "You keep 20 searches already" in page
+    assert cast.alice.saved_filters.count() == 20
