@@ -114,7 +114,7 @@ def _view_on_card(slot: Slot) -> Any:
     dtype, count = _dtype(slot), math.prod(slot.shape)
     if not count:
         return cupy.empty(slot.shape, dtype)
-    memory = cupy.cuda.UnownedMemory(slot.address, count * ITEM_BYTES[slot.dtype], slot)
+    memory = cupy.cuda.UnownedMemory(slot.address, count * ITEM_BYTES[slot.dtype], slot, device_id=0)
     return cupy.ndarray(slot.shape, dtype, cupy.cuda.MemoryPointer(memory, 0))
 
 

@@ -66,15 +66,21 @@ def guest_mounts(minor: int) -> list[Mount]:
 
 
 def guest_environment() -> dict[str, str]:
-    """Where the driver's library lies outside of where the linker looks; what is compiled stays in /tmp."""
+    """Where libraries lie outside of where the linker looks; what is compiled stays in /tmp."""
     environment = {
         "CUPY_CACHE_DIR": "/tmp/cupy",  # noqa: S108 - inside the sandbox
         "KERNELS_CACHE": "/tmp/kernels",  # noqa: S108 - as above; what the worker built is found before it
         "CUDA_CACHE_DISABLE": "1",
     }
+    folders = []
     library = driver_library()
     if library is not None and not library.is_relative_to("/usr"):
-        environment["LD_LIBRARY_PATH"] = str(library.parent)
+        folders.append(str(library.parent))
+    if (toolkit := _toolkit()) is not None:  # CuPy looks for wheels in site-packages, which a guest has not
+        environment["CUDA_PATH"] = f"/runtime/nvidia/{toolkit}"
+        folders.append(f"/runtime/nvidia/{toolkit}/lib")
+    if folders:
+        environment["LD_LIBRARY_PATH"] = ":".join(folders)
     return environment
 
 
@@ -99,6 +105,13 @@ def driver_library() -> Path | None:
     lines = Path("/proc/self/maps").read_text().splitlines()
     paths = (line.split(maxsplit=5)[5] for line in lines if "/libcuda.so" in line)
     return next(map(Path, paths), None)
+
+
+def _toolkit() -> str | None:
+    """The folder of NVIDIA's wheels that holds the newest toolkit: `cu13`."""
+    top = cuda.wheels()
+    found = sorted(Path(top).glob("cu[0-9]*")) if top is not None else []
+    return found[-1].name if found else None
 
 
 def _headers_of_kernels() -> Path | None:

@@ -10,7 +10,7 @@ __all__ = ["cuda", "empty", "multiply", "ndarray"]
 
 
 class UnownedMemory:
-    def __init__(self, ptr, size, owner):
+    def __init__(self, ptr, size, owner, device_id=-1):
         self.ptr, self.size, self.owner = ptr, size, owner
 
 
