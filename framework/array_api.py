@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import e, inf, nan, pi
 from typing import Any, NamedTuple
 
@@ -188,8 +189,8 @@ class Info:
         return backend.get_device()
 
     def devices(self) -> list[str]:
-        """The devices there are names for."""
-        return ["cpu", "gpu"]
+        """Those that there are: `"gpu"` where CuPy is installed."""
+        return ["cpu", "gpu"] if find_spec("cupy") else ["cpu"]
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
         """What Python numbers become."""
