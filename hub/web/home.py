@@ -68,7 +68,8 @@ def _newest_verdicts() -> list[Verdict]:
 
 
 def _own(user: User) -> dict[str, Any]:
-    held = [(claim, claims.clock(claim)) for claim in claims.claims_of(user).filter(state__in=claims.LIVE)]
+    live = claims.claims_of(user).filter(state__in=claims.LIVE).exclude(task__kind=Task.Kind.EXERCISE)
+    held = [(claim, claims.clock(claim)) for claim in live]
     own = pulls_of(user).filter(state=PullRequest.State.OPEN).exclude(task__kind=Task.Kind.EXERCISE)
     pulls = pull_rows(own[:OWN_PULLS])
     learning = begun(user)
@@ -99,8 +100,7 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learn
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
     for claim in held:
-        is_exercise = claim.task.kind == Task.Kind.EXERCISE
-        if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed and not is_exercise:
+        if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:
             return _begin(user, claim)
     for standing in learning:
         if standing.next is not None:

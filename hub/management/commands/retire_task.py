@@ -6,6 +6,7 @@ Not in charge of deleting the folder: the maintainer does, and may bring it back
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hub.catalog.actions import retire
 from hub.catalog.models import Task
-from tasks.spec import task_folders
+from tasks.spec import exercise_folders, task_folders
 
 
 class Command(BaseCommand):
@@ -28,9 +29,13 @@ class Command(BaseCommand):
         if task is None:
             known = ", ".join(Task.objects.order_by("slug").values_list("slug", flat=True))
             raise CommandError(f"No task {slug!r}; there are: {known}")
-        if slug in {folder.name for folder in task_folders(settings.TASKS_DIR)}:
+        if slug in {folder.name for folder in _folders()}:
             raise CommandError(
-                f"{settings.TASKS_DIR}/{slug} would be published again: delete the folder first"
+                f"the folder {slug} in {settings.TASKS_DIR} would be published again: delete the folder first"
             )
         retire(task)
         self.stdout.write(f"{slug} is retired: off the list, and in the books")
+
+
+def _folders() -> list[Path]:
+    return [*task_folders(settings.TASKS_DIR), *exercise_folders(settings.TASKS_DIR)]

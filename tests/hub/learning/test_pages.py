@@ -42,6 +42,21 @@ def test_every_page_answers_everybody_well_formed_in_few_queries(
         assert ("你的第一个算子" in page) == (language == "zh-hans"), path
 
 
+def test_the_pages_that_show_progress_stay_quick(
+    course: Course, learner_story: Story, cast: people.Cast
+) -> None:
+    learner_story.worker()
+    learner_story.push(cast.alice)
+    learner_story.run_all(ratio=3.0)
+    visitor = Visitor(cast.alice)
+    asked = {}
+    for path in ("/", f"/tasks/{FAST}/"):
+        with CaptureQueriesContext(connection) as queries_of:
+            visitor.get(path)
+        asked[path] = len(queries_of)
+    assert all(number <= MOST_QUERIES for number in asked.values()), asked
+
+
 def test_without_courses_the_list_says_how_to_add_one(db: None) -> None:
     assert "A course is a folder under tasks/courses/." in Visitor(None).get("/learn/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,12 @@ from hub.accounts.models import ApiToken, User
 from hub.catalog.models import Task
 from hub.claims.actions import claim
 from hub.claims.models import Claim
+from hub.learning.actions import publish_course
+from hub.learning.models import Course, Lesson
 from hub.pulls.models import PullRequest
+from tasks.spec import load_course
 from tests import people
+from tests.hub.conftest import TASKS
 from tests.hub.story import HARDWARE, Story
 
 LANGUAGES = ("en", "zh-hans")
@@ -62,6 +67,7 @@ class Town:
     guarded: Task
     single: Task
     token: ApiToken  # alice's
+    lesson: Lesson  # without an exercise
 
     @property
     def task(self) -> Task:
@@ -81,6 +87,9 @@ class Town:
             "/boards/",
             f"/boards/{slug}/{HARDWARE}/",
             f"/boards/{self.single.slug}/cpu-x86/",
+            "/learn/",
+            f"/learn/{self.lesson.course.slug}/",
+            f"/learn/{self.lesson.course.slug}/{self.lesson.slug}/",
             "/people/alice/",
             "/people/bob/",
             "/people/mei/",
@@ -90,6 +99,13 @@ class Town:
 @pytest.fixture
 def visitor() -> Callable[..., Visitor]:
     return Visitor
+
+
+def reading_course() -> Course:
+    """The built-in course without its exercises, which need repositories."""
+    spec = load_course(TASKS / "courses" / "first-operator")
+    kept = tuple(lesson for lesson in spec.lessons if not lesson.exercise)
+    return publish_course(dataclasses.replace(spec, lessons=kept))
 
 
 @pytest.fixture
@@ -113,6 +129,7 @@ def town(make_story: Callable[..., Story], make_task: Callable[..., Task], cast:
         guarded=guarded,
         single=single,
         token=token,
+        lesson=reading_course().lessons.get(slug="threads"),
     )
 
 

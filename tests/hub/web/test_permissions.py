@@ -19,6 +19,7 @@ def paths(town: Town) -> dict[str, tuple[str, dict[str, str]]]:
         "extend": (f"/claims/{town.claim.pk}/extend/", {}),
         "withdraw": (f"/claims/{town.proposal.pk}/withdraw/", {}),
         "answer": (f"/claims/{town.proposal.pk}/answer/", {"accept": "1", "text": "Go on"}),
+        "read a lesson": (f"/learn/{town.lesson.course.slug}/{town.lesson.slug}/read/", {}),
         "make a token": ("/settings/tokens/create/", {"name": "x", "days": "30"}),
         "revoke": (f"/settings/tokens/{town.token.pk}/revoke/", {}),
     }
@@ -31,6 +32,7 @@ MATRIX = {
     "extend": {"alice": DONE, "bob": REFUSED, "mei": REFUSED, "max": REFUSED},
     "withdraw": {"alice": REFUSED, "bob": DONE, "mei": REFUSED, "max": REFUSED},
     "answer": {"alice": REFUSED, "bob": REFUSED, "mei": DONE, "max": DONE},
+    "read a lesson": {"alice": DONE, "bob": DONE, "mei": DONE, "max": DONE},
     "make a token": {"alice": 200, "bob": 200, "mei": 200, "max": 200},
     "revoke": {"alice": DONE, "bob": DONE, "mei": DONE, "max": DONE},
 }
@@ -39,7 +41,7 @@ MATRIX = {
 @pytest.mark.parametrize("name", EVERYBODY)
 def test_each_form_takes_the_right_people(town: Town, name: str) -> None:
     visitor = Visitor(getattr(town.people, name))
-    order = ("answer", "withdraw", "extend", "claim", "release", "make a token", "revoke")
+    order = ("answer", "withdraw", "extend", "claim", "release", "read a lesson", "make a token", "revoke")
     got = {}
     for what in order:
         path, data = paths(town)[what]
