@@ -81,7 +81,8 @@ def libraries_for(path: Path) -> set[str]:
     if given is None:
         return set()
     task = load_folder(ROOT / "tasks" / Path(*below[:given]))
-    return {*task.entry.libraries, *({"torch", "safetensors"} if path.name == "torch_version.py" else ())}
+    by_name = {"torch_version.py": {"torch", "safetensors"}, "solution_cupy.py": {"cupy", "kernels"}}
+    return {*task.entry.libraries, *by_name.get(path.name, ())}
 
 
 @pytest.mark.parametrize("path", task_modules(), ids=lambda path: str(path.relative_to(ROOT)))
