@@ -54,7 +54,7 @@ class Control:
 
     def lines(self, functions: Sequence[str], place: dict[Node, str], space: str) -> list[str]:
         """The C. `functions` of the graphs, pointers of nodes, and that of the workspace."""
-        write = {"scan": self._scan, "while": self._while, "cond": self._cond}[self.node.prim.name]  # type: ignore[union-attr]
+        write = {"scan": self._scan, "while": self._while, "cond": self._cond}[self.node.name]
         calls = [f"if ({name}(given, {space}, env)) return -1;" for name in functions]
         return ["{", *["    " + line for line in write(calls, place, space)], "}"]
 

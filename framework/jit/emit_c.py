@@ -9,6 +9,7 @@ from framework.jit.expressions import STORED_AS, cost, literal, start_of
 from framework.jit.fuse import Loops, base
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
+from framework.jit.native import call_of
 from framework.jit.nest import Nest
 from framework.jit.products import Operand, Product
 
@@ -49,6 +50,9 @@ def _program(plan: Plan, prefix: str, functions: list[str]) -> str:
             taken = (*control.node.ins, *control.picks.values())
             place = {x: found[plan.place[base(x)]] for x in taken}
             main += control.lines(parts, place, found[f"w{number}"])
+        elif kernel.nodes[0].op == "native":
+            call = call_of(kernel.nodes[0], lambda x: found[plan.place[base(x)]])
+            main.append(f"if ({call}) return -1;")
         elif plan.is_hosted(kernel):
             main.append(f"if (env->host({number}, (void **)pointers)) return -1;")
     if not prefix:
@@ -114,7 +118,7 @@ def _function(nest: Nest, number: str) -> list[str]:
     if sum(line.count("fast_") for line in body) > INLINED:
         body = [line.replace("fast_", "called_") for line in body]
     arguments = [f"{kind} *restrict {pointer}" for pointer, kind in nest.loaded.items()]
-    what = ", ".join(dict.fromkeys(node.prim.name if node.prim else "copy" for node in nest.kernel.nodes))
+    what = ", ".join(dict.fromkeys(node.name or "copy" for node in nest.kernel.nodes))
     head = f"static void k{number}({', '.join([*arguments, 'int64_t begin, int64_t end'])}) {{"
     return ["", f"// {what}", head, *starts, *body, "}"]
 
@@ -122,7 +126,7 @@ def _function(nest: Nest, number: str) -> list[str]:
 def _call(nest: Nest, number: str, found: dict[str, str]) -> str:
     arguments = [f"({kind} *){found[pointer]}" for pointer, kind in nest.loaded.items()]
     call = f"k{number}({', '.join([*arguments, 'begin, end'])})"
-    price = nest.kernel.size * sum(cost(node.prim.name if node.prim else "") for node in nest.kernel.nodes)
+    price = nest.kernel.size * sum(cost(node.name) for node in nest.kernel.nodes)
     if price >= SPREAD_FROM and not nest.kernel.accumulated & nest.kernel.forms.keys():
         return f"SPREAD({nest.outermost}, {call})"
     return f"k{number}({', '.join([*arguments, f'0, {nest.outermost}'])});"

@@ -8,6 +8,7 @@
 | `reduce` | over dimensions, by sum, prod, max or min | `kind`, `axes` (from 0), kept as 1 by `keepdims` |
 | `join` | each operand at its place, 0 where there is none | `starts`: of every operand, per dimension |
 | `matmul` | (…, m, k) by (…, k, n) | |
+| `native` | one function of `runtime.h`; planning makes them of calls | |
 | `call` | anything else: the primitive's implementation; `index` of its outputs | |
 """
 
@@ -43,6 +44,11 @@ class Node:
     prim: Prim | None = None  # what eager mode runs in its place
     prim_attrs: dict[str, Any] = field(default_factory=dict)
     value: np.ndarray | None = None  # of a constant
+
+    @property
+    def name(self) -> str:
+        """Of its primitive; empty for what later rewrites make."""
+        return self.prim.name if self.prim else ""
 
     @property
     def is_view(self) -> bool:
@@ -189,7 +195,7 @@ def _read_reduction(node: Node) -> None:
     rank, attrs = len(node.ins[0].shape), node.prim_attrs
     if node.dtype.name in C_TYPE:
         axes = frozenset(a + rank for a in attrs["axis"])
-        kind = node.prim.name if node.prim else ""
+        kind = node.name
         node.op, node.attrs = "reduce", {"kind": kind, "axes": axes, "keepdims": attrs["keepdims"]}
 
 

@@ -16,6 +16,7 @@ from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
 from framework.jit.index import NotLinear, address, strides_of
 from framework.jit.ir import Node, Program, read
 from framework.jit.memory import Life
+from framework.jit.native import as_int64, has_function, indices_of
 from framework.jit.nest import Nest
 from framework.jit.passes import simplified
 from framework.jit.products import Copy, Product, planned
@@ -47,7 +48,7 @@ class Plan:
     def is_hosted(self, kernel: Kernel) -> bool:
         """Is it a call of an implementation?"""
         compiled = isinstance(kernel, Loops) or kernel in self.products or kernel in self.controls
-        return not compiled and kernel.nodes[0].op != "pick"
+        return not compiled and kernel.nodes[0].op not in ("native", "pick")
 
 
 def lower(program: Program, donate: Iterable[int] = (), in_place: bool = False) -> Plan:
@@ -69,7 +70,7 @@ def lower(program: Program, donate: Iterable[int] = (), in_place: bool = False) 
 def _plan_parts(program: Program) -> None:
     """Plan the graphs of loops and branches, if they compile; their constants become operands."""
     for node in program.nodes:
-        keys = PARTS.get(node.prim.name, ()) if node.prim else ()
+        keys = PARTS.get(node.name, ())
         parts = [_part(node, key) for key in keys]
         if parts and None not in parts and node.prim_attrs.get("length", 1):
             constants = [x for part in parts if part for x in part.program.inputs if x.value is not None]
@@ -94,8 +95,13 @@ def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
             if node.op == "matmul":
                 node.op = "call"
     users = _users(program)
-    nodes = []
+    nodes: list[Node] = []
     for node in program.nodes:
+        if node.op == "call" and has_function(node):
+            places = indices_of(node)
+            node.op = "native"
+            node.ins = tuple(as_int64(x) if i in places else x for i, x in enumerate(node.ins))
+            nodes += [x for i, x in enumerate(node.ins) if i in places and x.prim is None and x.op == "map"]
         source = node.ins[0] if node.ins else node
         if node.op == "reduce" and all(source.shape[axis] == 1 for axis in node.attrs["axes"]):
             node.op = "reshape"
@@ -125,12 +131,12 @@ def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
 
 def _add_onto(node: Node, users: dict[Node, int], donated: set[Node]) -> None:
     """x ± scale · (a b), where x may be written over, as one product that adds to x: gradient descent."""
-    name = node.prim.name if node.prim else ""
+    name = node.name
     if name not in ("add", "sub") or users[node] != 1 or node.op != "map" or node.ins[0] not in donated:
         return
     x, change = node.ins
     scale = None
-    if change.op == "map" and change.prim is not None and change.prim.name == "mul" and users[change] == 1:
+    if change.op == "map" and change.name == "mul" and users[change] == 1:
         scale, change = sorted(change.ins, key=lambda each: each.op == "matmul")
     single = change.op == "matmul" and users[change] == 1 and change.shape == x.shape
     if single and (scale is None or (scale.is_leaf and scale.size == 1)):
@@ -189,10 +195,11 @@ def _planned(program: Program, allowed: Sequence[set[Node]]) -> Plan:
         node = kernel.nodes[0]
         if node.op == "matmul":
             plan.products[kernel] = planned(node, plan.strides)
-        elif "parts" in node.attrs:
+        if node.op == "native" or "parts" in node.attrs:
             for i, x in enumerate(node.ins):
                 if not _lies_plainly(x):
                     raise Copy(node, i)
+        if "parts" in node.attrs:
             plan.controls[kernel] = Control(node, node.attrs["parts"], _picks(kernels, node))
     _donate(plan, allowed)
     plan.kernels = in_order(plan.kernels)
@@ -285,7 +292,7 @@ def _expanded(
             leaves[item] = None
             continue
         again[item] = None
-        price += cost(node.prim.name if node.prim else "")
+        price += cost(node.name)
         stack.extend(kernel.takes(item))
     return again, leaves, price
 

@@ -20,7 +20,7 @@ def listing(program: Program) -> str:
         lines.append(f"a{i}: {_type(node)}{known}")
     for i, node in enumerate(program.nodes):
         names[node] = f"v{i}"
-        operation = node.prim.name if node.prim else "copy"
+        operation = node.name or "copy"
         graphs = {name: value for name, value in node.prim_attrs.items() if isinstance(value, Graph)}
         attributes = "".join(
             f", {name}={value}" for name, value in node.prim_attrs.items() if name not in graphs

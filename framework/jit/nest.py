@@ -194,7 +194,7 @@ class Nest:
             each = stack.pop()
             if not self.kernel.computes(each) or self.is_row(each) or each in kept or each[0] in self.stored:
                 continue
-            price += cost(each[0].prim.name if each[0].prim else "")
+            price += cost(each[0].name)
             stack.extend(self.takes(each))
         return price >= KEEP_FROM
 

@@ -38,7 +38,7 @@ def simplified(program: Program) -> Program:
 def _simpler(node: Node) -> Node:
     """What the node is equal to, bit by bit, if that is simpler."""
     x = node.ins[0] if node.ins else node
-    name = node.prim.name if node.prim else ""
+    name = node.name
     if name in ("identity", "stop_gradient") or (name == "conj" and node.dtype.kind != "c"):
         return x
     if name in ("reshape", "broadcast_to", "cast") and (x.shape, x.dtype) == (

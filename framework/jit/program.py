@@ -13,6 +13,7 @@ from framework.core import backend
 from framework.jit import emit_c, link
 from framework.jit.ir import Node, Program
 from framework.jit.lower import lower
+from framework.prims.index import out_of_range
 
 Arrays = Sequence[Any]
 # Told of the kernels of every run: name, begin and end in nanoseconds, bytes made. A profile sets it.
@@ -99,17 +100,19 @@ class Compiled:
         self.env.clock = None
         found = []
         for i, kernel in enumerate(self.plan.kernels):
-            names = "+".join(dict.fromkeys(node.prim.name if node.prim else "copy" for node in kernel.nodes))
+            names = "+".join(dict.fromkeys(node.name or "copy" for node in kernel.nodes))
             made = sum(node.nbytes for node in kernel.nodes if node in self.plan.stored)
             found.append((names, clock[i], clock[i + 1], made))
         return found
 
     def _on_host(self, number: int, at: int) -> int:
-        """Run the implementation that step `number` is, on arrays in the block."""
+        """Run the implementation that step `number` is, on arrays in the block; -1: an index is wrong."""
         try:
+            if number < 0:
+                index, n = (ctypes.c_int64 * 2).from_address(at)
+                raise out_of_range(index, n)
             (node,) = self.plan.kernels[number].nodes
-            if node.op != "pick":  # that is written with the others of its node
-                self._put(node, computed(node, [self._view(x, at) for x in node.ins], np), at)
+            self._put(node, computed(node, [self._view(x, at) for x in node.ins], np), at)
         except BaseException as fault:  # noqa: BLE001 - raised again behind the C
             self.faults.append(fault)
             return 1

@@ -130,6 +130,101 @@ static inline int64_t now(void) {
 #define CLOCK(i)                                                                                            \
     if (__builtin_expect(env->clock != 0, 0)) env->clock[i] = now();
 
+// ---- rows by indices, running sums (native.py)
+
+// Where an index points among n; -1, once the host has been told, where it is out of range.
+static int64_t among(const struct env *env, int64_t index, int64_t n) {
+    int64_t at = index < 0 ? index + n : index;
+    if ((uint64_t)at < (uint64_t)n) return at;
+    int64_t fault[] = {index, n};
+    env->host(-1, (void **)fault);
+    return -1;
+}
+
+static int64_t row_of(const struct env *env, int64_t i, int dims, const int64_t *const *index, const int64_t *sizes) {
+    int64_t row = 0;
+    for (int d = 0; d < dims; d++) {
+        int64_t at = among(env, index[d][i], sizes[d]);
+        if (at < 0) return -1;
+        row = row * sizes[d] + at;
+    }
+    return row;
+}
+
+#define ROWS_BY_INDEX \
+    int64_t count, int dims, const int64_t *const *index, const int64_t *sizes, int64_t width
+
+static inline int gather(const struct env *env, char *out, const char *x, int64_t bytes, ROWS_BY_INDEX) {
+    for (int64_t i = 0; i < count; i++) {
+        int64_t row = row_of(env, i, dims, index, sizes);
+        if (row < 0) return 1;
+        memcpy(out + i * width * bytes, x + row * width * bytes, width * bytes);
+    }
+    return 0;
+}
+
+static inline int scatter(const struct env *env, char *out, const char *x, const char *v, int64_t total, int64_t bytes,
+                          ROWS_BY_INDEX) {
+    memcpy(out, x, total);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t row = row_of(env, i, dims, index, sizes);
+        if (row < 0) return 1;
+        memcpy(out + row * width * bytes, v + i * width * bytes, width * bytes);
+    }
+    return 0;
+}
+
+// Seen as (before, n, after): element (b, i[b, j, a], a) of x for every (b, j, a), of which there are m along j.
+static inline int take_along(const struct env *env, char *out, const char *x, const void *i, int64_t bytes,
+                             int64_t before, int64_t n, int64_t m, int64_t after) {
+    const int64_t *index = i;
+    for (int64_t b = 0; b < before; b++)
+        for (int64_t j = 0; j < m * after; j++, index++, out += bytes) {
+            int64_t at = among(env, *index, n);
+            if (at < 0) return 1;
+            memcpy(out, x + ((b * n + at) * after + j % after) * bytes, bytes);
+        }
+    return 0;
+}
+
+#define ADDING(T)                                                                                               \
+    static inline int scatter_add_##T(const struct env *env, void *to, const void *g, int64_t total, ROWS_BY_INDEX) { \
+        T *out = to;                                                                                            \
+        memset(out, 0, total * sizeof(T));                                                                      \
+        for (int64_t i = 0; i < count; i++) {                                                                   \
+            int64_t row = row_of(env, i, dims, index, sizes);                                                   \
+            if (row < 0) return 1;                                                                              \
+            const T *from = (const T *)g + i * width;                                                           \
+            for (int64_t j = 0; j < width; j++) out[row * width + j] += from[j];                                \
+        }                                                                                                       \
+        return 0;                                                                                               \
+    }                                                                                                           \
+    static inline int add_along_##T(const struct env *env, void *to, const void *g, const void *i, int64_t before,  \
+                                    int64_t n, int64_t m, int64_t after) {                                      \
+        T *out = to;                                                                                            \
+        const T *from = g;                                                                                      \
+        const int64_t *index = i;                                                                               \
+        memset(out, 0, before * n * after * sizeof(T));                                                         \
+        for (int64_t b = 0; b < before; b++)                                                                    \
+            for (int64_t j = 0; j < m * after; j++) {                                                           \
+                int64_t at = among(env, *index++, n);                                                           \
+                if (at < 0) return 1;                                                                           \
+                out[(b * n + at) * after + j % after] += *from++;                                               \
+            }                                                                                                   \
+        return 0;                                                                                               \
+    }                                                                                                           \
+    static inline int cumsum_##T(void *to, const void *x, int64_t before, int64_t n, int64_t after) {           \
+        T *out = to;                                                                                            \
+        memcpy(out, x, before * n * after * sizeof(T));                                                         \
+        for (int64_t b = 0; b < before; b++, out += n * after)                                                  \
+            for (int64_t j = after; j < n * after; j++) out[j] += out[j - after];                               \
+        return 0;                                                                                               \
+    }
+ADDING(float)
+ADDING(double)
+ADDING(int64_t)
+ADDING(int32_t)
+
 int omp_get_thread_num(void);
 int omp_get_num_threads(void);
 

@@ -25,14 +25,17 @@ def _gather(x: Any, *indices: Any) -> Aval:
     return Aval((*indices[0].shape, *x.shape[len(indices) :]), x.dtype)
 
 
+def out_of_range(index: int, n: int) -> ShapeError:
+    """The error of an index into a dimension of size n."""
+    return ShapeError(f"index {index} is out of range for a dimension of size {n}; give {-n} to {n - 1}")
+
+
 def _within(indices: Sequence[Any], shape: Sequence[int]) -> None:
     """ShapeError if an index is out of range: what NumPy's IndexError becomes."""
     for i, n in zip(indices, shape, strict=False):
         wrong = i[(i < -n) | (i >= n)]
         if wrong.size:
-            raise ShapeError(
-                f"index {int(wrong[0])} is out of range for a dimension of size {n}; give {-n} to {n - 1}"
-            )
+            raise out_of_range(int(wrong[0]), n)
 
 
 def _gather_impl(xp: Any, x: Any, *indices: Any) -> Any:

@@ -29,14 +29,14 @@ def _check(case: Any) -> None:
 
 
 def _check_rounding(program: Any, arrays: Any, text: str) -> None:
-    """Compiled, it is off by at most twice as much as in eager mode, and 2 ulp of the largest value."""
+    """Compiled, it is off by at most twice as much as in eager mode, and 4 ulp of the largest value."""
     wide = program(*[Tensor(array.astype(np.float64)) for array in arrays])
     args = [Tensor(array) for array in arrays]
     for exact, value, other in zip(wide, program(*args), jit(program, fullgraph=True)(*args), strict=True):
         assert (other.shape, other.dtype) == (value.shape, value.dtype)
         scale = np.abs(exact.asnumpy()).max(initial=1.0)
         eager, compiled = (np.abs(each.asnumpy() - exact.asnumpy()).max(initial=0) for each in (value, other))
-        assert compiled <= 2 * eager + 2 * np.finfo(np.float32).eps * scale, text
+        assert compiled <= 2 * eager + 4 * np.finfo(np.float32).eps * scale, text
 
 
 def _check_gradients(case: Any) -> None:
