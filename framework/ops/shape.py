@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -16,10 +15,11 @@ from framework.prims import shape as p
 def as_shape(shape: Any, least: int = 0) -> tuple[int, ...]:
     """A size or a sequence of sizes as a tuple of ints; DTypeError and ShapeError for what is none."""
     given = shape if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
-    if not builtins.all(hasattr(n, "__index__") for n in given):
-        raise DTypeError(f"shape {shape!r:.80}: an int or a sequence of ints is needed")
-    sizes = tuple([n.__index__() for n in given])
-    if builtins.min(sizes, default=0) < least:
+    try:
+        sizes = tuple([n.__index__() for n in given])
+    except AttributeError:
+        raise DTypeError(f"shape {shape!r:.80}: an int or a sequence of ints is needed") from None
+    if sizes and min(sizes) < least:
         raise ShapeError(f"shape {shape!r:.80}: sizes of {least} or more are needed")
     return sizes
 
