@@ -30,7 +30,7 @@ from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 from celery.worker import state
 
-from bench_runner import doctor, jobs
+from bench_runner import cards, doctor, jobs
 from bench_runner.celery import TASK, app, queue_of
 from bench_runner.client import HubClient
 from bench_runner.config import Config
@@ -50,12 +50,18 @@ def main(*, unsafe: bool = False) -> int:
         ConfigError, InfrastructureFault: the worker cannot start; the text says why and what to do.
     """
     config = Config.from_environment(unsafe=unsafe)
-    if not unsafe and (faults := doctor.faults(doctor.quick())):
+    card = cards.take(config.card, config.data_dir)
+    if not unsafe and (faults := doctor.faults(doctor.quick(card))):
         print("This worker takes no jobs, because strangers' code could do harm here:", file=sys.stderr)
         for fault in faults:
             print(f"  ERROR {fault.name}: {fault.words}: {fault.cure}", file=sys.stderr)
         return 1
-    found = machine(config.data_dir)
+    if card is not None:
+        # A folder for each worker, since each has a token of its own.
+        config = replace(config, data_dir=config.data_dir / f"card-{card.uuid}")
+        config.data_dir.mkdir(exist_ok=True)
+        cards.build_kernels(card)
+    found = machine(config.data_dir, card)
     fitness = Fitness()  # before the fork: both processes know it
     jobs.slot.given = (config, found, fitness)
     program = _Program(config, found, fitness)

@@ -65,7 +65,9 @@ def test_a_worker_with_a_fault_takes_no_jobs(
     for name, value in {"HUB_URL": "http://h", "REDIS_URL": "redis://r", "WORKER_TOKEN": "t"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("WORKER_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(doctor, "quick", lambda: [doctor.Finding("uid", False, "is 0", "start it as root")])
+    monkeypatch.setattr(
+        doctor, "quick", lambda card: [doctor.Finding("uid", False, "is 0", "start it as root")]
+    )
     assert worker.main() == 1
     assert "takes no jobs" in (said := capsys.readouterr().err)
     assert "ERROR uid: is 0: start it as root" in said
