@@ -101,11 +101,11 @@ def compare_functions(torch: Any, example: str) -> None:
     theirs = {name: torch.from_numpy(VALUES[name].copy()) for name in names}
     for name in leaves:
         theirs[name].requires_grad_()
-    expected = flat(eval(example, {"torch": torch, **theirs}))
+    expected = flat(eval(example, {"torch": torch, "np": np, **theirs}))
 
     def compute(*values: Any) -> list[Any]:
         held = {name: Tensor(VALUES[name]) for name in names} | dict(zip(leaves, values, strict=True))
-        return flat(eval(example, {"torch": ours, **held}))
+        return flat(eval(example, {"torch": ours, "np": np, **held}))
 
     found = compute(*[Tensor(VALUES[name]) for name in leaves])
     assert len(found) == len(expected)
@@ -180,6 +180,19 @@ def compare_optimisers(torch: Any, example: str) -> None:
         theirs.step()
         mine([4 * Tensor(w.asnumpy()) ** 3])
         same(w.asnumpy(), their_w.detach().numpy(), example)
+
+
+# What there is nothing to compare of: dtypes, what is drawn or undefined, what only holds others.
+WITHOUT_EXAMPLE = {
+    "torch.bfloat16", "torch.manual_seed", "torch.rand", "torch.randn", "torch.randperm", "torch.bernoulli",
+    "torch.empty", "torch.empty_like", "torch.nn.Module", "torch.nn.ModuleDict", "torch.nn.ModuleList",
+    "torch.nn.Module.named_modules", "torch.nn.Parameter", "torch.Tensor.item", "torch.Tensor.numpy",
+    "torch.Tensor.tolist",
+}  # fmt: skip
+
+
+def test_every_row_that_says_alike_has_an_example_to_compare() -> None:
+    assert {row.torch for row in ALIKE_ROWS if not row.example} == WITHOUT_EXAMPLE
 
 
 @pytest.mark.slow
