@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench_runner.devices.card import Card, cards
-from bench_runner.errors import ConfigError, InfrastructureFault
+from bench_runner.errors import ConfigError, InfrastructureFault, JudgeError
 from bench_runner.sandbox.slots import LOCK_FLAGS, run_folder
 
 NONE = "none"
@@ -67,6 +67,44 @@ def build_kernels(card: Card) -> None:
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         raise InfrastructureFault(f"the kernels of baselines cannot be built for {card.arch}: {why[0]}")
+
+
+def folder_of(card: Card, folder: Path) -> Path:
+    """Where a worker on this card keeps what is its own: calibration, revisions, undelivered results."""
+    own = folder / f"card-{card.uuid}"
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def calibrate_apart(card: Card, folder: Path) -> None:
+    """Calibrate the card in a process of its own, if nothing is known of it yet.
+
+    The worker's own is forked later, and what a process has begun with the driver does not survive that.
+
+    Raises:
+        InfrastructureFault: the card does not do it.
+    """
+    work = (
+        f"from bench_runner import cards; raise SystemExit(cards.calibrate({card.uuid!r}, {str(folder)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", work], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise InfrastructureFault(f"{card.name} cannot be calibrated: {said[0]}")
+
+
+def calibrate(uuid: str, folder: str) -> str | None:
+    """What `calibrate_apart` runs; None, or why it failed."""
+    from bench_runner.fingerprint import machine
+
+    card = next((card for card in cards() if card.uuid == uuid), None)
+    if card is None:
+        return f"no card {uuid} any more"
+    try:
+        machine(Path(folder), card)
+    except JudgeError as error:
+        return str(error)
+    return None
 
 
 def _hold(card: Card, folders: Iterable[Path]) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench_runner import calibration, config, fingerprint
+from bench_runner import calibration, cards, config, fingerprint
 from bench_runner.devices import card as devices
 from bench_runner.errors import BadOutput, JudgeError
 from bench_runner.sandbox import (
@@ -105,21 +105,30 @@ def main() -> int:
 def calibrate() -> int:
     """Measure what this machine can do at best, print it, and keep it for the workers that run here."""
     folder = config.data_dir()
-    found = fingerprint.machine(folder, thorough=True).calibration
-    print(f"{found.cpu}, one core at its best:\n")
+    _print_peaks(
+        fingerprint.machine(folder, thorough=True).calibration, calibration.store_of(folder), "one core"
+    )
+    for card in devices.cards():
+        own = cards.folder_of(card, folder)
+        found = fingerprint.machine(own, card, thorough=True).calibration
+        _print_peaks(found, calibration.store_of(own, card.hardware_class), "all of it")
+    return 0
+
+
+def _print_peaks(found: calibration.Calibration, store: Path, what: str) -> None:
+    print(f"{found.cpu}, {what} at its best:\n")
     for peak in found.peaks:
         print(f"  {peak.set:<12} {peak.kind:<5} {peak.rate / 1e9:10.1f} billion operations a second")
     print()
     for level in found.levels:
         rates = f"copy {level.copy / 1e9:7.1f} GB/s   read {level.read / 1e9:7.1f} GB/s"
         print(f"  {level.name:<7} {level.capacity // 2**10:>8} KiB   {rates}")
-    store = calibration.store_of(folder)
     print(f"\nKept in {store}; a figure is only ever raised: remove the file to begin anew.")
     if found.busy:
         print(
             f"Others used {found.load:.1f} of each core: workers will measure again. Better: stop the others."
         )
-    return 0
+    print()
 
 
 def quick(card: devices.Card | None = None) -> list[Finding]:
@@ -179,9 +188,9 @@ def _of_card(card: devices.Card) -> Iterator[Finding]:
 def _on_the_bus() -> str:
     """Cards of NVIDIA that the kernel sees, whether a driver is there or not."""
     places = [path.parent for path in Path("/sys/bus/pci/devices").glob("*/vendor")]
-    cards = [place.name for place in places if _word(place / "vendor") == NVIDIA]
+    names = [place.name for place in places if _word(place / "vendor") == NVIDIA]
     return ", ".join(
-        name for name in cards if _word(Path("/sys/bus/pci/devices", name, "class"))[:4] == DISPLAY
+        name for name in names if _word(Path("/sys/bus/pci/devices", name, "class"))[:4] == DISPLAY
     )
 
 

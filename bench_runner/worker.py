@@ -58,9 +58,9 @@ def main(*, unsafe: bool = False) -> int:
         return 1
     if card is not None:
         # A folder for each worker, since each has a token of its own.
-        config = replace(config, data_dir=config.data_dir / f"card-{card.uuid}")
-        config.data_dir.mkdir(exist_ok=True)
+        config = replace(config, data_dir=cards.folder_of(card, config.data_dir))
         cards.build_kernels(card)
+        cards.calibrate_apart(card, config.data_dir)
     found = machine(config.data_dir, card)
     fitness = Fitness()  # before the fork: both processes know it
     jobs.slot.given = (config, found, fitness)

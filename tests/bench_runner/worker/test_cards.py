@@ -90,6 +90,11 @@ def test_kernels_that_cannot_be_built_keep_a_worker_from_starting(
         cards.build_kernels(H100)
 
 
+def test_a_card_that_cannot_be_calibrated_keeps_a_worker_from_starting(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureFault, match="H100 80GB HBM3 cannot be calibrated: no card GPU-0000"):
+        cards.calibrate_apart(H100, tmp_path)  # in a process of its own, which finds no such card
+
+
 def test_the_doctor_names_every_card_its_class_and_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.devices, "cards", lambda: [H100])
     monkeypatch.setattr(doctor.devices, "missing", lambda card=None: LACKS)
