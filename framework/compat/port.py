@@ -122,6 +122,9 @@ class _Porter(ast.NodeVisitor):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if (node.module or "").split(".")[0] == "torch" and not node.level:
+            if node.names[0].name == "*":
+                self._remark(node, f"from {node.module} import * hides which names are used: name them")
+                return
             self.imports.append(node)
             for each in node.names:
                 self.aliases[each.asname or each.name] = f"{node.module}.{each.name}"
@@ -179,7 +182,10 @@ class _Porter(ast.NodeVisitor):
 
     def visit_Name(self, node: ast.Name) -> None:
         full = self.aliases.get(node.id)
-        if full is not None and "." in full:
+        if full == "torch":
+            self._leave(node, full)
+            self._remark(node, "torch itself is used, not one of its names: what for is not known")
+        elif full is not None:
             self._named(node, full)
 
     # ---- calls

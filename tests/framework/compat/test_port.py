@@ -169,6 +169,16 @@ def test_methods_of_tensors_that_are_attributes_or_conversions_here_become_these
     ]
 
 
+def test_torch_as_a_value_and_stars_stay() -> None:
+    text = "import torch as t\nfrom torch.nn import *\nx = getattr(t, name)(t.zeros(2))\n"
+    done = ported(text)
+    assert done.text.splitlines() == [
+        "from framework import ops", "import torch", "from torch.nn import *",
+        "x = getattr(torch, name)(ops.zeros(2))",
+    ]  # fmt: skip
+    assert [remark.line for remark in done.remarks] == [2, 3]
+
+
 def test_a_device_is_left_out_and_remarked_on() -> None:
     done = ported("import torch\nx = torch.zeros(2, device=where)\n")
     assert done.text.splitlines()[-1] == "x = ops.zeros(2)"
