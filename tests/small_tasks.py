@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from tasks.spec import ROOT, task_folders
 
 TIME_SECONDS = 12
+COURSES = "courses"
+LESSONS = ("where-time-goes", "contiguous-loops")
 RANK_CASE = re.compile(
     r'\[\[case\]\]\nid = "[^"]+"\nuse = "rank"\n(?:device = "(\w+)"\n)?(dims = \{[^}]*\})\n\n?'
 )
@@ -25,7 +28,28 @@ def small_tasks(folder: Path) -> Path:
         spec = folder / task.name / "task.toml"
         text = _with_short_cases(spec.read_text())
         spec.write_text(re.sub(r"time_seconds = \d+", f"time_seconds = {TIME_SECONDS}", text))
+    _small_course(folder / COURSES / "first-operator")
     return folder
+
+
+def _small_course(folder: Path) -> None:
+    """A lesson to read and one with an exercise: the other exercises would each be a repository more."""
+    shutil.copytree(ROOT / COURSES / folder.name, folder, ignore=_not_of(LESSONS))
+    whole = (folder / "course.toml").read_text()
+    head, *lessons = whole.split("[[lesson]]")
+    kept = [lesson for lesson in lessons if any(f'"{slug}"' in lesson for slug in LESSONS)]
+    (folder / "course.toml").write_text("[[lesson]]".join([head, *kept]))
+
+
+def _not_of(lessons: tuple[str, ...]) -> Callable[[str, list[str]], list[str]]:
+    """What of a course belongs to other lessons; below its first level everything stays."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        if Path(folder).parent.name != COURSES:
+            return []
+        return [name for name in names if name.split(".")[0] not in (*lessons, "course")]
+
+    return left_out
 
 
 def _with_short_cases(text: str) -> str:

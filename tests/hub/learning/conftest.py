@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from hub import flow
+from hub.catalog.actions import publish
 from hub.catalog.models import Task
+from hub.core import clock
+from hub.learning.actions import publish_course
 from hub.learning.models import Course
+from hub.repos import git
+from hub.repos.models import Repository
 from tasks.spec import Bundle, exercise_folders, load_course, read_folder
 from tasks.spec import Course as CourseSpec
 from tests.hub.conftest import TASKS
@@ -28,8 +36,17 @@ def spec() -> CourseSpec:
 
 
 @pytest.fixture
-def course(db: None, spec: CourseSpec) -> Course:
-    return flow.publish_course(spec, exercises(FAST))
+def course(db: None, spec: CourseSpec, first_repositories: Path) -> Course:
+    """Published; git is slow, so later tests copy the first test's repository."""
+    first, own, files = first_repositories / FAST, git.path_of(FAST), exercises(FAST)
+    if not first.exists():
+        published = flow.publish_course(spec, files)
+        shutil.copytree(own, first)
+        return published
+    shutil.copytree(first, own)
+    task = publish(FAST, files[FAST]).task
+    Repository.objects.create(task=task, created_at=clock.now())
+    return publish_course(spec)
 
 
 @pytest.fixture
