@@ -9,6 +9,9 @@ from tests.small_tasks import small_tasks
 from tests.whole import WholeHub, whole_hub
 
 CHROMIUM = "/usr/bin/chromium"
+# No process anew for each page that is opened: starting one takes longer than drawing most pages.
+OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--in-process-gpu",
+           "--renderer-process-limit=1", "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
 expect.set_options(timeout=15_000)  # drawing a plot on a busy machine takes more than the 5 s of the default
 
 
@@ -23,8 +26,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
 def browser() -> Iterator[Browser]:
     # Ended with the package: its event loop would make Django refuse the database to the tests that follow.
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield chromium
         chromium.close()

@@ -71,7 +71,7 @@ class Person:
 @pytest.fixture(params=[(ENGLISH, "alice"), (CHINESE, "bob")], ids=["English", "Chinese"])
 def story(request: pytest.FixtureRequest, browser: Browser, hub: WholeHub):
     words, username = request.param
-    contexts = [browser.new_context(locale=words.locale) for _ in range(2)]
+    contexts = [browser.new_context(locale=words.locale, reduced_motion="reduce") for _ in range(2)]
     for context in contexts:
         context.set_default_timeout(15_000)
     contributor, mentor = (

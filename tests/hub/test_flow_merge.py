@@ -20,13 +20,14 @@ from hub.repos import git
 from hub.rewards.models import Reward
 from hub.rewards.queries import points_of
 from tests.hub.racing import at_once
+from tests.hub.replay import played_once
 from tests.hub.story import SOLUTION, Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def pull(story: Story, cast: Cast) -> PullRequest:
     return story.approved(cast.alice, by=cast.mei)
 

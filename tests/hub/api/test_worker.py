@@ -42,7 +42,7 @@ class Caller:
 
 
 @pytest.fixture
-def caller(db: None) -> Caller:
+def caller(opening: object) -> Caller:  # registered after the scene: that begins with nothing
     return Caller()
 
 

@@ -17,6 +17,7 @@ from hub.bench import alarms
 from hub.bench.models import Job, Worker
 from hub.core import clock
 from hub.pulls import actions as pulls
+from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story, attempt_id, hello
 from tests.people import Cast
 
@@ -40,7 +41,7 @@ def abandon(story: Story, job: Job) -> None:
         flow.attempt_failed(attempt_id(spec), spec.token, "the disk is full")
 
 
-@pytest.fixture
+@played_once
 def abandoned(story: Story, cast: Cast) -> Job:
     story.worker()
     story.push(cast.alice)

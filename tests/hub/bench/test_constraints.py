@@ -11,13 +11,14 @@ from django.db.models import Model
 from hub.bench.models import Attempt, Job, Measurement, ProgressLine, Verdict
 from hub.core import clock
 from hub.core.constraints import broken
+from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def job(story: Story, cast: Cast) -> Job:
     story.worker()
     story.push(cast.alice)

@@ -12,13 +12,14 @@ from hub.bench.models import Attempt, Job, Verdict
 from hub.bench.quotas import Quota, quota
 from hub.core import clock
 from hub.pulls.queries import Stage, stage
+from tests.hub.replay import played_once
 from tests.hub.story import Story, attempt_id, event, result
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def job(story: Story, cast: Cast) -> Job:
     story.worker()
     story.push(cast.alice)

@@ -16,13 +16,14 @@ from hub.bench.models import Attempt, Job, Measurement, Verdict, Worker
 from hub.core import clock
 from hub.core.errors import NotAllowed
 from tests.hub.racing import at_once
+from tests.hub.replay import played_once
 from tests.hub.story import Story, attempt_id, result
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def checking(story: Story, cast: Cast) -> tuple[Story, Job]:
     story.worker()
     story.push(cast.alice)

@@ -11,13 +11,14 @@ from django.db.models import Model
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest
+from tests.hub.replay import played_once
 from tests.hub.story import Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def patch_set(story: Story, cast: Cast) -> PatchSet:
     return story.push(cast.alice)
 

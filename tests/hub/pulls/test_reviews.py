@@ -9,13 +9,14 @@ from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.pulls import actions, queries
 from hub.pulls.actions import LineComment
 from hub.pulls.models import Comment, PatchSet, Review
+from tests.hub.replay import played_once
 from tests.hub.story import Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def patch_set(story: Story, cast: Cast) -> PatchSet:
     return story.push(cast.alice)
 

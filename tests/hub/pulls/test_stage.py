@@ -12,13 +12,14 @@ from hub.core import clock
 from hub.pulls import actions
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest
 from hub.pulls.queries import Facts, Stage, Who, approval, facts_of, stage, whose_turn
+from tests.hub.replay import played_once
 from tests.hub.story import Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def patch_set(story: Story, cast: Cast) -> PatchSet:
     story.worker()
     return story.push(cast.alice)

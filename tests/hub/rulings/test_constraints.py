@@ -12,13 +12,14 @@ from hub.bench.models import Verdict
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.rulings.models import Rejudge, RejudgeItem, Ruling
+from tests.hub.replay import played_once
 from tests.hub.story import Story
 from tests.people import Cast
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@played_once
 def verdict(story: Story, cast: Cast) -> Verdict:
     story.worker()
     story.push(cast.alice)

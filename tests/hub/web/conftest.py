@@ -22,7 +22,8 @@ from hub.learning.models import Course, Lesson
 from hub.pulls.models import PullRequest
 from tasks.spec import load_course
 from tests import people
-from tests.hub.conftest import TASKS
+from tests.hub.conftest import TASKS, new_task
+from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 
 LANGUAGES = ("en", "zh-hans")
@@ -82,6 +83,7 @@ class Town:
             "/tasks/",
             "/tasks/?text=nothing-like-this",
             f"/tasks/{slug}/",
+            f"/tasks/{slug}/revisions/",
             f"/tasks/{self.guarded.slug}/",
             f"/tasks/{self.single.slug}/",
             "/boards/",
@@ -108,11 +110,10 @@ def reading_course() -> Course:
     return publish_course(dataclasses.replace(spec, lessons=kept))
 
 
-@pytest.fixture
-def town(make_story: Callable[..., Story], make_task: Callable[..., Task], cast: people.Cast) -> Town:
-    story = make_story()
-    single = make_task("row-softmax", policy="exclusive", slots=1)
-    guarded = make_task("layer-norm-gelu", policy="proposal", slots=1)
+@played_once
+def town(story: Story, cast: people.Cast) -> Town:
+    single = new_task("row-softmax", policy="exclusive", slots=1)
+    guarded = new_task("layer-norm-gelu", policy="proposal", slots=1)
     merged = story.approved(cast.alice, by=cast.mei)
     flow.merge(merged, cast.max)
     story.run_all()
@@ -133,16 +134,10 @@ def town(make_story: Callable[..., Story], make_task: Callable[..., Task], cast:
     )
 
 
-@pytest.fixture
-def measured(make_story: Callable[..., Story], cast: people.Cast) -> Callable[[dict[str, float]], Story]:
-    """A board on which each of the given people has a timed entry with that ratio."""
-
-    def make(ratios: dict[str, float]) -> Story:
-        story = make_story()
-        story.worker()
-        for name, ratio in ratios.items():
-            story.push(getattr(cast, name))
-            story.run_all(ratio)
-        return story
-
-    return make
+def measure(story: Story, cast: people.Cast, **ratios: float) -> Story:
+    """Give each of these people a timed entry with that ratio."""
+    story.worker()
+    for name, ratio in ratios.items():
+        story.push(getattr(cast, name))
+        story.run_all(ratio)
+    return story

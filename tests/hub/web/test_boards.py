@@ -15,9 +15,11 @@ from plotly import graph_objects
 from hub.bench.models import Job, Verdict
 from hub.boards import queries
 from hub.boards.plots import figure
+from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
-from tests.hub.web.conftest import Visitor
+from tests.hub.web.conftest import Visitor, measure
 from tests.hub.web.markup import problems
+from tests.people import Cast
 
 PATH = f"/boards/vector-add/{HARDWARE}/"
 
@@ -32,9 +34,9 @@ def rows(page: str) -> list[str]:
     ]
 
 
-@pytest.fixture
-def board(measured: Callable[[dict[str, float]], Story]) -> Story:
-    return measured({"alice": 2.0, "bob": 1.99, "mei": 0.5})
+@played_once
+def board(story: Story, cast: Cast) -> Story:
+    return measure(story, cast, alice=2.0, bob=1.99, mei=0.5)
 
 
 def test_overlapping_entries_share_a_rank_and_the_baseline_has_its_place(board: Story) -> None:

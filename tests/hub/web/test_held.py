@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -16,9 +15,10 @@ from hub.catalog.queries import files_of
 from hub.pulls.models import PatchSet
 from hub.rulings.models import Rejudge, Ruling
 from tests import people
+from tests.hub.replay import played_once
 from tests.hub.rulings.programs import MINE, in_another_coat
 from tests.hub.story import HARDWARE, SOLUTION, Story, result
-from tests.hub.web.conftest import LANGUAGES, Visitor
+from tests.hub.web.conftest import LANGUAGES, Visitor, measure
 from tests.hub.web.markup import problems
 
 EVERYBODY = (None, "alice", "bob", "mei", "max")
@@ -43,7 +43,7 @@ class Court:
         return Visitor(getattr(self.people, name) if name else None, language)
 
 
-@pytest.fixture
+@played_once
 def court(story: Story, cast: people.Cast) -> Court:
     story.worker()
     story.push(cast.alice, files={SOLUTION: MINE})
@@ -221,9 +221,9 @@ def test_the_desk_leads_to_what_is_held(court: Court) -> None:
 
 
 def test_after_new_rules_a_board_shows_the_older_entries_and_the_way_on(
-    measured: Callable[[dict[str, float]], Story], cast: people.Cast
+    story: Story, cast: people.Cast
 ) -> None:
-    story = measured({"alice": 2.0})
+    measure(story, cast, alice=2.0)
     files = dict(files_of(story.task.current))
     files["task.toml"] = files["task.toml"].replace(b"[tolerance", b"# stricter\n[tolerance", 1)
     publish(story.task.slug, files)
@@ -240,10 +240,8 @@ def test_after_new_rules_a_board_shows_the_older_entries_and_the_way_on(
 
 
 @pytest.mark.slow
-def test_the_podium_is_run_again_from_the_board(
-    measured: Callable[[dict[str, float]], Story], cast: people.Cast
-) -> None:
-    story = measured({"alice": 2.0, "bob": 1.0})
+def test_the_podium_is_run_again_from_the_board(story: Story, cast: people.Cast) -> None:
+    measure(story, cast, alice=2.0, bob=1.0)
     where = f"/boards/vector-add/{HARDWARE}/"
     assert "podium/" not in Visitor(cast.mei).get(where)
     assert "podium/" in Visitor(cast.max).get(where)

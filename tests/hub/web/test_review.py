@@ -11,6 +11,7 @@ from hub.pulls.models import Comment, PatchSet, PullRequest, Review
 from hub.repos import git
 from hub.web.diffs import LONG_FILE, Spot, diff_between
 from tests import people
+from tests.hub.replay import played_once
 from tests.hub.story import Story
 from tests.hub.web import scenes
 from tests.hub.web.conftest import Visitor
@@ -25,7 +26,7 @@ def diff(pull: PullRequest, more: str = "") -> str:
     return f"/pulls/{pull.pk}/diff/{more}"
 
 
-@pytest.fixture
+@played_once
 def pushed(story: Story, cast: people.Cast) -> PatchSet:
     """alice's patch set, passed, with two files."""
     story.worker()
