@@ -28,7 +28,7 @@ OWNERS = {
 }
 # Methods of tensors that are attributes, conversions or nothing here: what `.name()` becomes.
 ENDINGS = {
-    "size": ".shape", "dim": ".ndim", "numel": ".size", "contiguous": "",
+    "size": ".shape", "dim": ".ndim", "numel": ".size", "contiguous": "", "t": ".T",
     **{name: f".astype(framework.{dtype})" for name, dtype in (
         ("float", "float32"), ("double", "float64"), ("half", "float16"), ("bfloat16", "bfloat16"),
         ("long", "int64"), ("int", "int32"), ("bool", "bool_"),
@@ -175,10 +175,14 @@ class _Porter(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         full = self._full(node)
-        if full is None:
-            self.generic_visit(node)
-        else:
+        if full is not None:
             self._named(node, full)
+            return
+        if node.attr in ("data", "grad"):
+            self._remark(
+                node, f".{node.attr}: if this is of a tensor: {rows()[f'torch.Tensor.{node.attr}'].note}"
+            )
+        self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         full = self.aliases.get(node.id)

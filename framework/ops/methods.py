@@ -35,7 +35,7 @@ _COMPARISONS = {
 _UNARY = {"neg": e.negative, "pos": e.positive, "abs": e.abs, "invert": e.bitwise_invert}
 _METHODS = [
     e.abs, e.exp, e.log, e.sqrt, e.rsqrt, e.sin, e.cos, e.tanh, e.square, e.sign, e.pow, e.conj, e.copy,
-    e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum,
+    e.stop_gradient, e.isnan, e.isfinite, e.maximum, e.minimum, e.clip, e.round,
     a.chunk, a.diagonal, a.flatten, a.repeat, a.roll, a.split, a.tile, a.tril, a.triu, a.unstack,
     s.broadcast_to, s.expand_dims, s.moveaxis, s.squeeze, s.swapaxes,
     i.argmax, i.argmin, i.argsort, i.cumprod, i.cumsum, i.flip, i.masked_fill, i.nonzero, i.sort, i.take,

@@ -111,6 +111,7 @@ def test_calls_are_rewritten(theirs: str, ours: str) -> None:
         ("loss.backward()", ".backward(): if this is a tensor: framework.value_and_grad("),
         ("opt.step()", ".step(): if this is an optimiser or a scheduler: optimizer(gradients); a schedule"),
         ("net.parameters()", ".parameters(): if this is a module: trainable_params() for an optimiser"),
+        ("p.data = 1", ".data: if this is of a tensor: x.stop_gradient()"),
         ("x.cuda()", ".cuda(): if this is a tensor: framework.set_device('gpu') once"),
     ],
 )
@@ -159,13 +160,14 @@ def test_methods_of_tensors_that_are_attributes_or_conversions_here_become_these
     done = ported(text)
     assert done.text == (
         "import framework\n"
-        "y = (x == y).astype(framework.float32).sum() / x.shape[0] + x.t()[: x.shape[-1]].size\n"
+        "y = (x == y).astype(framework.float32).sum() / x.shape[0] + x.T[: x.shape[-1]].size\n"
     )
     assert [remark.text for remark in done.remarks] == [
         ".contiguous() was left out, as if of a tensor",
         ".float() was made .astype(framework.float32), as if of a tensor",
         ".numel() was made .size, as if of a tensor",
         ".size() was made .shape, as if of a tensor",
+        ".t() was made .T, as if of a tensor",
     ]
 
 
