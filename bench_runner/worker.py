@@ -35,6 +35,7 @@ from bench_runner.celery import TASK, app, queue_of
 from bench_runner.client import HubClient
 from bench_runner.config import Config
 from bench_runner.contract import Hello, canary_queue
+from bench_runner.devices.card import conditions
 from bench_runner.fingerprint import Machine, machine
 from bench_runner.fitness import Fitness
 from bench_runner.presence import Presence
@@ -78,7 +79,7 @@ class _Program:
     def __init__(self, config: Config, found: Machine, fitness: Fitness) -> None:
         self.queue = queue_of(found.hardware_class)
         self.deaf = False
-        self._fitness, self._started = fitness, time.monotonic()
+        self._fitness, self._started, self._card = fitness, time.monotonic(), found.card
         self._who = Hello(config.name, found.hardware_class, found.fingerprint(), sandboxed=not config.unsafe)
         client = HubClient(config.hub_url, config.token)
         spool = Spool(config.data_dir / "spool")
@@ -103,8 +104,10 @@ class _Program:
         self.worker.start()
 
     def _hello(self) -> Hello:
+        clocks = conditions(self._card) if self._card is not None else {}
         return replace(
             self._who,
+            fingerprint={**self._who.fingerprint, **clocks},
             up_seconds=time.monotonic() - self._started,
             resting_seconds=self._fitness.seconds_to_rest,
             trouble=self._fitness.trouble,
