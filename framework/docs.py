@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from framework.compat.table import CLASSES, rows
+from framework.core.python import ToPython
 
 # What users import, in the order in which a reader meets it.
 MODULES = (
@@ -65,8 +66,33 @@ def api() -> str:
         module = importlib.import_module(path)
         lines += [f"## {path}", "", *_text(module), ""]
         for name, each in public(module).items():
-            lines += [f"### `{path}.{name}{_signature(each)}`", "", *_text(each), ""]
+            lines += [f"### `{path}.{name}{_signature(each)}`", "", *_text(each), "", *_methods(name, each)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _methods(name: str, thing: Any) -> list[str]:
+    """The methods and properties that a class, or a base of no page's, documents; of operators the names."""
+    kinds = (
+        [
+            kind
+            for kind in inspect.getmro(thing)
+            if kind is thing or kind.__name__[0] == "_" or kind is ToPython
+        ]
+        if inspect.isclass(thing)
+        else []
+    )
+    own = {m: f for kind in reversed(kinds) for m, f in vars(kind).items() if m[0] != "_"}
+    lines: list[str] = []
+    operators = [m for m, f in own.items() if getattr(f, "__module__", "").startswith("framework.ops.")]
+    if operators:
+        lines += [f"Operators as methods: {', '.join(f'`{m}`' for m in sorted(operators))}.", ""]
+    for method, each in own.items():
+        function = each.__func__ if isinstance(each, staticmethod | classmethod) else each
+        text = inspect.cleandoc(function.__doc__ or "").splitlines()
+        if text and method not in operators and (inspect.isfunction(function) or isinstance(each, property)):
+            called = _signature(function).replace("(self, ", "(").replace("(self)", "()")
+            lines += [f"`{name}.{method}{called}`: {text[0]}", *text[1:], ""]
+    return lines
 
 
 def _text(thing: Any) -> list[str]:

@@ -38,6 +38,16 @@ def test_operators_cells_and_optimisers_tell_shapes_dtypes_errors_and_source(pat
         assert name in RECORDS or lacking == [], name
 
 
+def test_the_page_has_the_methods_of_classes_too() -> None:
+    page = docs.api()
+    for text in (
+        "`Tensor.item()`: The only element",
+        "`Model.fit(epoch, train_dataset",
+        "`Cell.state_dict()`",
+    ):
+        assert text in page
+
+
 @pytest.mark.parametrize("name", ["api.md", "from-torch.md"])
 def test_the_pages_are_fresh(name: str) -> None:
     text = (docs.FOLDER / name).read_text(encoding="utf-8")
