@@ -12,9 +12,9 @@ queried differently by each database; this is the same on both.)
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import chain
 
 from hub.catalog.fulltext import ranked
 from hub.catalog.models import Task
@@ -33,19 +33,17 @@ class Traits:
     slug: str
     level: int
     points: int
-    created_at: datetime
-    values: Mapping[str, tuple[str, ...]]  # facet -> the task's values
+    values: Mapping[str, Sequence[str]]  # facet -> the task's values
 
 
 FACETS = ("kind", "level", "language", "hardware", "reward", "sig", "mentor", "policy", "state")
 COLUMNS = (
-    "slug", "level", "points", "created_at", "kind", "languages", "hardware", "sig", "policy", "state",
-    "slots",
+    "pk", "slug", "level", "points", "kind", "languages", "hardware", "sig", "policy", "state", "slots",
 )  # fmt: skip
 Order = Callable[[Traits], tuple[object, ...]]
 ORDERS: dict[str, Order] = {
     "level": lambda one: (one.level, one.slug),
-    "newest": lambda one: (-one.created_at.timestamp(), one.slug),
+    "newest": lambda one: (-one.key,),
     "points": lambda one: (-one.points, one.level, one.slug),
 }
 BY_RELEVANCE = "relevance"  # the order while something is searched for
@@ -97,20 +95,10 @@ class Found:
 def find(wanted: TaskFilter) -> Found:
     """The tasks that fit, with every facet counted; four queries however many there are."""
     traits = _traits()
+    every = {name: dict.fromkeys(_values(traits, name), 0) for name in FACETS}
     place = {key: at for at, key in enumerate(ranked(wanted.text))} if wanted.text else None
-    counts: dict[str, Counter[str]] = {
-        name: Counter({value: 0 for one in traits for value in one.values[name]}) for name in FACETS
-    }
-    fit = []
-    for one in traits:
-        if place is not None and one.key not in place:
-            continue
-        failed = [name for name in FACETS if not _fits(one, name, wanted)]
-        if not failed:
-            fit.append(one)
-        for name in FACETS:
-            if not failed or failed == [name]:
-                counts[name].update(one.values[name])
+    fit, almost = _divided(traits, wanted, place)
+    counts = {name: every[name] | Counter(_values([*fit, *almost[name]], name)) for name in FACETS}
     if place is not None and not wanted.order:
         fit.sort(key=lambda one: place[one.key])
     else:
@@ -118,17 +106,34 @@ def find(wanted: TaskFilter) -> Found:
     return Found([one.key for one in fit], tuple(_facet(name, counts[name]) for name in FACETS))
 
 
+def _divided(
+    traits: list[Traits], wanted: TaskFilter, found: Container[int] | None
+) -> tuple[list[Traits], dict[str, list[Traits]]]:
+    """Tasks that fit, and those that one facet alone keeps from it, by that facet."""
+    asked = {"state": NOT_RETIRED, **wanted.chosen}
+    fit: list[Traits] = []
+    almost: dict[str, list[Traits]] = {name: [] for name in FACETS}
+    for one in traits:
+        if found is not None and one.key not in found:
+            continue
+        failed = [name for name, chosen in asked.items() if chosen.isdisjoint(one.values[name])]
+        if not failed:
+            fit.append(one)
+        elif len(failed) == 1:
+            almost[failed[0]].append(one)
+    return fit, almost
+
+
+def _values(traits: Iterable[Traits], name: str) -> Iterable[str]:
+    return chain.from_iterable(one.values[name] for one in traits)
+
+
 def reward_of(points: int) -> str:
     """The band of points that a task is found under."""
     return next((str(most) for most in REWARDS if points <= most), ABOVE)
 
 
-def _fits(one: Traits, name: str, wanted: TaskFilter) -> bool:
-    chosen = wanted.chosen.get(name, NOT_RETIRED if name == "state" else frozenset())
-    return not chosen or not chosen.isdisjoint(one.values[name])
-
-
-def _facet(name: str, counts: Counter[str]) -> Facet:
+def _facet(name: str, counts: Mapping[str, int]) -> Facet:
     return Facet(name, tuple(sorted(counts.items(), key=lambda pair: _place(name, *pair))))
 
 
@@ -153,26 +158,26 @@ def _traits() -> list[Traits]:
             mentors[key].append(username)
     # Claims lie in an app above this one and are read through the relation.
     held = Counter(rows.filter(claims__state="active").values_list("pk", flat=True))
+    found = rows.values_list(*COLUMNS)
     return [
         Traits(
-            row["pk"],
-            row["slug"],
-            row["level"],
-            row["points"],
-            row["created_at"],
+            key,
+            slug,
+            level,
+            points,
             {
-                "kind": (row["kind"],),
-                "level": (str(row["level"]),),
-                "language": tuple(row["languages"]),
-                "hardware": tuple(row["hardware"]),
-                "reward": (reward_of(row["points"]),),
-                "sig": (row["sig"],),
-                "mentor": tuple(mentors[row["pk"]]),
-                "policy": (row["policy"],),
-                "state": (_state(row["state"], row["policy"], row["slots"] - held[row["pk"]]),),
+                "kind": (kind,),
+                "level": (str(level),),
+                "language": languages,
+                "hardware": hardware,
+                "reward": (reward_of(points),),
+                "sig": (sig,),
+                "mentor": mentors.get(key, ()),
+                "policy": (policy,),
+                "state": (_state(state, policy, slots - held[key]),),
             },
         )
-        for row in rows.values("pk", *COLUMNS)
+        for key, slug, level, points, kind, languages, hardware, sig, policy, state, slots in found
     ]
 
 

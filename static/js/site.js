@@ -37,7 +37,7 @@ document.addEventListener("keydown", (event) => {
     }
   }
   // "/" goes to the search field, as on most sites that people work with all day.
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
     const search = document.querySelector("[data-search]");
     if (search) {

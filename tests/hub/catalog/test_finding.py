@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from hub.catalog.actions import retire
+from hub.catalog.actions import retire, save_filter
 from hub.catalog.finding import FACETS, TaskFilter, find, reward_of
-from hub.catalog.models import Task
+from hub.catalog.models import SavedFilter, Task
 from hub.catalog.queries import tasks_of
 from hub.claims.actions import claim
 from tests import people
@@ -105,3 +105,11 @@ def test_finding_takes_four_queries_however_many_tasks(tasks: list[Task]) -> Non
 @pytest.mark.parametrize(("points", "band"), [(1, "10"), (10, "10"), (11, "20"), (40, "40"), (41, "more")])
 def test_rewards_are_found_in_bands(points: int, band: str) -> None:
     assert reward_of(points) == band
+
+
+def test_a_search_is_kept_under_a_name_once(cast: people.Cast) -> None:
+    save_filter(cast.alice, "rows", TaskFilter(text="row"))
+    save_filter(cast.alice, " rows", TaskFilter(text="rows"))
+    assert [saved.query for saved in cast.alice.saved_filters.all()] == ["text=rows"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        SavedFilter.objects.create(user=cast.alice, name="rows", query="kind=port")
