@@ -6,6 +6,7 @@ statement nor a stranger's comment can bring in markup of its own.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import nh3
@@ -64,6 +65,7 @@ LONGEST = 100_000  # characters of one text that are rendered
 # stranger's comment keeps the whole site waiting for minutes.
 COLOURED = {"c", "cpp", "c++", "cuda", "python", "py", "toml", "json", "text"}
 LINES_AT_A_TIME = 200
+CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]{2}")  # two characters, or their punctuation
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +110,17 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "highlight": _code}).enable(["table", "strikethrough"])
     parser.use(dollarmath_plugin, renderer=_maths, double_inline=True)
     parser.core.ruler.push("headings_down", _move_headings)
+    parser.core.ruler.push("chinese_lines", _join_chinese)
     return parser
+
+
+def _join_chinese(state: object) -> None:
+    """A line that ends between Chinese characters goes on without the space that Western words need."""
+    for token in state.tokens:  # type: ignore[attr-defined]
+        said = [child for child in token.children or () if child.content or child.type == "softbreak"]
+        for before, child, after in zip(said, said[1:], said[2:], strict=False):
+            if child.type == "softbreak" and CHINESE.match(before.content[-1:] + after.content[:1]):
+                child.type = "text"  # an empty one
 
 
 def _move_headings(state: object) -> None:

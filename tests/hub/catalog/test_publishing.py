@@ -110,3 +110,15 @@ def test_the_commands_of_the_first_readme_work_as_they_are_typed(folder, tmp_pat
     typed = [line for line in recipe.splitlines() if not line.startswith(("#", "git "))]
     subprocess.run(["sh", "-e", "-c", "\n".join(typed)], cwd=tmp_path, check=True, timeout=10)
     assert (tmp_path / "solutions/YOUR-NAME/solution.c").read_bytes() == tree["starter/c/solution.c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("每行一句，\n接着写", "每行一句，接着写"),
+        ("中文**粗体**\n后文", "中文<strong>粗体</strong>后文"),
+        ("中文\nand words\n混排", "中文\nand words\n混排"),
+    ],
+)
+def test_a_line_that_ends_between_chinese_characters_leaves_no_space(text: str, shown: str) -> None:
+    assert render_markdown(text) == f"<p>{shown}</p>\n"
