@@ -50,8 +50,11 @@ def pages() -> dict[str, str]:
 
 def public(module: ModuleType) -> dict[str, Any]:
     """The documented names of a module: functions and classes of the framework's own, by name."""
-    names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
-    found = {name: getattr(module, name) for name in names}
+    found = {name: each for name, each in vars(module).items() if not name.startswith("_")}
+    if hasattr(module, "__all__"):
+        found = {name: getattr(module, name) for name in module.__all__}
+    else:  # what it imports for its own use has its place elsewhere
+        found = {n: each for n, each in found.items() if getattr(each, "__module__", "") == module.__name__}
     return {
         name: each
         for name, each in sorted(found.items(), key=lambda item: item[0].lower())
