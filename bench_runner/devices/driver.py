@@ -246,8 +246,11 @@ class Context:
             self._raise("cuStreamQuery", status)
 
     def _call(self, name: str, *arguments: Any) -> None:
-        status = getattr(self._library, name)(*arguments)
-        if status:
+        try:
+            function = getattr(self._library, name)
+        except AttributeError:
+            raise DriverError(name, 0, "this driver is older than CUDA 11.2, which is needed") from None
+        if status := function(*arguments):
             self._raise(name, status)
 
     def _raise(self, name: str, status: int) -> None:

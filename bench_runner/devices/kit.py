@@ -65,9 +65,10 @@ def guest_mounts(minor: int) -> list[Mount]:
     return mounts
 
 
-def guest_environment() -> dict[str, str]:
-    """Where libraries lie outside of where the linker looks; what is compiled stays in /tmp."""
+def guest_environment(uuid: str) -> dict[str, str]:
+    """Which card; where libraries lie outside of where the linker looks; what is compiled stays in /tmp."""
     environment = {
+        **({"CUDA_VISIBLE_DEVICES": uuid} if uuid else {}),
         "CUPY_CACHE_DIR": "/tmp/cupy",  # noqa: S108 - inside the sandbox
         "KERNELS_CACHE": "/tmp/kernels",  # noqa: S108 - as above; what the worker built is found before it
         "CUDA_CACHE_DISABLE": "1",

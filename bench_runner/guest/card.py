@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 POSIX_DESCRIPTOR = 1  # CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR
 LOCATION_DEVICE = 1
+SPIN = 1  # CU_CTX_SCHED_SPIN: being woken up would take longer than a short kernel
 READ, READ_WRITE = 1, 3  # CU_MEM_ACCESS_FLAGS_PROT_…
 PROT_WRITE = 2  # as in mmap
 
@@ -34,6 +35,7 @@ class Card:
         device, context = ctypes.c_int(), ctypes.c_void_p()
         self.check("cuInit", ctypes.c_uint(0))
         self.check("cuDeviceGet", ctypes.byref(device), 0)
+        self.check("cuDevicePrimaryCtxSetFlags_v2", device, ctypes.c_uint(SPIN))
         self.check("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
         self.check("cuCtxSetCurrent", context)
         self.device = device.value

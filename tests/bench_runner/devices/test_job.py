@@ -81,6 +81,7 @@ def test_a_right_submission_passes_on_the_card(judge, files: Bundle) -> None:
     assert result.sandboxed
 
 
+@pytest.mark.slow
 def test_a_wrong_kernel_is_told_where(judge) -> None:
     result = judge({"solution.cu": RIGHT.replace("0.5f * x[n - 1 - i];", "0;").encode()})
     assert (result.outcome, result.reason) == (Outcome.WRONG_ANSWER, "wrong_value"), result.log
