@@ -8,7 +8,8 @@ FrameworkError
 ├── InPlaceError(RuntimeError)  writing to a tensor that a gradient or a trace still needs
 ├── GradientError(ValueError)   no gradient where one was asked for, or a rule that gave a wrong one
 ├── CheckpointError(ValueError) a file of tensors that is damaged, or does not fit what it is loaded into
-└── WorkerError(RuntimeError)   a process that makes data failed
+├── WorkerError(RuntimeError)   a process that makes data failed
+└── CustomError(RuntimeError)   a library or a function of an operator of one's own that is wrong
 """
 
 from __future__ import annotations
