@@ -22,8 +22,14 @@ from tasks import cuda
 HEADERS, KERNELS, WHEELS = "/include/touchstone", "/include/kernels", "/cuda"
 # What CuPy is made of, and what it needs; those that are there are shown.
 PACKAGES = ("cupy", "cupy_backends", "cupyx", "cuda", "fastrlock", "ml_dtypes", "nvidia")
+# Triton, where somebody has put it beside the worker: it drives a card through torch.
+TRITON = (
+    "triton", "torch", "torchgen", "functorch", "sympy", "mpmath", "networkx", "jinja2", "markupsafe",
+    "filelock", "fsspec", "typing_extensions",
+)  # fmt: skip
 NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
 CAPABILITIES = "nvidia-caps"  # folder of the nodes by which slices of a card are reached
+DEV = Path("/dev")
 DRIVER = "libcuda.so.1"
 
 
@@ -57,8 +63,8 @@ def build_state() -> str:
 
 def guest_mounts(minor: int) -> list[Mount]:
     """For a guest on the card whose node is `/dev/nvidia<minor>`."""
-    nodes = [Path("/dev", name) for name in (f"nvidia{minor}", *NODES, CAPABILITIES)]
-    mounts = [Mount(node, str(node), device=True) for node in nodes if node.exists()]
+    nodes = [DEV / name for name in (f"nvidia{minor}", *NODES, CAPABILITIES)]
+    mounts = [Mount(node, f"/dev/{node.name}", device=True) for node in nodes if node.exists()]
     library = driver_library()
     if library is not None and not library.is_relative_to("/usr"):
         mounts.append(Mount(library.parent, str(library.parent)))
@@ -87,13 +93,22 @@ def guest_environment(uuid: str) -> dict[str, str]:
 
 def packages() -> list[Mount]:
     """Below /runtime, for Python submissions."""
-    found = []
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        for place in (spec.submodule_search_locations or ()) if spec else ():
-            found.append(Mount(Path(place), f"/runtime/{name}"))
-            break
-    return found
+    has_triton = importlib.util.find_spec("triton") is not None
+    found = ((name, _place(name)) for name in (*PACKAGES, *(TRITON if has_triton else ())))
+    return [Mount(place, f"/runtime/{_file(name, place)}") for name, place in found if place is not None]
+
+
+def _place(name: str) -> Path | None:
+    """The folder of a package, or the file of a module; found without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return None
+    places = list(spec.submodule_search_locations or ())
+    return Path(places[0] if places else spec.origin or "")
+
+
+def _file(name: str, place: Path) -> str:
+    return name if place.is_dir() else place.name
 
 
 @functools.cache

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -24,7 +25,7 @@ from bench_runner.attempt import Attempts
 from bench_runner.client import HubClient
 from bench_runner.config import Config
 from bench_runner.contract import JobKind, JobSpec, Outcome, Phase, ProgressEvent, Result
-from bench_runner.errors import InfrastructureFault, SandboxUnavailable
+from bench_runner.errors import CardUnhealthy, InfrastructureFault, SandboxUnavailable
 from bench_runner.failure import Cancelled
 from bench_runner.fingerprint import Machine
 from bench_runner.fitness import Fitness
@@ -351,6 +352,23 @@ def test_a_sandbox_that_failed_is_opened_anew_before_the_next_job(
     several.run(RESULT)
     assert sandbox.opened == 2
     assert len(several.hub.results) == 2
+
+
+def test_a_card_that_is_not_fit_takes_no_job_until_it_works_again(
+    several: Several, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sick = CardUnhealthy("Xid 79")
+    monkeypatch.setattr(several.attempts, "_machine", SimpleNamespace(card=None))
+    monkeypatch.setattr(attempt_module, "trouble", lambda card: sick.what)
+    several.run(sick)
+    assert several.hub.faults == [sick.what]
+    several.run(RESULT)  # not claimed
+    several.attempts.answer("canary")
+    assert several.hub.results == []
+    assert several.hub.canaries[0]["trouble"] == several.fitness.trouble == sick.what
+    monkeypatch.setattr(attempt_module, "trouble", lambda card: "")
+    several.run(RESULT)
+    assert (len(several.hub.results), several.fitness.trouble) == (1, "")
 
 
 def test_a_sandbox_that_cannot_be_cleared_loses_no_message(several: Several, sandbox: SandboxDouble) -> None:
