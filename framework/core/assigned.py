@@ -50,6 +50,11 @@ def apart() -> Iterator[None]:
         _scopes.streams.pop()
 
 
+def drawing_apart() -> bool:
+    """Do random numbers come from a stream of an example, a step or a branch?"""
+    return bool(_scopes.streams) and _scopes.streams[-1] is not None
+
+
 def streams() -> list[Any]:
     """Where random numbers come from in this thread."""
     return _scopes.streams

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from framework.core import backend, dtypes, tree
-from framework.core.assigned import apart
+from framework.core.assigned import apart, drawing_apart
 from framework.core.graph import is_array, trace
 from framework.core.tensor import Parameter, Tensor, abstract, as_tensor, wrap
 from framework.errors import ArgumentError, TraceError
@@ -30,6 +30,7 @@ from framework.jit.lower import lower
 from framework.jit.lowered import Lowered, listing, summary
 from framework.jit.passes import simplified
 from framework.jit.program import Compiled, Interpreted
+from framework.ops.random import STATE
 
 LEVELS = ("O0", "O1")
 KEPT = 16  # traces of one function that are kept; the one unused for longest goes first
@@ -73,6 +74,8 @@ class Jit:
         parameters = entry.parameters
         # No name here may hold one of their tensors: it would not be alone.
         if parameters and any(p.held.prim is not None for p in parameters):
+            return self.function(*args, **kwargs)
+        if drawing_apart() and any(p is STATE for p in parameters):  # an example's numbers, not the process's
             return self.function(*args, **kwargs)
         state: list[Any] = [p.held.value for p in parameters]
         for i in entry.assigned:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from framework.core import dtypes
-from framework.core.assigned import streams
+from framework.core.assigned import drawing_apart, streams
 from framework.core.tensor import Parameter, Tensor, apply, as_tensor
 from framework.errors import ArgumentError, DTypeError
 from framework.ops.coerce import Operand, cast
@@ -91,7 +91,7 @@ class _Place:
 
 
 def _next() -> Tensor:
-    if streams() and streams()[-1] is not None:
+    if drawing_apart():
         place: _Place = streams()[-1]
         return place.next()
     now = STATE.held

@@ -115,6 +115,13 @@ def test_every_example_and_step_draws_its_own_numbers_the_same_in_every_mode(nam
         assert len(np.unique(found[0])) == len(found[0])
 
 
+def test_a_compiled_function_within_a_batch_draws_for_each_example() -> None:
+    noise = fw.jit(lambda: ops.rand((2,)))
+    noise()
+    rows = fw.vmap(lambda x: x + noise())(ops.zeros((3, 2)))
+    assert len(np.unique(rows.asnumpy())) == 6
+
+
 def test_the_directions_of_one_derivative_draw_the_same_numbers() -> None:
     def noisy(x: Any) -> Any:
         return ops.dropout(x * x, 0.5)
