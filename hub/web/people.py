@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -21,8 +22,8 @@ CLAIMS = 20
 
 @require_safe
 def person(request: HttpRequest, username: str) -> HttpResponse:
-    who = get_object_or_404(User, username=username)
-    own = request.user == who
+    own = request.user.is_authenticated and request.user.username == username
+    who = request.user if own else get_object_or_404(User, username=username)
     held = claims.claims_of(who)
     shown = {
         "who": who,
@@ -31,8 +32,9 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "ledger": ledger_of(who)[:LEDGER_LINES],
         "learning": begun(who),
         "pulls": pull_rows(pulls_of(who)[:PULLS]),
-        "opened": pulls_of(who).count(),
-        "merged": pulls_of(who).filter(state=PullRequest.State.MERGED).count(),
+        **pulls_of(who).aggregate(
+            opened=Count("pk"), merged=Count("pk", filter=Q(state=PullRequest.State.MERGED))
+        ),
         # A refused or withdrawn proposal is the person's own business.
         "claims": (held if own else held.exclude(state__in=("refused", "withdrawn", "requested")))[:CLAIMS],
         "mentored": who.mentored_tasks.filter(state="published"),

@@ -48,7 +48,7 @@ def test_the_pages_that_show_progress_stay_quick(
     learner_story.run_all(ratio=3.0)
     visitor = Visitor(cast.alice)
     asked = {}
-    for path in ("/", f"/tasks/{FAST}/"):
+    for path in ("/", "/people/alice/", f"/tasks/{FAST}/"):
         with CaptureQueriesContext(connection) as queries_of:
             visitor.get(path)
         asked[path] = len(queries_of)
