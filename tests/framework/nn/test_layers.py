@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework import Tensor, nn, ops, vjp
+from framework import Tensor, grad, nn, ops, vjp, vmap
 
 RNG = np.random.default_rng(0)
 
@@ -211,3 +211,17 @@ def test_dropout_keeps_the_mean_and_does_nothing_in_evaluation():
     assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.02)
     assert not np.array_equal(dropped, layer(x).asnumpy())
     assert layer.eval()(x) is x
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_batch_of_batches_and_its_gradients_are_a_loop_s(name):
+    make, _, shape = CASES[name]
+    layer = make().eval()  # in training, norms over the batch assign what differs
+    rows = Tensor(draw(2, *shape))
+
+    def slope(x):
+        return grad(lambda v: (first(layer(v)) ** 2).sum())(x)
+
+    for fn in (lambda x: first(layer(x)), slope):
+        for found, row in zip(vmap(fn)(rows), rows, strict=True):
+            np.testing.assert_allclose(found.asnumpy(), fn(row).asnumpy(), atol=1e-5, rtol=1e-5)
