@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
+from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.learning.queries import begun
 from hub.pulls.models import PullRequest
@@ -24,7 +25,7 @@ CLAIMS = 20
 def person(request: HttpRequest, username: str) -> HttpResponse:
     own = request.user.is_authenticated and request.user.username == username
     who = request.user if own else get_object_or_404(User, username=username)
-    held = claims.claims_of(who)
+    held = claims.claims_of(who).exclude(task__kind=Task.Kind.EXERCISE)  # lessons tell of those
     shown = {
         "who": who,
         "own": own,
