@@ -23,7 +23,7 @@ LAST = {
 }  # rows of the list, by kind of trick
 LINE = re.compile(r"\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-NO_DEVICE = "no device: every task runs on processors"
+NOT_TRIED = "not tried: what a processor computes is copied there and back, and all of it is counted"
 LEAST = {"honest": 25, "wrong": 25, "cheat": 60}
 
 ROWS = {
@@ -50,7 +50,7 @@ def test_each_row_is_tried_where_the_list_says():
     cases = _outcomes()
     for row, (_, where) in ROWS.items():
         assert where.startswith("cases") == (row in cases), row
-        assert where.startswith("cases") or TEST.match(where) or where == NO_DEVICE, row
+        assert where.startswith("cases") or TEST.match(where) or where == NOT_TRIED, row
 
 
 @pytest.mark.parametrize("row", [row for row, (_, where) in ROWS.items() if "cases" in where])

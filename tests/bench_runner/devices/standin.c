@@ -107,7 +107,8 @@ int cuDevicePrimaryCtxReset_v2(int device) {
     return device ? INVALID : OK;
 }
 int cuCtxSetCurrent(void *made) { return context = made == &context, context ? OK : INVALID; }
-int cuCtxSynchronize(void) { return context ? OK : NO_CONTEXT; }
+static int faulted;
+int cuCtxSynchronize(void) { return faulted ? ILLEGAL : context ? OK : NO_CONTEXT; }
 int cuCtxResetPersistingL2Cache(void) { return context ? OK : NO_CONTEXT; }
 int cuStreamCreate(void **stream, unsigned flags) { return *stream = &modules, context && flags == 1 ? OK : INVALID; }
 int cuStreamDestroy_v2(void *stream) { return stream == &modules ? OK : INVALID; }
@@ -323,6 +324,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     if (!strcmp(kernel->name, "evict")) return usable(word(a, 0), 4 * word(a, 1)) ? OK : refuse("evict");
     return OK;
 }
-/* For tests, in any process: keep the card busy from now on; take memory of the card for ever. */
+/* For tests, in any process: keep the card busy from now on; take memory of the card for ever; poison the context. */
+void standin_fault(void) { faulted = 1; }
 void standin_busy(int yes) { state->busy_pid = yes ? getpid() : 0; }
 void standin_take(u64 bytes) { state->used += bytes; }

@@ -55,6 +55,48 @@ def test_memory_of_the_card_is_counted_against_the_side_that_took_it(bench: Benc
     modest.call(numbers(), SECOND)
 
 
+def test_a_fault_on_the_card_is_the_submissions_own_and_harms_nobody_else(bench: Bench) -> None:
+    channel, other = bench.ready(f"{LIBCUDA}{RIGHT}    cuda.standin_fault()\n"), bench.ready(RIGHT)
+    with pytest.raises(Failed, match="raised"):
+        channel.call(numbers(), SECOND)
+    device: Any = bench.device
+    device.examine()
+    inputs = numbers()
+    np.testing.assert_array_equal(other.call(inputs, SECOND)[1]["y"], 2 * inputs["x"])
+
+
+def test_replaced_calls_of_the_driver_buy_nothing(bench: Bench) -> None:
+    """The guest's own waiting is gone; the window closes with our copy all the same."""
+    replace = (
+        "import gc\nfor each in gc.get_objects():\n    if getattr(each, '__name__', '') == 'Card':\n"
+        "        each.check = lambda *_: None\n"
+    )
+    channel, copies = bench.ready(f"{replace}{RIGHT}"), bench.driver.state.copies
+    inputs = numbers()
+    seconds, outputs = channel.call(inputs, SECOND)
+    np.testing.assert_array_equal(outputs["y"], 2 * inputs["x"])
+    assert seconds > 0
+    assert bench.driver.state.copies > copies
+
+
+def test_the_answer_lies_in_no_memory_that_a_guest_could_reach(bench: Bench) -> None:
+    channel = bench.ready("def f(x, h, y, z):\n    pass\n")
+    inputs, memory = numbers(), channel._memory
+    channel.call(inputs, SECOND)
+    answer = (2 * inputs["x"])[:16].tobytes()
+    for fd, size in zip(memory.fds, memory.sizes, strict=True):
+        assert answer not in os.pread(fd, size, 0)
+
+
+def test_what_is_compared_is_on_the_host_where_no_kernel_reaches(bench: Bench) -> None:
+    channel = bench.ready(RIGHT)
+    inputs, memory = numbers(), channel._memory
+    _, outputs = channel.call(inputs, SECOND)
+    for fd, size in zip(memory.fds, memory.sizes, strict=True):
+        os.pwrite(fd, bytes(size), 0)
+    np.testing.assert_array_equal(outputs["y"], 2 * inputs["x"])
+
+
 def test_some_elements_of_each_input_are_wrong_until_the_clock_runs(bench: Bench) -> None:
     channel, seen = bench.ready(RIGHT), []
     memory: Any = channel._memory
