@@ -44,6 +44,7 @@ CASES = [
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("name", "options", "x", "y"), CASES)
+@pytest.mark.filterwarnings("ignore:reduction. .mean. divides")  # of torch about its own KLDivLoss
 def test_a_loss_and_its_gradient_are_torchs(name, options, x, y, reduction):
     torch = pytest.importorskip("torch")
     ours = getattr(nn, name)(**options, reduction=reduction)
