@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from framework.jit import link
@@ -14,6 +15,7 @@ from framework.jit.nest import Nest
 from framework.jit.products import Operand, Product
 
 SPREAD_FROM = 1 << 16  # multiplications of a kernel: smaller ones are not worth waking threads for
+CUT_FROM = 1 << 19  # multiplications of a batch of products, for the same reason
 INLINED = 24  # functions written out in one nest; with more of them, compilers take their time squared
 
 
@@ -100,7 +102,10 @@ def _run(plan: Plan) -> list[str]:
             f"    if (!(arrays->item[{i}]->flags & IS_WRITEABLE)) return {1 + i};"
             for i in plan.donated.values()
         ],
-        "    return program(array, block, env);",
+        "    if (env->blas) share_blas(env->blas, 1);",
+        "    int failed = program(array, block, env);",
+        "    if (env->blas) share_blas(env->blas, 0);",
+        "    return failed;",
         "}",
     ]
 
@@ -141,8 +146,10 @@ def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
     if product.c.transposed:  # the transposed result is the product of the transposed operands in reverse
         a, b, m, n, flags = b, a, n, m, [not b.transposed, not a.transposed]
     again = " || ".join(names[var] for var in product.adding)
+    spread = bool(product.loops) and product.loops[0] not in product.adding
     arguments = [
-        "ROWS",
+        "env",
+        "1" if spread else "threads",
         *("TRANSPOSED" if flag else "PLAIN" for flag in flags),
         f"{m}, {n}, {product.k}, {_scale(product, kind, plan, found)}",
         _matrix(a, kind, names, plan, found),
@@ -150,9 +157,12 @@ def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
         "1" if "sign" in node.attrs else f"({again}) != 0" if again else "0",
         _matrix(product.c, kind, names, plan, found),
     ]
-    call = f"env->{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
+    call = f"cut_{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
     loops = [f"for (int64_t {names[v]} = 0; {names[v]} < {v.extent}; {names[v]}++)" for v in product.loops]
-    return ["    " * i + line for i, line in enumerate([*loops, call])] if node.size else []
+    lines = ["    " * i + line for i, line in enumerate([*loops, call])] if node.size else []
+    price = m * n * product.k * math.prod(var.extent for var in product.loops)
+    share = "#pragma omp parallel for num_threads(threads) if (threads > 1 && env->blas)"
+    return [share, *lines] if lines and spread and price >= CUT_FROM else lines
 
 
 def _scale(product: Product, kind: str, plan: Plan, found: dict[str, str]) -> str:

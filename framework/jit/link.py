@@ -11,7 +11,7 @@ import ctypes
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -30,12 +30,25 @@ Host = Callable[[int, Any], int]
 HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
+class Blas(ctypes.Structure):
+    """How many threads a product takes; `struct blas` of runtime.h. One for all programs of the process."""
+
+    _fields_ = (
+        ("set_threads", ctypes.c_void_p),
+        ("get_threads", ctypes.c_void_p),
+        ("lock", ctypes.c_int),
+        ("users", ctypes.c_int),
+        ("before", ctypes.c_int),
+    )
+
+
 class Env(ctypes.Structure):
     """What generated code reaches the outside by; `struct env` of runtime.h."""
 
     _fields_ = (
         ("sgemm", ctypes.c_void_p),
         ("dgemm", ctypes.c_void_p),
+        ("blas", ctypes.POINTER(Blas)),
         ("ndarray", ctypes.c_void_p),
         ("threads", ctypes.c_void_p),
         ("host", ctypes.c_void_p),
@@ -46,15 +59,30 @@ class Env(ctypes.Structure):
 @functools.cache
 def blas() -> tuple[int, int] | None:
     """The addresses of sgemm and dgemm with 64-bit sizes in NumPy's OpenBLAS; None where there is none."""
-    folder = Path(np.__file__).parent.with_name("numpy.libs")
-    for path in sorted(folder.glob("*openblas64*")):
-        library = ctypes.CDLL(str(path))
+    for library in _libraries():
         for name in _SGEMM:
             if hasattr(library, name) and hasattr(library, name.replace("sgemm", "dgemm")):
-                pair = (library[name], library[name.replace("sgemm", "dgemm")])
-                single, double = (ctypes.cast(each, ctypes.c_void_p).value for each in pair)
-                return single or 0, double or 0
+                return _address(library, name), _address(library, name.replace("sgemm", "dgemm"))
     return None
+
+
+@functools.cache
+def blas_threads() -> Blas | None:
+    """Where the number of its threads is set; None where it cannot be."""
+    for library in _libraries():
+        for name in _SET_THREADS:
+            if hasattr(library, name) and hasattr(library, name.replace("set", "get")):
+                return Blas(_address(library, name), _address(library, name.replace("set", "get")))
+    return None
+
+
+def _libraries() -> Iterator[ctypes.CDLL]:
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    return (ctypes.CDLL(str(path)) for path in sorted(folder.glob("*openblas64*")))
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    return ctypes.cast(library[name], ctypes.c_void_p).value or 0
 
 
 def missing() -> str:
@@ -95,9 +123,11 @@ def build(source: str) -> tuple[Any, Callable[[], None]]:
 def environment(host: Any) -> Env:
     """The outside of one program; `host` is called for what has no C."""
     found = blas() or (None, None)
+    shared = blas_threads()
     return Env(
         sgemm=found[0],
         dgemm=found[1],
+        blas=ctypes.pointer(shared) if shared else None,
         ndarray=id(np.ndarray),
         threads=threads.ADDRESS,
         host=ctypes.cast(host, ctypes.c_void_p),

@@ -112,9 +112,15 @@ typedef void sgemm_t(int, int, int, int64_t, int64_t, int64_t, float, const floa
                      float, float *, int64_t);
 typedef void dgemm_t(int, int, int, int64_t, int64_t, int64_t, double, const double *, int64_t, const double *, int64_t,
                      double, double *, int64_t);
+struct blas { /* of the process: how many threads a product takes is set for all callers */
+    void (*set_threads)(int);
+    int (*get_threads)(void);
+    int lock, users, before;
+};
 struct env {
     sgemm_t *sgemm;
     dgemm_t *dgemm;
+    struct blas *blas; /* null where the number of its threads cannot be set */
     const void *ndarray;
     const int *threads;
     int (*host)(int, void **);
@@ -227,6 +233,43 @@ ADDING(int32_t)
 
 int omp_get_thread_num(void);
 int omp_get_num_threads(void);
+
+// Products are cut among our threads, each of which computes its own part. BLAS's threads wait for each other
+// within a product, and for processors that ours have: beside them, a step took up to 30 times as long.
+static inline void share_blas(struct blas *blas, int begins) {
+    while (__atomic_test_and_set(&blas->lock, __ATOMIC_ACQUIRE)) {}
+    if (begins && blas->users++ == 0) {
+        blas->before = blas->get_threads();
+        blas->set_threads(1);
+    } else if (!begins && --blas->users == 0) {
+        blas->set_threads(blas->before);
+    }
+    __atomic_clear(&blas->lock, __ATOMIC_RELEASE);
+}
+
+#define CUT_FROM (1 << 19) /* multiplications of a product */
+#define PRODUCT(T, gemm)                                                                                             \
+    static inline void cut_##gemm(const struct env *env, int threads, int ta, int tb, int64_t m, int64_t n, int64_t k, \
+                                  T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c,           \
+                                  int64_t ldc) {                                                                     \
+        if (threads < 2 || !env->blas || m * n * k < CUT_FROM) {                                                     \
+            env->gemm(ROWS, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                                   \
+            return;                                                                                                  \
+        }                                                                                                            \
+        _Pragma("omp parallel num_threads(threads)") {                                                               \
+            int64_t part = omp_get_thread_num(), parts = omp_get_num_threads(), all = m > n ? m : n;                 \
+            int64_t first = all * part / parts / 16 * 16;                                                            \
+            int64_t size = (part + 1 == parts ? all : all * (part + 1) / parts / 16 * 16) - first;                   \
+            if (m > n)                                                                                               \
+                env->gemm(ROWS, ta, tb, size, n, k, alpha, a + first * (ta == PLAIN ? lda : 1), lda, b, ldb, beta,   \
+                          c + first * ldc, ldc);                                                                     \
+            else                                                                                                     \
+                env->gemm(ROWS, ta, tb, m, size, k, alpha, a, lda, b + first * (tb == PLAIN ? 1 : ldb), ldb, beta,   \
+                          c + first, ldc);                                                                           \
+        }                                                                                                            \
+    }
+PRODUCT(float, sgemm)
+PRODUCT(double, dgemm)
 
 // Run `call` for parts [begin, end) of n steps on all threads.
 #define SPREAD(n, call)                                                                     \

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kernels
 from framework import Tensor, ops
-from framework.jit import jit
+from framework.jit import jit, link
 
 SPECIAL = np.array(
     [0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 1e-40, 88.8, -104.0, 1e30, 3e-5], np.float32
@@ -121,3 +122,28 @@ def test_two_threads_may_run_one_program() -> None:
     with ThreadPoolExecutor(4) as pool:
         for _ in range(20):
             assert [t.tolist() for t in pool.map(f, xs)] == expected
+
+
+def test_products_and_loops_are_cut_among_threads_and_leave_blas_as_it_was() -> None:
+    def f(x: Any, w: Any) -> Any:
+        heads = ops.reshape(x @ w, (4, 64, 160))  # rows are cut; then a batch; then columns
+        return ops.gelu(heads @ ops.swapaxes(heads, -1, -2)), ops.matrix_transpose(w) @ w[:, :40] - 1
+
+    x, w = (
+        Tensor(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+        for shape in ((256, 90), (90, 160))
+    )
+    compiled = jit(f, fullgraph=True)
+    blas = link.blas_threads()
+    threads = kernels.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3):
+            kernels.set_num_threads(count)
+            results.append([each.asnumpy() for each in compiled(x, w)])
+    finally:
+        kernels.set_num_threads(threads)
+    for several in results[1:]:
+        for value, other in zip(results[0], several, strict=True):
+            np.testing.assert_allclose(other, value, rtol=1e-5, atol=1e-4)
+    assert blas is None or (blas.users, blas.lock) == (0, 0)
