@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from bench_runner import __main__, worker
 from bench_runner.__main__ import main
+from tests.architecture.tree import ROOT
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -44,3 +47,13 @@ def test_an_unknown_command_is_refused_with_the_known_ones(
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, "judge")
     assert "worker" in capsys.readouterr().err
+
+
+def test_the_console_script_is_the_command_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"touchstone-worker": "bench_runner.__main__:worker"}
+    started: list[bool] = []
+    monkeypatch.setattr(worker, "main", lambda *, unsafe: started.append(unsafe) or 3)
+    monkeypatch.setattr("sys.argv", ["touchstone-worker", "--unsafe-no-sandbox"])
+    assert __main__.worker() == 3
+    assert started == [True]
