@@ -18,9 +18,9 @@ export PYTHONDONTWRITEBYTECODE :=
 MEASURING := tests/bench_runner tests/adversary
 SIDE_BY_SIDE := --quiet --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
-# Where the two databases could differ: named constraints, compare-and-swap, who wins a race.
+# Where the two databases could differ: named constraints, compare-and-swap, who wins a race, full text.
 RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/rewards tests/hub/bench/test_claiming.py \
-	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py
+	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py tests/hub/catalog/test_search.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary

@@ -195,6 +195,7 @@ class Verdict(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        indexes = [models.Index(fields=("-at",), name="bench_verdict_newest")]
         constraints = [models.UniqueConstraint(fields=("job",), name="verdict_one_per_job")]
 
 

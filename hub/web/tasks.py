@@ -29,6 +29,7 @@ from tasks.spec import Task as Spec
 BOARD_EXCERPT = 5
 THREADS_A_PAGE = 20
 HAND_OVERS = 3
+WORKING = 12  # people that are named
 
 
 @require_safe
@@ -48,7 +49,7 @@ def show(
 ) -> HttpResponse:
     """The task's page; after a refusal with the proposal, or what was `written` to discuss, as sent."""
     spec, language = spec_of(task.current), get_language() or "en"
-    working = list(claims.working_on(task))
+    working = list(claims.working_on(task)[: max(WORKING, task.slots) + 1])
     shown = {
         "task": task,
         "spec": spec,
@@ -59,7 +60,8 @@ def show(
         "requirements": requirements(task, request.user),
         "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
         "grounds": grounds(task),
-        "working": working,
+        "working": working[:WORKING],
+        "more_work": claims.working_on(task).count() - WORKING if len(working) > WORKING else 0,
         "slots_left": max(0, task.slots - len(working)),
         "hand_overs": _hand_overs(task),
         "commands": commands(task, spec, request.user.username or "<username>"),
