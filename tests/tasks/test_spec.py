@@ -348,7 +348,8 @@ def test_a_machine_sees_the_cases_languages_and_baseline_that_hold_there() -> No
         case.id for case in task.cases_for("check")
     }
     assert all(case.id.startswith("card-") for case in card.cases_for("rank"))
-    assert card.limits.memory_mb == task.limits.gpu_memory_mb
+    assert (card.limits.memory_mb, card.limits.call_seconds) == (4096, 20)
+    assert (processor.limits.memory_mb, processor.limits.call_seconds) == (512, 2)
     assert (card.entry.libraries, processor.entry.libraries) == (("framework", "kernels"), ())
     assert (card.digest, processor.digest) == (task.digest, task.digest)
     assert task.on("fpga-1").cases == ()
