@@ -5,6 +5,7 @@ Not in charge of verdicts: what is wrong with a contribution is an `Outcome` wit
     JudgeError
     ├── InfrastructureFault     the attempt cannot go on; the hub queues the job again, nobody is blamed
     │   ├── SandboxUnavailable  no sandbox could be made; the text carries the cure
+    │   ├── CardUnhealthy       the card does not do what every card does; the text carries the cure
     │   └── HubUnreachable      the hub did not answer, after all retries
     ├── BadOutput               the guest left what we refuse to read; the director makes it a verdict
     ├── AttemptLost             the hub took the attempt away, or gave the job to somebody else
