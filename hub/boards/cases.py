@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.bench.models import Measurement
-from hub.boards.queries import Board, Entry
+from hub.boards.queries import Entry
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Table:
     rows: tuple[tuple[Entry, tuple[Cell | None, ...]], ...]
 
 
-def tables(board: Board) -> list[Table]:
-    """One table for each metric, in one query."""
+def tables(entries: Sequence[Entry]) -> list[Table]:
+    """One table for each metric, in one query; the best is the best of these entries."""
     measured: dict[str, dict[tuple[int, str], Measurement]] = defaultdict(dict)
     cases: dict[str, dict[str, float]] = defaultdict(dict)  # metric -> case -> the best ratio
-    keys = [entry.verdict.pk for entry in board.entries]
+    keys = [entry.verdict.pk for entry in entries]
     for one in Measurement.objects.filter(verdict__in=keys).defer("pairs"):
         measured[one.metric][one.verdict_id, one.case] = one
         best = cases[one.metric].setdefault(one.case, one.ratio)
@@ -43,7 +44,7 @@ def tables(board: Board) -> list[Table]:
             tuple(cases[metric]),
             tuple(
                 (entry, tuple(_cell(found.get((entry.verdict.pk, case)), best) for case, best in columns))
-                for entry in board.entries
+                for entry in entries
             ),
         )
         for metric, found in sorted(measured.items())

@@ -73,7 +73,7 @@ def board(
 
 
 def boards_on(tasks: Iterable[Task]) -> dict[int, list[Board]]:
-    """The boards on which each task's current revision has entries, by the task's key; in two queries."""
+    """The boards on which each task's current revision has entries, by the task's key; in three queries."""
     by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
     boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
     for (revision, name), found in sorted(candidates_on(by_revision.keys()).items()):

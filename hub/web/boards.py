@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_safe
 from hub.bench.models import Verdict
 from hub.boards import queries
 from hub.boards.cases import tables
-from hub.boards.history import history, record_of
+from hub.boards.history import Moment, history, record_of
 from hub.boards.plots import figure, history_figure
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
@@ -25,10 +26,12 @@ from hub.rulings.models import Rejudge
 from hub.rulings.queries import rejudges
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
-from hub.web.stone import stone
+from hub.web.stone import draw, stone
 from hub.web.words import METRICS
 
 SHELF_EXCERPT = 4
+ENTRIES_A_PAGE = 50
+MOMENTS = 100  # of a history that are listed, or drawn beside the records
 SHELVES_A_PAGE = 8
 BARE_SHOWN = 12
 
@@ -67,20 +70,24 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     task, board, boards = board_of(slug, hardware)
     moments = history(board)
     record = record_of(moments)
+    page = Paginator(board.entries, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
+    listed = replace(board, entries=tuple(page))
+    first = page.start_index() - 1 if board.entries else 0
     shown = {
         "task": task,
         "spec": spec_of(task.current).on(hardware),
         "board": board,
-        "stone": stone(board),
-        "podium": queries.PODIUM,
+        "page": page,
+        "stone": draw(listed.entries, above=board.baseline_after - first),
+        "podium": queries.PODIUM - first,
         "classes": [found.hardware_class for found in boards],
-        "figure": figure(board) if board.entries else None,
-        "moments": moments[::-1],
+        "figure": figure(listed) if board.entries else None,
+        "moments": moments[::-1][:MOMENTS],
         "record": record.verdict.pk if record else None,
-        "over_time": history_figure(moments) if len(moments) > 1 else None,
-        "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(board)],
+        "over_time": history_figure(told_of(moments)) if len(moments) > 1 else None,
+        "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(listed.entries)],
         "embed": _embed(task, hardware),
-        "machines": _machines(board),
+        "machines": _machines(listed),
         "earlier": queries.earlier_board(task, hardware) if not board.entries else None,
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
         "may_run_again": request.user.is_authenticated and request.user.is_maintainer,
@@ -88,6 +95,12 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     if shown["earlier"]:
         shown["earlier_stone"] = stone(shown["earlier"][1])
     return render(request, "boards/page.html", shown)
+
+
+def told_of(moments: list[Moment]) -> list[Moment]:
+    """All records and the newest of the others, oldest first."""
+    newest = {moment.verdict.pk for moment in moments[-MOMENTS:]}
+    return [moment for moment in moments if moment.is_record or moment.verdict.pk in newest]
 
 
 def _embed(task: Task, hardware: str) -> str:

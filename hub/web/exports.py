@@ -56,7 +56,7 @@ def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     task, board, _boards = board_of(slug, hardware)
     rows = _rows(board)
-    for table in tables(board):
+    for table in tables(board.entries):
         for row, (_entry, cells) in zip(rows, table.rows, strict=True):
             row.setdefault("cases", {})[table.metric] = {
                 case: {

@@ -49,8 +49,8 @@ def stone(board: Board, most: int | None = None) -> Stone:
     return draw(board.entries[:most], more=len(board.entries) - len(board.entries[:most]))
 
 
-def draw(entries: Sequence[Entry | Moment], more: int = 0) -> Stone:
-    """Put `entries` on one axis that shows the baseline too."""
+def draw(entries: Sequence[Entry | Moment], more: int = 0, above: int | None = None) -> Stone:
+    """Put `entries` on one axis with the baseline; `above` of them stand over it, counted here if None."""
     ends = [0.0, *(math.log(end) for entry in entries for end in (entry.low, entry.high) if end > 0)]
     low, high = min(ends), max(ends)
     short = max(0.0, LEAST_SPAN - (high - low))
@@ -67,5 +67,5 @@ def draw(entries: Sequence[Entry | Moment], more: int = 0) -> Stone:
         streaks.append(
             Streak(entry, min(one, point), round(abs(point - one), 2), point, left, max(right, left + 0.4))
         )
-    above = sum(entry.ratio >= 1 for entry in entries)
-    return Stone(tuple(streaks), at(1), above, more)
+    over = sum(entry.ratio >= 1 for entry in entries) if above is None else above
+    return Stone(tuple(streaks), at(1), over, more)

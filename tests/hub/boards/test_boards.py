@@ -321,7 +321,7 @@ def test_boards_of_many_tasks_take_as_many_queries_as_of_one(
     other = Bench(make_task("row-softmax"), bench.worker, made=100)
     timed(other, cast.bob, 3.0)
     tasks = list(timed_tasks())
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         found = boards_on(tasks)
     assert {
         slug: [line.ratio for line in found[pk][0].entries] for slug, pk in ((t.slug, t.pk) for t in tasks)

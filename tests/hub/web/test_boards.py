@@ -14,7 +14,9 @@ from plotly import graph_objects
 
 from hub.bench.models import Job, Verdict
 from hub.boards import queries
+from hub.boards.history import history
 from hub.boards.plots import figure
+from hub.web.boards import told_of
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import Visitor, measure
@@ -201,3 +203,20 @@ def test_an_empty_board_has_exports_too(make_task: Callable[..., object]) -> Non
     assert "no entry yet" in client.get("/boards/vector-add/cpu-x86/badge.svg").content.decode()
     assert client.get("/boards/vector-add/cpu-x86/board.json").json()["entries"] == []
     assert client.get("/boards/vector-add/gpu-h100/board.csv").status_code == 404
+
+
+def test_a_long_board_has_pages_and_the_baseline_keeps_its_place(
+    board: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.boards.ENTRIES_A_PAGE", 2)
+    first, second = (Visitor(None).get(f"{PATH}?page={number}") for number in (1, 2))
+    assert [row.split()[0] for row in rows(first)] == ["1=", "1=", "–"]
+    assert [row.split()[0] for row in rows(second)] == ["–", "3"]
+    assert "Page 1 of 2" in first
+    assert problems(second) == []
+
+
+def test_an_old_history_keeps_its_records(board: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.web.boards.MOMENTS", 1)
+    told = told_of(history(queries.board(board.task, HARDWARE)))
+    assert [(one.user.username, one.is_record) for one in told] == [("alice", True), ("mei", False)]
