@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
 from hub.audit.actions import record
+from hub.catalog.actions import retire
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
 from hub.core import clock
@@ -59,6 +60,15 @@ def _publish_lesson(course: Course, position: int, spec: LessonSpec) -> None:
         target = spec_of(task.current).speed.target
         columns |= {"exercise": task, "target": target if target >= 1 else None}
     Lesson.objects.update_or_create(course=course, slug=spec.slug, defaults=columns)
+
+
+@transaction.atomic
+def retire_course(course: Course, by: User | None = None) -> None:
+    """Take a course away, with who has read its lessons; its exercises are retired, their verdicts stay."""
+    for lesson in course.lessons.select_related("exercise").exclude(exercise=None):
+        retire(lesson.exercise, by)
+    record(by, "course.retired", course, slug=course.slug)
+    course.delete()
 
 
 def mark_read(lesson: Lesson, user: User) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
 
 import pytest
+import pytest_django
+from django.core.management import CommandError, call_command
 
 from hub import flow
 from hub.bench.models import Job
@@ -136,6 +140,23 @@ def test_a_course_whose_exercise_is_not_published_is_refused(db: None, spec: Cou
     with pytest.raises(NotNow, match=f"courses/first-operator/{FAST}: this exercise is not published"):
         actions.publish_course(spec)
     assert not Course.objects.exists()
+
+
+def test_a_course_goes_when_its_folder_has_gone_and_what_was_earned_stays(
+    course: Course, learner_story: Story, cast: people.Cast, settings: pytest_django.Settings, tmp_path: Path
+) -> None:
+    learner_story.worker()
+    learner_story.push(cast.alice)
+    learner_story.run_all(ratio=3.0)
+    with pytest.raises(CommandError, match="would be published again: delete the folder first"):
+        call_command("retire_course", "first-operator")
+    settings.TASKS_DIR = tmp_path
+    call_command("retire_course", "first-operator", stdout=StringIO())
+    assert not Course.objects.exists()
+    assert Task.objects.get(slug=FAST).state == Task.State.RETIRED
+    assert points_of(cast.alice) == 1
+    with pytest.raises(CommandError, match="No course 'first-operator'; there are: none"):
+        call_command("retire_course", "first-operator")
 
 
 @pytest.mark.parametrize("name", ["first-operator", FAST])
