@@ -109,6 +109,7 @@ def test_inputs_mix_easy_and_hard_rows_within_one_input(slug: str) -> None:
     assert sizes.max() > 30 * sizes.min()
 
 
+@pytest.mark.slow
 def test_trying_a_solution_prints_each_case_and_a_rough_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["try", "vector-add", str(ROOT / "vector-add" / "examples" / "accept-simd")]) == 0
     printed = capsys.readouterr().out

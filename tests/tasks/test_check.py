@@ -142,6 +142,7 @@ def test_a_baseline_that_fails_is_refused(vector_add: Path) -> None:
     assert "tasks/vector-add/baseline: wrong_answer in case 'one': tensor c, " in problems_of(vector_add)
 
 
+@pytest.mark.slow
 def test_an_example_that_does_not_get_its_verdict_is_refused(vector_add: Path) -> None:
     edit(vector_add, "examples/reject-skips-tail/solution.c", "i + 8 <= n; i += 8", "i < n; i++")
     edit(vector_add, "examples/reject-skips-tail/solution.c", "j < 8", "j < 1")
@@ -156,6 +157,7 @@ def test_a_starter_that_does_not_build_is_refused(vector_add: Path) -> None:
     assert "unknown type name" in found
 
 
+@pytest.mark.slow
 def test_a_verdict_that_needs_the_sandbox_is_left_to_the_judge(vector_add: Path) -> None:
     edit(vector_add, "examples/reject-skips-tail/expect.toml", '"wrong_answer"', '"time_limit"')
     report = check_folder(vector_add)
