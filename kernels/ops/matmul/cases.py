@@ -86,6 +86,7 @@ CASES = (
     *(_product(f"{m}x{n}x{k}-turned", m, n, k, ta=True, tb=True) for m, n, k in SIZES[4:]),
     _product("turned-b", 35, 50, 70, tb=True, bias=True, alpha=0.125),
     _product("turned-a", 35, 50, 70, ta=True, bias=True),
+    _product("turned-a-wide", 77, 50, 70, ta=True),
     _product("one-row-bias", 1, 50, 70, bias=True, alpha=-2.0),
     _product("one-column-bias", 50, 1, 70, tb=True, bias=True, alpha=-2.0),
     _product("several-blocks-of-k", 40, 40, 1500),
