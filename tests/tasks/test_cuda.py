@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import bench_runner.guest
 from tasks import cuda
 
 ROOT = Path(cuda.__file__).parents[1]
-HEADERS = Path(bench_runner.guest.__file__).parent / "include"
 SOURCE = """
 #include <touchstone.h>
 #ifdef __CUDACC__
@@ -32,13 +30,13 @@ needs_nvrtc = pytest.mark.skipif(cuda.nvrtc() is None, reason=f"needs NVRTC: {cu
 def _compile(source: str, folder: Path, arch: str) -> subprocess.CompletedProcess[str]:
     file = folder / "solution.cu"
     file.write_text(source)
-    words = [str(file), str(folder / "solution.so"), arch, str(HEADERS)]
+    words = [str(file), str(folder / "solution.so"), *([arch] if arch else [])]
     command = [sys.executable, "-m", "tasks.cuda", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @needs_nvrtc
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
+@pytest.mark.parametrize("arch", ["", "sm_90a"])
 def test_a_file_is_compiled_for_card_and_host(arch: str, tmp_path: Path) -> None:
     done = _compile(SOURCE, tmp_path, arch)
     assert done.returncode == 0, done.stderr

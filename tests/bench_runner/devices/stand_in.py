@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -62,7 +64,9 @@ class Driver:
 
 @cache
 def built() -> Driver:
-    return Driver(Path(tempfile.mkdtemp(prefix="touchstone-standin-")))
+    folder = tempfile.mkdtemp(prefix="touchstone-standin-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Driver(Path(folder))
 
 
 @contextmanager
