@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
 from hub.bench.models import Verdict
-from hub.boards.history import history, record_of
-from hub.boards.queries import moved_last
+from hub.boards.history import Moment, history, record_of
+from hub.boards.queries import Entry, moved_last
 from hub.catalog.finding import FREE, TaskFilter, find
 from hub.catalog.models import Task
 from hub.claims import queries as claims
@@ -30,6 +31,7 @@ from hub.web.stone import draw
 
 NEWEST_VERDICTS = 6
 TOP_BOARDS = 5
+PULSE_SECONDS = 20  # that the latest records are kept for all strangers
 OWN_PULLS = 6
 FIRST_TASKS = 3  # that are offered
 ANSWERS = 4
@@ -52,14 +54,19 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _pulse(request: HttpRequest) -> dict[str, Any]:
     """For a stranger: what may be taken, and who was the best lately."""
-    boards = moved_last(TOP_BOARDS)
-    latest = [record_of(history(board)) or board.entries[0] for board in boards]
+    latest = cache.get_or_set("home.latest", _latest, PULSE_SECONDS)
     found = find(TaskFilter(chosen={"state": frozenset({FREE})}))
     return {
         "open_tasks": len(found.keys),
-        "stone": draw(sorted(latest, key=lambda one: one.at, reverse=True)) if latest else None,
+        "stone": draw(latest) if latest else None,
         "cards": cards(request, found.keys[:FIRST_TASKS]),
     }
+
+
+def _latest() -> list[Entry | Moment]:
+    """The record of each board that moved last, newest first. The same for everybody, and dear to compute."""
+    found = (record_of(history(board)) or board.entries[0] for board in moved_last(TOP_BOARDS))
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def _newest_verdicts() -> list[Verdict]:
