@@ -59,6 +59,27 @@ def test_what_was_built_is_not_built_again(
 
 
 @needs_compiler
+def test_threads_are_told_to_sleep_while_a_library_is_loaded_unless_somebody_says_otherwise(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+    #include <stdlib.h>
+    const char *told;
+    __attribute__((constructor)) static void begin(void) { told = getenv("OMP_WAIT_POLICY"); }
+    __attribute__((visibility("default"))) int has_been_told(void) { return told != 0; }
+    """
+    for given, told in ((None, 1), ("300000", 0)):
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+        if given:
+            monkeypatch.setenv("GOMP_SPINCOUNT", given)
+        unit = tmp_path / f"told{told}.c"
+        unit.write_text(text)
+        assert cc.load(cc.library("told", [cc.Unit(unit)])).has_been_told() == told
+        assert "OMP_WAIT_POLICY" not in os.environ
+
+
+@needs_compiler
 def test_source_flags_and_included_headers_name_a_library(cache: Path, source: Path) -> None:
     first = cc.library("answer", [cc.Unit(source)])
     (source.parent / "other.h").write_text("#define OTHER 2\n")
