@@ -27,7 +27,7 @@ from tasks.spec import Case, Task
 
 LOAD_SECONDS = 20.0  # to load a submission: imports and initialisers
 LEAVE_SECONDS = 0.2  # to flush and leave in good order
-CONTEXT_MB, CONTEXT_THREADS = 4096, 64  # what a context of CUDA takes of the host, beside the task's limits
+DRIVER_THREADS = 64  # room for those of CUDA's driver, beside the task's limit
 WALL_SECONDS = 3600.0  # a backstop; the phases watch their own time
 
 
@@ -93,8 +93,8 @@ class Side:
         device, on_card = self._rig.device, LANGUAGES[language].device == "gpu"
         mounts = [Mount(self._rig.kit, "/guest"), Mount(self._artefact.folder, "/submission")]
         limits = Limits(
-            memory_bytes=(task.limits.memory_mb + (CONTEXT_MB if on_card else 0)) * 2**20,
-            processes=task.limits.processes + (CONTEXT_THREADS if on_card else 0),
+            memory_bytes=task.limits.memory_mb * 2**20,
+            processes=task.limits.processes + (DRIVER_THREADS if on_card else 0),
             wall_seconds=WALL_SECONDS,
             log_bytes=task.limits.log_kb * 1024,
             cpus=self._rig.cpus,
