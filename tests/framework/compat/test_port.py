@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from framework.__main__ import main
 from framework.compat.port import Ported, port
 from framework.core.tensor import Tensor
 from framework.errors import ArgumentError
@@ -209,23 +209,15 @@ def test_text_that_is_no_python_is_refused_with_its_line() -> None:
         ported("import torch\nx = (\n")
 
 
-def test_the_command_writes_the_script_and_tells_what_is_left(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text(
-        "import torch\ny = torch.neg(x)\nz = torch.lerp(x, y, 1)\n", encoding="utf-8"
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "framework",
-        "port",
-        str(tmp_path / "model.py"),
-        "-o",
-        str(tmp_path / "new.py"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert f"{tmp_path}/model.py:3: torch.lerp has no counterpart" in done.stderr
-    assert "y = ops.negative(x)" in (tmp_path / "new.py").read_text(encoding="utf-8")
-    missing = subprocess.run([*command[:-3], "/nowhere.py"], capture_output=True, text=True, check=False)
-    assert missing.returncode == 2
-    assert "/nowhere.py" in missing.stderr
+def test_the_command_writes_the_script_and_tells_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, new = tmp_path / "model.py", tmp_path / "new.py"
+    model.write_text("import torch\ny = torch.neg(x)\nz = torch.lerp(x, y, 1)\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["framework", "port", str(model), "-o", str(new)])
+    assert main() == 1
+    assert f"{model}:3: torch.lerp has no counterpart" in capsys.readouterr().err
+    assert "y = ops.negative(x)" in new.read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["framework", "port", "/nowhere.py"])
+    assert main() == 2
+    assert "/nowhere.py" in capsys.readouterr().err
