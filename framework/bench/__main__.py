@@ -2,6 +2,7 @@
 
 Each workload runs in a process of its own, pinned to one processor; there all contenders take turns
 (`kernels/bench/harness.py`), after their results were compared: who computes something else is not timed.
+Where there are several processors, another process times ours on one and on all of them, in turns.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,13 +34,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m framework.bench", description=__doc__)
     parser.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
     parser.add_argument("--seconds", type=float, default=20.0, help="per workload (20)")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--here", choices=("alone", "threads"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if unknown := set(given.workloads) - set(WORKLOADS):
         parser.error(f"no workload {', '.join(sorted(unknown))}; there are: {', '.join(WORKLOADS)}")
     names = given.workloads or list(WORKLOADS)
     if given.here:
-        print(json.dumps(measured(names[0], given.seconds)))
+        work = {"alone": measured, "threads": on_threads}[given.here]
+        print(json.dumps(work(names[0], given.seconds)))
         return 0
     rows = [_in_a_process(name, given.seconds) for name in names]
     path = RESULTS / f"steps-{datetime.now(UTC):%Y-%m-%d}.json"
@@ -50,13 +53,10 @@ def main() -> int:
 
 
 def _in_a_process(name: str, seconds: float) -> Any:
-    processor = str(max(os.sched_getaffinity(0)))
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
-    command = ["taskset", "-c", processor, sys.executable, "-m", "framework.bench", name, "--here"]
-    done = subprocess.run(
-        [*command, "--seconds", str(seconds)], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    row = json.loads(done.stdout.splitlines()[-1])
+    processors = sorted(os.sched_getaffinity(0))
+    row = _run(name, seconds, "alone", processors[-1:])
+    if len(processors) > 1:
+        row["threads"] = _run(name, seconds / 4, "threads", processors)
     first = ", ".join(f"{seconds:.2f} s {how}" for how, seconds in row["first_call"].items())
     print(f"{name}: ours {1e6 * row['seconds']['ours']:,.1f} µs; first call {first}", flush=True)
     for peer, (ratio, low, high) in row["ratios"].items():
@@ -64,7 +64,45 @@ def _in_a_process(name: str, seconds: float) -> Any:
             f"  {peer}: {1e6 * row['seconds'][peer]:,.1f} µs, {ratio:.2f} ({low:.2f}-{high:.2f}) times ours",
             flush=True,
         )
+    if "threads" in row:
+        ratio, low, high = row["threads"]["ratio"]
+        print(
+            f"  ours on {row['threads']['count']} threads: {ratio:.2f} ({low:.2f}-{high:.2f}) times as fast"
+        )
     return row
+
+
+def _run(name: str, seconds: float, how: str, processors: list[int]) -> Any:
+    """What a process on these processors says, its libraries with a thread for each."""
+    environment = {**os.environ, **dict.fromkeys(THREADS, str(len(processors)))}
+    command = ["taskset", "-c", ",".join(map(str, processors)), sys.executable, "-m", "framework.bench", name]
+    command += ["--here", how, "--seconds", str(seconds)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def on_threads(name: str, seconds: float) -> dict[str, Any]:
+    """How many times as fast our step is on all processors as on one, with the 95 % interval."""
+    import kernels
+    from framework.bench import workloads
+    from kernels.bench.harness import race
+
+    count = kernels.get_num_threads()
+    work = workloads.WORKLOADS[name]()
+
+    def on(threads: int) -> Callable[[], Any]:
+        step = workloads.ours(work)
+
+        def run() -> Any:
+            kernels.set_num_threads(threads)
+            return step()
+
+        run()
+        return run
+
+    timed = race({"all": on(count), "one": on(1)}, seconds)
+    ratio = timed["one"].ratio
+    return {"count": count, "seconds": timed["all"].seconds, "ratio": (ratio.value, ratio.low, ratio.high)}
 
 
 def measured(name: str, seconds: float) -> dict[str, Any]:
@@ -79,10 +117,10 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
         first_calls = [_first_call(workloads.ours(work)) for _ in range(2)]
         del os.environ[cc.VARIABLE]
     runs = {"ours": workloads.ours(work), **peers.contenders(work)}
-    expected = [_result(workloads.ours(work, "O0")) for _ in range(1)]
+    expected = _result(workloads.ours(work, "O0"))
     for peer, run in runs.items():
-        difference = float(np.abs(_result(run) - expected[0]).max())
-        if not difference <= TOLERANCE * max(1.0, float(np.abs(expected[0]).max())):
+        difference = float(np.abs(_result(run) - expected).max())
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise SystemExit(f"{name}: {peer} gives a result that differs by {difference:.2g}")
     timed = race(runs, seconds)
     return {
