@@ -180,7 +180,7 @@ def test_a_card_that_never_answers_does_not_hold_us(monkeypatch: pytest.MonkeyPa
 
 
 @needs_nvrtc
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
+@pytest.mark.parametrize("arch", [pytest.param("sm_80", marks=pytest.mark.slow), "sm_90a"])
 def test_all_kernels_of_ours_compile(arch: str) -> None:
     capability = {"sm_80": (8, 0), "sm_90a": (9, 0)}[arch]
     known = Card(0, 0, "", "NVIDIA H100 80GB HBM3", 0, capability, "")

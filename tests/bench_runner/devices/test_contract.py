@@ -186,7 +186,10 @@ def test_the_addresses_change_from_call_to_call_and_stay_when_asked(bench: Bench
     assert len(places(5, same=True)) == 1
 
 
-@pytest.mark.parametrize("place", ["n", "n + 31", "-1", "-32"])
+FAR = ("n + 31", "-32")
+
+
+@pytest.mark.parametrize("place", ["n", "-1", *(pytest.param(far, marks=pytest.mark.slow) for far in FAR)])
 def test_a_write_beside_an_output_is_noticed_on_either_side(bench: Bench, place: str) -> None:
     source = f"{ADDRESS}{RIGHT}    n = y.size\n    poke(at(y) + 4 * ({place}), 0x55, 4)\n"
     with pytest.raises(Failed, match="wrote_outside"):
