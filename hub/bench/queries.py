@@ -22,7 +22,7 @@ from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
 from hub.core.ids import token_digest
 from hub.pulls.models import PatchSet, PullRequest
-from hub.pulls.queries import current_patch_sets
+from hub.pulls.queries import Facts, current_patch_sets
 from hub.pulls.standing import counts, last_rulings, stands_as
 from hub.repos import git
 from tasks.spec import device_of
@@ -146,13 +146,14 @@ def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
     return rows.prefetch_related("measurements").order_by("at")
 
 
-def why_waiting(patch_set: PatchSet) -> str | None:
+def why_waiting(found: Facts) -> str | None:
     """Why a job that should be there is not, as a sentence; None if none is missing."""
-    pull = patch_set.pull
-    if pull.state != PullRequest.State.OPEN:
+    pull, patch_set = found.pull, found.patch_set
+    if pull.state != PullRequest.State.OPEN or patch_set is None:
         return None
-    kind = JobKind.RANK if passed_check(patch_set) else JobKind.CHECK
-    if _runs(patch_set, kind).exists():
+    passed = found.check is not None and found.check.outcome == Outcome.PASSED
+    kind = JobKind.RANK if passed else JobKind.CHECK
+    if any(run.kind == kind for run in found.runs):
         return None
     if missing := unserved(patch_set):
         return _("No worker for %(classes)s has reported yet; the judge begins when one does.") % {
@@ -160,10 +161,10 @@ def why_waiting(patch_set: PatchSet) -> str | None:
         }
     if kind == JobKind.RANK and not timed_classes(patch_set):
         return None
-    found = (
+    limits = (
         quotas.quota(pull.task, pull.author, kind, name) for name in classes_for(pull.task, patch_set.device)
     )
-    limit = min(found, key=lambda one: one.left)
+    limit = min(limits, key=lambda one: one.left)
     return None if limit.left else limit.sentence
 
 

@@ -24,24 +24,28 @@ from hub.claims.queries import open_proposals
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.stages import (
     Facts,
+    Judged,
     Stage,
     Turn,
     Who,
     current_patch_sets,
     facts,
     facts_of,
+    judged,
+    last_runs,
+    last_words,
     stage,
     stage_of,
     turn_of,
     whose_turn,
 )
-from hub.pulls.standing import counts, last_rulings, stands_as
 
 __all__ = [
-    "DeskRow", "Facts", "ItemKind", "Stage", "TimelineItem", "Turn", "Who", "approval", "current_patch_set",
-    "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of", "may_change",
-    "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls", "pulls_of", "stage",
-    "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge", "why_not_review",
+    "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
+    "current_patch_set", "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of",
+    "may_change", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls",
+    "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge",
+    "why_not_review",
 ]  # fmt: skip
 
 
@@ -94,7 +98,7 @@ def merges_landing() -> QuerySet[MergeAttempt]:
 
 def is_mentor_of(task: Task, user: User) -> bool:
     """Mentor of the task, or maintainer: may merge."""
-    return user.is_maintainer or task.mentors.filter(pk=user.pk).exists()
+    return user.is_maintainer or user in task.mentors.all()
 
 
 def may_change(pull: PullRequest, user: User) -> bool:
@@ -164,49 +168,72 @@ class TimelineItem:
     subject: Any
 
 
-VERDICT_COLUMNS = {
-    "verdict": "jobs__verdict__pk",
-    "job": "jobs__pk",
-    "kind": "jobs__kind",
-    "hardware_class": "jobs__hardware_class",
-    "outcome": "jobs__verdict__outcome",
-    "reason": "jobs__verdict__reason",
-    "reason_args": "jobs__verdict__reason_args",
-    "ratio": "jobs__verdict__ratio",
-    "low": "jobs__verdict__low",
-    "high": "jobs__verdict__high",
-    "speed": "jobs__verdict__speed",
-    "at": "jobs__verdict__at",
-}
+@dataclass(frozen=True)
+class Rows:
+    """A pull request with all that was pushed, judged, said and asked for, oldest first: read once a page."""
 
+    pull: PullRequest
+    patch_sets: list[PatchSet]
+    jobs: list[Judged]
+    reviews: list[Review]
+    comments: list[Comment]
+    merges: list[MergeAttempt]
 
-def timeline(pull: PullRequest) -> list[TimelineItem]:
-    """Everything that happened to a pull request, oldest first."""
-    patch_sets = list(pull.patch_sets.all())
-    number = {row.pk: row.number for row in patch_sets}
-    author = pull.author
-    items = [TimelineItem(ItemKind.OPENED, pull.opened_at, author, None, pull)]
-    items += [TimelineItem(ItemKind.PATCH_SET, row.pushed_at, author, row.number, row) for row in patch_sets]
-    items += _verdicts(pull)
-    for review in Review.objects.filter(patch_set__pull=pull).select_related("reviewer"):
-        items.append(
-            TimelineItem(ItemKind.REVIEW, review.at, review.reviewer, number[review.patch_set_id], review)
+    @property
+    def current(self) -> PatchSet | None:
+        return self.patch_sets[-1] if self.patch_sets else None
+
+    @property
+    def facts(self) -> Facts:
+        """As `facts(pull)` reads them."""
+        key = self.current.pk if self.current else 0
+        merges = [merge for merge in self.merges if merge.patch_set_id == key]
+        reviews = last_words(said for said in self.reviews if said.patch_set_id == key)
+        return Facts(
+            self.pull, self.current, last_runs(self.jobs)[key], reviews, merges[-1] if merges else None
         )
-    for said in Comment.objects.filter(patch_set__pull=pull, review=None).select_related("author"):
-        items.append(TimelineItem(ItemKind.COMMENT, said.at, said.author, number[said.patch_set_id], said))
-    for merge in MergeAttempt.objects.filter(patch_set__pull=pull).select_related("by"):
-        items.append(TimelineItem(ItemKind.MERGE, merge.at, merge.by, number[merge.patch_set_id], merge))
+
+
+def rows_of(pull: PullRequest) -> Rows:
+    patch_sets = list(pull.patch_sets.all())
+    by_key = {row.pk: row for row in patch_sets}
+    rows = Rows(
+        pull,
+        patch_sets,
+        judged(patch_sets),
+        list(Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer")),
+        list(Comment.objects.filter(patch_set__in=patch_sets).select_related("author")),
+        list(MergeAttempt.objects.filter(patch_set__in=patch_sets).select_related("by").order_by("id")),
+    )
+    told: list[Any] = [*rows.reviews, *rows.comments, *rows.merges]
+    for row in told:
+        row.patch_set = by_key[row.patch_set_id]
+    return rows
+
+
+def timeline(rows: Rows) -> list[TimelineItem]:
+    """Everything that happened to a pull request, oldest first."""
+    pull, author = rows.pull, rows.pull.author
+    items = [TimelineItem(ItemKind.OPENED, pull.opened_at, author, None, pull)]
+    items += [_item(ItemKind.PATCH_SET, row.pushed_at, author, row, row) for row in rows.patch_sets]
+    items += _verdicts(rows.jobs)
+    items += [_item(ItemKind.REVIEW, row.at, row.reviewer, row.patch_set, row) for row in rows.reviews]
+    alone = (row for row in rows.comments if row.review_id is None)
+    items += [_item(ItemKind.COMMENT, row.at, row.author, row.patch_set, row) for row in alone]
+    items += [_item(ItemKind.MERGE, row.at, row.by, row.patch_set, row) for row in rows.merges]
     items += _ends(pull)
     return sorted(items, key=lambda item: item.at)
 
 
-def _verdicts(pull: PullRequest) -> Iterable[TimelineItem]:
-    rows = pull.patch_sets.filter(counts("jobs__"), jobs__verdict__isnull=False)
-    rulings = last_rulings(pull.patch_sets.all())
-    for row in rows.order_by("jobs__verdict__at").values("number", *VERDICT_COLUMNS.values()):
-        columns = {name: row[path] for name, path in VERDICT_COLUMNS.items()}
-        columns["outcome"] = stands_as(columns["outcome"], rulings.get(columns["verdict"]))
-        yield TimelineItem(ItemKind.VERDICT, columns["at"], None, row["number"], columns)
+def _item(kind: ItemKind, at: datetime, actor: User, patch_set: PatchSet, subject: Any) -> TimelineItem:
+    return TimelineItem(kind, at, actor, patch_set.number, subject)
+
+
+def _verdicts(jobs: Iterable[Judged]) -> Iterable[TimelineItem]:
+    for job in jobs:
+        if job.columns["verdict"]:
+            told = job.columns | {"outcome": job.stands}
+            yield TimelineItem(ItemKind.VERDICT, told["at"], None, job.number, told)
 
 
 def _ends(pull: PullRequest) -> Iterable[TimelineItem]:

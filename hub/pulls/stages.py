@@ -30,6 +30,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
@@ -38,7 +39,7 @@ from django.utils.translation import gettext_lazy as _
 from bench_runner.contract import JobKind, Outcome
 from hub.catalog.models import Task
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
-from hub.pulls.standing import UPHOLD, counts, last_rulings, stands_as
+from hub.pulls.standing import UPHOLD, counts, stands_as
 
 UNFINISHED = re.compile(r"\s*[\[(]?(wip|draft)\b", re.IGNORECASE)
 ABANDONED = "abandoned"  # state of a job; the model is bench's
@@ -260,11 +261,11 @@ def _since(now: Stage, facts: Facts) -> datetime:
 
 
 def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
-    """The facts about many pull requests, in five queries however many they are."""
+    """The facts about many pull requests, in four queries however many they are."""
     pulls = list(pulls)
     current = {row.pull_id: row for row in current_patch_sets().filter(pull__in=pulls)}
     rows = list(current.values())
-    runs, reviews = _last_runs(rows), _last_words(rows)
+    runs, reviews = last_runs(judged(rows)), _last_words(rows)
     merges = {row.patch_set_id: row for row in MergeAttempt.objects.filter(patch_set__in=rows).order_by("id")}
     found = {}
     for pull in pulls:
@@ -274,31 +275,79 @@ def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
     return found
 
 
-def _last_runs(patch_sets: list[PatchSet]) -> dict[int, tuple[Run, ...]]:
-    columns = ("kind", "hardware_class", "queued_at", "ended_at", "state", "verdict__outcome", "verdict__pk")
-    rulings = last_rulings(patch_sets)
+@dataclass(frozen=True)
+class Judged:
+    """A job that counts, with its verdict if it has one and what that stands as."""
+
+    patch_set: int
+    number: int  # of the patch set
+    columns: dict[str, Any]  # of COLUMNS
+    stands: str | None
+
+    @property
+    def run(self) -> Run:
+        named = {name: self.columns[name] for name in ("kind", "hardware_class", "queued_at", "ended_at")}
+        abandoned, upheld = self.columns["state"] == ABANDONED, self.columns["ruling"] == UPHOLD
+        return Run(**named, abandoned=abandoned, outcome=self.stands, upheld=upheld)
+
+
+COLUMNS = {
+    "job": "jobs__pk",
+    "kind": "jobs__kind",
+    "hardware_class": "jobs__hardware_class",
+    "queued_at": "jobs__queued_at",
+    "ended_at": "jobs__ended_at",
+    "state": "jobs__state",
+    "verdict": "jobs__verdict__pk",
+    "outcome": "jobs__verdict__outcome",
+    "reason": "jobs__verdict__reason",
+    "reason_args": "jobs__verdict__reason_args",
+    "ratio": "jobs__verdict__ratio",
+    "low": "jobs__verdict__low",
+    "high": "jobs__verdict__high",
+    "speed": "jobs__verdict__speed",
+    "at": "jobs__verdict__at",
+    "ruling": "jobs__verdict__rulings__kind",
+}
+
+
+def judged(patch_sets: Iterable[PatchSet]) -> list[Judged]:
+    """The jobs of these patch sets that count, cancelled ones left out, in the order they were queued."""
+    keys = [row.pk for row in patch_sets]
     rows = (
-        PatchSet.objects.filter(counts("jobs__"), pk__in=[row.pk for row in patch_sets], jobs__isnull=False)
-        .order_by("jobs__queued_at")
-        .values_list("pk", *(f"jobs__{column}" for column in columns))
+        PatchSet.objects.filter(counts("jobs__"), pk__in=keys, jobs__isnull=False)
+        .order_by("jobs__queued_at", "jobs__pk", "jobs__verdict__rulings__pk")
+        .values("pk", "number", *COLUMNS.values())
     )
+    found: dict[Any, Judged] = {}
+    for row in rows:  # one for each ruling: the last one tells
+        columns = {name: row[path] for name, path in COLUMNS.items()}
+        stands = stands_as(columns["outcome"], columns["ruling"])
+        if columns["state"] != CANCELLED:
+            found[columns["job"]] = Judged(row["pk"], row["number"], columns, stands)
+    return list(found.values())
+
+
+def last_runs(jobs: Iterable[Judged]) -> dict[int, tuple[Run, ...]]:
+    """The last of each kind and hardware class, by patch set."""
     last: dict[int, dict[tuple[str, str], Run]] = defaultdict(dict)
-    for key, kind, hardware, queued_at, ended_at, state, outcome, verdict in rows:
-        if state != CANCELLED:
-            ruling = rulings.get(verdict)
-            stands = stands_as(outcome, ruling)
-            last[key][kind, hardware] = Run(
-                kind, hardware, queued_at, ended_at, state == ABANDONED, stands, ruling == UPHOLD
-            )
+    for job in jobs:
+        last[job.patch_set][job.columns["kind"], job.columns["hardware_class"]] = job.run
     return defaultdict(tuple, {key: tuple(runs.values()) for key, runs in last.items()})
 
 
+def last_words(said: Iterable[Review]) -> tuple[Review, ...]:
+    """The last word of each reviewer who approves or asks for changes, in the order of these words."""
+    last: dict[int, Review] = {}
+    for review in said:
+        if review.kind != Review.Kind.COMMENT:
+            last.pop(review.reviewer_id, None)
+            last[review.reviewer_id] = review
+    return tuple(last.values())
+
+
 def _last_words(patch_sets: list[PatchSet]) -> dict[int, tuple[Review, ...]]:
-    last: dict[int, dict[int, Review]] = defaultdict(dict)
-    decisive = Review.objects.filter(patch_set__in=patch_sets).exclude(kind=Review.Kind.COMMENT)
-    for said in decisive.select_related("reviewer").order_by("id"):
-        last[said.patch_set_id].pop(
-            said.reviewer_id, None
-        )  # so that the dictionary is in order of the last words
-        last[said.patch_set_id][said.reviewer_id] = said
-    return defaultdict(tuple, {key: tuple(words.values()) for key, words in last.items()})
+    said: dict[int, list[Review]] = defaultdict(list)
+    for review in Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer").order_by("id"):
+        said[review.patch_set_id].append(review)
+    return defaultdict(tuple, {key: last_words(reviews) for key, reviews in said.items()})

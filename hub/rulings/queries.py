@@ -5,6 +5,8 @@ Not in charge of what counts (`hub/pulls/standing.py`).
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -74,6 +76,15 @@ def rulings_of(verdict: Verdict) -> QuerySet[Ruling]:
     return Ruling.objects.filter(verdict=verdict).select_related("by", "like__pull__author")
 
 
+def rulings_about(verdicts: Iterable[Verdict]) -> dict[int, list[Ruling]]:
+    """The rulings about each of these verdicts, oldest first, by the verdict's key; no query without any."""
+    found: dict[int, list[Ruling]] = defaultdict(list)
+    if keys := [verdict.pk for verdict in verdicts]:
+        for ruling in Ruling.objects.filter(verdict__in=keys).select_related("by").order_by("pk"):
+            found[ruling.verdict_id].append(ruling)
+    return found
+
+
 def last_ruling(verdict: Verdict) -> Ruling | None:
     return rulings_of(verdict).last()
 
@@ -128,6 +139,23 @@ def why_not_appeal(verdict: Verdict, user: User) -> str | None:
 
 def rejudges() -> QuerySet[Rejudge]:
     return Rejudge.objects.select_related("task", "revision", "by", "decided_by", "about")
+
+
+def rejudges_about(verdicts: Iterable[Verdict]) -> dict[int, list[Rejudge]]:
+    """The sets in which each of these verdicts is old or new, oldest first, by the verdict's key.
+
+    No query without any.
+    """
+    found: dict[int, list[Rejudge]] = defaultdict(list)
+    keys = {verdict.pk for verdict in verdicts}
+    if not keys:
+        return found
+    items = RejudgeItem.objects.filter(Q(old__in=keys) | Q(job__verdict__in=keys)).order_by("rejudge")
+    for item in items.select_related("rejudge__by", "rejudge__decided_by", "job__verdict"):
+        new = getattr(item.job, "verdict", None)
+        for key in keys & {item.old_id, new.pk if new else 0}:
+            found[key].append(item.rejudge)
+    return found
 
 
 def items_of(rejudge: Rejudge) -> QuerySet[RejudgeItem]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench_runner.contract import JobKind, Outcome
 from hub.accounts.models import User
-from hub.pulls.models import Comment, MergeAttempt, PullRequest, Review
-from hub.pulls.queries import ItemKind, TimelineItem, timeline
+from hub.pulls.models import Comment, MergeAttempt, Review
+from hub.pulls.queries import ItemKind, Rows, TimelineItem, timeline
 from hub.web.plain import plain_line
 
 TONES = {
@@ -38,13 +38,13 @@ class Line:
     is_stale: bool = False  # a review of an older patch set: it no longer counts
 
 
-def lines(pull: PullRequest, current: int) -> list[Line]:
+def lines(rows: Rows) -> list[Line]:
     """Oldest first; remarks on lines stand with the review they came with."""
     by_review: dict[int, list[Comment]] = defaultdict(list)
-    of_reviews = Comment.objects.filter(patch_set__pull=pull, review__isnull=False)
-    for said in of_reviews.select_related("author"):
+    for said in rows.comments:
         by_review[said.review_id or 0].append(said)
-    return [_line(item, by_review, current) for item in timeline(pull)]
+    current = rows.current.number if rows.current else 0
+    return [_line(item, by_review, current) for item in timeline(rows)]
 
 
 def _line(item: TimelineItem, by_review: dict[int, list[Comment]], current: int) -> Line:

@@ -22,14 +22,14 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.db import close_old_connections
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
@@ -40,7 +40,7 @@ from hub.bench.models import Attempt, Job, ProgressLine, Verdict
 from hub.bench.places import Line
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import current_patch_set, whose_turn
-from hub.web.run import live_runs
+from hub.web.run import Run, live_runs, tries
 
 POLL_SECONDS = 0.5  # while a job lives
 LINE_SECONDS = 1.0  # a look at a queue is good for so long
@@ -59,8 +59,12 @@ class Pulse:
 
     facts: str  # patch sets, reviews, verdicts, states: the whole page
     run: str  # progress of the live jobs: the run panel
-    live: bool
+    jobs: tuple[Job, ...] = field(compare=False)  # the live ones
     over: bool
+
+    @property
+    def live(self) -> bool:
+        return bool(self.jobs)
 
     @property
     def id(self) -> str:
@@ -207,50 +211,73 @@ def draw(pull_id: int, language: str, last: Frame | None = None) -> Frame | None
     with translation.override(language):
         pull = PullRequest.objects.select_related("task", "author").get(pk=pull_id)
         current = current_patch_set(pull)
-        html = render_to_string("pulls/_run.html", {"runs": live_runs(current) if current else []})
+        html = render_to_string(
+            "pulls/_run.html", {"runs": runs(beat, current, tries([current])) if current else []}
+        )
         return Frame(beat, html, str(whose_turn(pull).sentence))
 
 
+SEEN = (
+    "state",
+    "patch_set",
+    "review",
+    "comment",
+    "verdict",
+    "merge",
+    "merge_state",
+    "job_ended",
+    "has_live_job",
+)
+
+
+def watched() -> QuerySet[PullRequest]:
+    """Pull requests with what `pulse_of` looks at: the newest row of everything that the page tells of."""
+    of_pull = {"patch_set__pull": OuterRef("pk")}
+    merges = MergeAttempt.objects.filter(**of_pull)
+    ended = Job.objects.filter(ended_at__isnull=False, **of_pull)
+    return PullRequest.objects.annotate(
+        patch_set=_newest(PatchSet.objects.filter(pull=OuterRef("pk"))),
+        review=_newest(Review.objects.filter(**of_pull)),
+        comment=_newest(Comment.objects.filter(**of_pull)),
+        verdict=_newest(Verdict.objects.filter(job__patch_set__pull=OuterRef("pk"))),
+        merge=_newest(merges),
+        merge_state=Subquery(merges.order_by("-pk").values("state")[:1]),
+        job_ended=Subquery(ended.order_by("-ended_at").values("ended_at")[:1]),
+        has_live_job=Exists(Job.objects.filter(state__in=Job.moves.live, **of_pull)),
+    )
+
+
+def runs(beat: Pulse, patch_set: PatchSet, made: Iterable[Attempt]) -> list[Run]:
+    """The live runs of this patch set; `made` are its tries."""
+    jobs = [job for job in beat.jobs if job.patch_set_id == patch_set.pk]
+    return live_runs(jobs, made, LINES.line)
+
+
 def pulse(pull_id: int) -> Pulse | None:
-    row = _facts(pull_id)
-    if row is None:
-        return None
-    jobs = list(
-        Job.objects.filter(patch_set__pull=pull_id, state__in=Job.moves.live)
+    pull = watched().filter(pk=pull_id).first()
+    return None if pull is None else pulse_of(pull)
+
+
+def pulse_of(pull: PullRequest) -> Pulse:
+    """The pulse of one of `watched()`."""
+    row = tuple(getattr(pull, name) for name in SEEN)
+    jobs = _live_jobs(pull) if row[-1] else ()
+    facts = (*row, *((job.pk, job.state) for job in jobs))
+    run = [(job.pk, job.attempt, job.phase, job.seq, _expected(job)) for job in jobs]
+    return Pulse(_digest(facts), _digest(run), jobs, over=pull.state != PullRequest.State.OPEN)
+
+
+def _live_jobs(pull: PullRequest) -> tuple[Any, ...]:
+    return tuple(
+        Job.objects.filter(patch_set__pull=pull, state__in=Job.moves.live)
         .annotate(
             phase=Subquery(_open_attempt().values("phase")[:1]),
             attempt=Subquery(_open_attempt().values("id")[:1]),
             started_at=Subquery(_open_attempt().values("started_at")[:1]),
             seq=Subquery(_progress().order_by("-seq").values("seq")[:1]),
         )
+        .select_related("revision")
         .order_by("pk")
-    )
-    facts = (*row, *((job.pk, job.state) for job in jobs))
-    run = [(job.pk, job.attempt, job.phase, job.seq, _expected(job)) for job in jobs]
-    over = row[0] != PullRequest.State.OPEN
-    return Pulse(_digest(facts), _digest(run), bool(jobs), over)
-
-
-def _facts(pull_id: int) -> tuple[Any, ...] | None:
-    """State and newest row of everything that the page tells of."""
-    of_pull = {"patch_set__pull": OuterRef("pk")}
-    merges = MergeAttempt.objects.filter(**of_pull)
-    ended = Job.objects.filter(ended_at__isnull=False, **of_pull)
-    return (
-        PullRequest.objects.filter(pk=pull_id)
-        .annotate(
-            patch_set=_newest(PatchSet.objects.filter(pull=OuterRef("pk"))),
-            review=_newest(Review.objects.filter(**of_pull)),
-            comment=_newest(Comment.objects.filter(**of_pull)),
-            verdict=_newest(Verdict.objects.filter(job__patch_set__pull=OuterRef("pk"))),
-            merge=_newest(merges),
-            merge_state=Subquery(merges.order_by("-pk").values("state")[:1]),
-            job_ended=Subquery(ended.order_by("-ended_at").values("ended_at")[:1]),
-        )
-        .values_list(
-            "state", "patch_set", "review", "comment", "verdict", "merge", "merge_state", "job_ended"
-        )
-        .first()
     )
 
 

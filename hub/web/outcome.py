@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, prefetch_related_objects
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -20,8 +20,8 @@ from hub.boards.runs import TIMED, Candidate
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.pulls.standing import stands_as
-from hub.rulings.models import Rejudge, Ruling
-from hub.rulings.queries import rejudges, rulings_of, standing_verdicts
+from hub.rulings.models import Rejudge, RejudgeItem, Ruling
+from hub.rulings.queries import rejudges_about, rulings_about, standing_verdicts
 from hub.web.labels import DETAILS, LONGEST_VALUE, STEPS, facts_of, is_number, shown_value
 from hub.web.plain import plain_line, plain_text
 from hub.web.stone import Stone, draw
@@ -145,14 +145,32 @@ class Report:
         ]
 
 
-def reports(patch_set: PatchSet, merge: bool = False) -> list[Report]:
-    """One report per hardware class that has judged the patch set; `merge`: of its merge commits instead."""
-    rows = standing_verdicts().filter(job__patch_set=patch_set, job__merge_attempt__isnull=not merge)
-    verdicts = list(
-        rows.select_related("job__revision__task").prefetch_related("measurements").order_by("at")
+def reports(patch_set: PatchSet) -> tuple[list[Report], list[Report]]:
+    """One report per hardware class that has judged the patch set; then the same of its merge commits."""
+    items = RejudgeItem.objects.filter(Q(old=OuterRef("pk")) | Q(job=OuterRef("job")))
+    rows = standing_verdicts().filter(job__patch_set=patch_set).annotate(was_rejudged=Exists(items))
+    verdicts: list[Any] = list(rows.order_by("at"))
+    prefetch_related_objects([v for v in verdicts if v.ratio is not None], "measurements")
+    looks = Looks(
+        rulings_about(v for v in verdicts if v.ruling is not None),
+        rejudges_about(v for v in verdicts if v.was_rejudged),
     )
+    of_merges = [v for v in verdicts if v.job.merge_attempt_id is not None]
+    own = [v for v in verdicts if v.job.merge_attempt_id is None]
+    return _reports(own, looks), _reports(of_merges, looks)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What people decided and asked for since, by the verdict's key, oldest first."""
+
+    rulings: dict[int, list[Ruling]]
+    rejudges: dict[int, list[Rejudge]]
+
+
+def _reports(verdicts: list[Verdict], looks: Looks) -> list[Report]:
     classes = sorted({verdict.job.hardware_class for verdict in verdicts})
-    return [_report(name, [v for v in verdicts if v.job.hardware_class == name]) for name in classes]
+    return [_report(name, [v for v in verdicts if v.job.hardware_class == name], looks) for name in classes]
 
 
 def telling(verdicts: Iterable[Verdict]) -> Verdict | None:
@@ -213,7 +231,7 @@ def judges_words(verdict: Verdict) -> Words:
     return reason.words(get_language() or "en", args)
 
 
-def _report(hardware_class: str, verdicts: list[Verdict]) -> Report:
+def _report(hardware_class: str, verdicts: list[Verdict], looks: Looks) -> Report:
     shown = telling(verdicts)
     assert shown is not None  # noqa: S101 -- a class is listed because it has a verdict
     spec = spec_of(shown.job.revision).on(hardware_class)
@@ -224,15 +242,17 @@ def _report(hardware_class: str, verdicts: list[Verdict]) -> Report:
         shown,
         words_of(shown),
         checked=[_check_row(spec, case) for case in check.cases] if check else [],
-        timed=[_timed_row(spec, shown, m) for m in shown.measurements.all()],
+        timed=[_timed_row(spec, shown, m) for m in _measurements(shown)],
         confirmed=bool(timed) and Candidate(timed, None).confirmed and _stands(shown),
         target=spec.speed.target if spec.cases_for("rank") else None,
         outcome=outcome_of(shown),
-        rulings=[ruling for ruling in rulings_of(shown) if ruling.by_id],
-        rejudges=list(
-            rejudges().filter(Q(items__old=shown) | Q(items__job__verdict=shown)).order_by("pk").distinct()
-        ),
+        rulings=[ruling for ruling in looks.rulings.get(shown.pk, []) if ruling.by_id],
+        rejudges=looks.rejudges.get(shown.pk, []),
     )
+
+
+def _measurements(verdict: Verdict) -> Iterable[Measurement]:
+    return () if verdict.ratio is None else verdict.measurements.all()
 
 
 def _check_row(spec: Spec, case: dict[str, Any]) -> CheckRow:

@@ -21,17 +21,18 @@ from django.views.decorators.http import require_safe
 from bench_runner.contract import JobKind
 from hub import flow
 from hub.accounts.models import User
-from hub.bench.models import Attempt, Verdict
+from hub.bench.models import Verdict
 from hub.bench.queries import unserved, why_waiting
 from hub.catalog.models import Task
 from hub.learning.queries import is_solved, lesson_after, lesson_of
 from hub.pulls import queries
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
-from hub.pulls.queries import Facts, Stage, Turn, Who
+from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
 from hub.rulings.queries import may_see, standing_verdicts
-from hub.web import conversation, live, outcome, run, timing_plot
+from hub.web import conversation, live, outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
+from hub.web.run import FAILED, tries
 from hub.web.security import with_plot
 from hub.web.words import STAGES
 from hub.web.workers import add_worker
@@ -94,17 +95,18 @@ def by_branch(request: HttpRequest, slug: str, username: str, topic: str) -> Htt
 @require_safe
 @with_plot
 def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = _pull(pull_id)
-    return render(request, "pulls/page.html", {**overview(request, pull), **_results(request, pull)})
+    rows = queries.rows_of(_pull(pull_id))
+    shown = overview(request, rows)
+    return render(request, "pulls/page.html", {**shown, **_results(request, rows, shown["beat"])})
 
 
-def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
+def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
     """What the head of a pull request's pages shows, and what this reader may do."""
-    found = queries.facts(pull)
+    pull, found = rows.pull, rows.facts
     turn = queries.turn_of(found)
     user = request.user
     known = user.is_authenticated
-    beat = live.pulse(pull.pk)
+    beat = live.pulse_of(pull)
     return {
         **_lesson(pull),
         "pull": pull,
@@ -121,12 +123,13 @@ def overview(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
         "may_read_evidence": user.pk != pull.author_id and may_see(pull.task, user),
         "may_run_again": known and _may_run_again(pull, found, user),
         "approval": found.approval,
-        "stale_approval": None if found.approval else _last_approval(pull),
+        "stale_approval": None if found.approval else _last_approval(rows),
         "changes": found.changes,
         "merge": found.merge,
         "conflicts": _conflicts(found.merge),
-        "seen": beat.id if beat else "",
-        "over": beat is not None and beat.over,
+        "seen": beat.id,
+        "over": beat.over,
+        "beat": beat,
     }
 
 
@@ -138,22 +141,22 @@ def _lesson(pull: PullRequest) -> dict[str, Any]:
     return {"lesson": lesson, "solved": is_solved(lesson, pull.author), "next_lesson": lesson_after(lesson)}
 
 
-def _results(request: HttpRequest, pull: PullRequest) -> dict[str, Any]:
-    patch_sets = list(pull.patch_sets.all())
-    current = patch_sets[-1] if patch_sets else None
+def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, Any]:
+    pull, patch_sets, current = rows.pull, rows.patch_sets, rows.current
     chosen = _chosen(patch_sets, request.GET.get("patch_set", "")) or current
     if chosen is None or current is None:
         return {}
-    found, waits = outcome.reports(chosen), why_waiting(current)
+    own, of_merges = outcome.reports(chosen)
+    waits, made = why_waiting(rows.facts), tries({chosen, current})
     return {
         "chosen": chosen,
         "is_old": chosen != current,
-        "runs": run.live_runs(current),
-        "reports": [(report, _figure(report)) for report in found],
-        "merge_reports": outcome.reports(chosen, merge=True),
+        "reports": [(report, _figure(report)) for report in own],
+        "merge_reports": of_merges,
         "history": _history(patch_sets),
-        "faults": _faults(chosen),
-        "lines": conversation.lines(pull, current.number),
+        "runs": live.runs(beat, current, made),
+        "faults": [one for one in made if one.state in FAILED and one.job.patch_set_id == chosen.pk],
+        "lines": conversation.lines(rows),
         "why_waiting": waits,
         "unserved": unserved(current) if waits else [],
         "add_worker": add_worker(current.device),
@@ -199,8 +202,13 @@ def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
 # Parts
 
 
+def watched_pulls() -> QuerySet[PullRequest]:
+    """Pull requests with what `overview` shows of them."""
+    return live.watched().select_related("task", "author").prefetch_related("task__mentors")
+
+
 def _pull(pull_id: int) -> PullRequest:
-    return get_object_or_404(PullRequest.objects.select_related("task", "author"), pk=pull_id)
+    return get_object_or_404(watched_pulls(), pk=pull_id)
 
 
 def _page(pull: PullRequest) -> str:
@@ -247,9 +255,8 @@ def _conflicts(merge: MergeAttempt | None) -> list[str]:
     return [plain_line(path) for path in merge.detail.split("\n") if path]
 
 
-def _last_approval(pull: PullRequest) -> Review | None:
-    given = Review.objects.filter(patch_set__pull=pull, kind=Review.Kind.APPROVE)
-    return given.select_related("reviewer", "patch_set").last()
+def _last_approval(rows: Rows) -> Review | None:
+    return next((said for said in reversed(rows.reviews) if said.kind == Review.Kind.APPROVE), None)
 
 
 def _chosen(patch_sets: list[PatchSet], number: str) -> PatchSet | None:
@@ -273,10 +280,3 @@ def _history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[tuple[Verd
         shown = outcome.telling(verdicts)
         told[patch_set_id] += [(shown, outcome.outcome_of(shown))] if shown else []
     return [(row, told[row.pk]) for row in reversed(patch_sets)]
-
-
-def _faults(patch_set: PatchSet) -> list[Attempt]:
-    """Tries that failed on our side: retried, never charged, never a verdict."""
-    failed = (Attempt.State.INFRA_ERROR, Attempt.State.LOST)
-    rows = Attempt.objects.filter(job__patch_set=patch_set, state__in=failed)
-    return list(rows.select_related("job", "worker").order_by("started_at"))

@@ -22,11 +22,12 @@ from hub import flow
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
 from hub.pulls import actions
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
+from hub.pulls.queries import rows_of
 from hub.repos.git import GitFailed
 from hub.web.acting import member_post
 from hub.web.diffs import Spot, changes, file_views, has_spot
 from hub.web.plain import plain_line
-from hub.web.pulls import overview
+from hub.web.pulls import overview, watched_pulls
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,14 @@ def show(
     request: HttpRequest, pull: PullRequest, *, written: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
     """The page of changes; `written` is a form that was refused, so that its words are not lost."""
-    patch_sets = list(pull.patch_sets.all())
+    rows = rows_of(pull)
+    patch_sets = rows.patch_sets
     chosen = _numbered(patch_sets, request.GET.get("patch_set", "")) or patch_sets[-1]
     since = _numbered(patch_sets, request.GET.get("since", ""))
     if since is not None and since.number >= chosen.number:
         since = None
     shown = {
-        **overview(request, pull),
+        **overview(request, rows),
         "patch_sets": patch_sets,
         "chosen": chosen,
         "since": since,
@@ -140,7 +142,7 @@ def _posted_patch_set(request: HttpRequest, pull: PullRequest) -> PatchSet:
 
 
 def _pull(pull_id: int) -> PullRequest:
-    return get_object_or_404(PullRequest.objects.select_related("task", "author"), pk=pull_id)
+    return get_object_or_404(watched_pulls(), pk=pull_id)
 
 
 def _numbered(patch_sets: list[PatchSet], number: str) -> PatchSet | None:

@@ -5,10 +5,12 @@ Not in charge of sending it (`live.py`) nor of what came out (`outcome.py`). The
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +43,7 @@ STEP_NAMES: dict[str, Promise] = {
     Phase.DONE: _("Done"),
 }
 TIMED = (JobKind.RANK, JobKind.CONFIRM)
+FAILED = (Attempt.State.INFRA_ERROR, Attempt.State.LOST)  # on our side: retried, never charged, no verdict
 
 
 @dataclass(frozen=True)
@@ -101,20 +104,23 @@ class Run:
         return sum(cell.state == "failed" for cell in self.cells)
 
 
-def live_jobs(patch_set: PatchSet) -> list[Job]:
-    jobs = Job.objects.filter(patch_set=patch_set, state__in=Job.moves.live)
-    return list(jobs.order_by("queued_at").prefetch_related("attempts__worker"))
+def tries(patch_sets: Iterable[PatchSet]) -> list[Attempt]:
+    """The attempts at these patch sets that are open or failed on our side, oldest first."""
+    rows = Attempt.objects.filter(job__patch_set__in=patch_sets, state__in=(Attempt.State.OPEN, *FAILED))
+    return list(rows.select_related("job", "worker").order_by("started_at"))
 
 
-def live_runs(patch_set: PatchSet) -> list[Run]:
-    jobs = live_jobs(patch_set)
-    lines = {name: Line(name) for name in {job.hardware_class for job in jobs}}
-    return [_run(job, lines[job.hardware_class]) for job in jobs]
+def live_runs(jobs: Iterable[Job], made: Iterable[Attempt], line: Callable[[str], Line]) -> list[Run]:
+    """How far these jobs are; `made` are their `tries`, `line` gives the line of a hardware class."""
+    by_job: dict[UUID, list[Attempt]] = defaultdict(list)
+    for attempt in made:
+        by_job[attempt.job_id].append(attempt)
+    ordered = sorted(jobs, key=lambda job: job.queued_at)
+    return [_run(job, by_job[job.pk], line(job.hardware_class)) for job in ordered]
 
 
-def _run(job: Job, line: Line) -> Run:
-    attempts = list(job.attempts.all())
-    faults = sum(a.state in (Attempt.State.INFRA_ERROR, Attempt.State.LOST) for a in attempts)
+def _run(job: Job, attempts: list[Attempt], line: Line) -> Run:
+    faults = sum(a.state in FAILED for a in attempts)
     open_one = next((a for a in attempts if a.state == Attempt.State.OPEN), None)
     title = TITLES[JobKind(job.kind)]
     if open_one is None:

@@ -11,6 +11,7 @@ from hub import jobs
 from hub.bench import queries
 from hub.bench.models import Verdict, Worker
 from hub.core import clock
+from hub.pulls.queries import facts
 from tests import people
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import LANGUAGES, Visitor
@@ -92,7 +93,7 @@ def test_a_job_for_a_card_waits_for_months_without_a_verdict(
     job.refresh_from_db()
     assert job.state == "queued"
     assert not Verdict.objects.exists()
-    assert queries.why_waiting(job.patch_set) is None, (
+    assert queries.why_waiting(facts(job.patch_set.pull)) is None, (
         "there is a job, and its own line says what it waits for"
     )
 

@@ -21,6 +21,7 @@ from hub.catalog.actions import set_programme
 from hub.catalog.models import Programme
 from hub.core import clock
 from hub.pulls.models import PatchSet
+from hub.pulls.queries import facts
 from tests.hub.story import HARDWARE, SOLUTION, Story, attempt_id
 from tests.live import Clone
 from tests.people import Cast
@@ -75,7 +76,7 @@ def test_beyond_the_quota_a_check_waits_and_the_page_says_until_when(story: Stor
     limit = left(story, cast.alice)
     assert (limit.used, limit.left) == (2, 0)
     assert limit.next_at == min(job.queued_at for job in Job.objects.all()) + DAY
-    said = str(queries.why_waiting(third))
+    said = str(queries.why_waiting(facts(third.pull)))
     assert said.startswith("You used 2 of your 2 checks a day on this task; the next begins at ")
     assert said.endswith(" (UTC).")
 
@@ -105,7 +106,8 @@ def test_timings_have_a_quota_of_their_own(story: Story, cast: Cast) -> None:
     story.run_all()
     ranked = [patch_set.jobs.filter(kind="rank").exists() for patch_set in (first, second)]
     assert ranked == [True, False]
-    assert str(queries.why_waiting(second)).startswith("You used 1 of your 1 timings a day on this task")
+    said = str(queries.why_waiting(facts(second.pull)))
+    assert said.startswith("You used 1 of your 1 timings a day on this task")
 
 
 @pytest.mark.usefixtures("two_checks_a_day")
@@ -207,7 +209,8 @@ def test_of_all_runs_in_total_none_is_given_back_the_next_day(
     second = story.push(cast.alice, "second")
     assert not second.jobs.exists()
     assert first.jobs.filter(kind="rank").exists()
-    assert str(queries.why_waiting(second)).startswith("You used 2 of your 2 runs in Spring, which ends at ")
+    said = str(queries.why_waiting(facts(second.pull)))
+    assert said.startswith("You used 2 of your 2 runs in Spring, which ends at ")
 
 
 def test_what_ran_before_the_programme_began_is_not_of_its_total(
@@ -228,7 +231,7 @@ def test_only_so_many_jobs_live_at_once_and_the_next_follows(
     *_, third = pushes(story, cast.alice, 3)
     assert not third.jobs.exists()
     said = "2 of your jobs wait or run, all that Spring allows at once; the next follows when one ends."
-    assert queries.why_waiting(third) == said
+    assert queries.why_waiting(facts(third.pull)) == said
     story.run(story.live()[0], "wrong_answer")
     jobs.run_rules()
     assert third.jobs.get().kind == "check"

@@ -14,6 +14,7 @@ from hub.bench import actions as bench
 from hub.bench import queries
 from hub.bench.models import Job, Worker
 from hub.core import clock
+from hub.pulls.queries import facts
 from tests.hub.story import HARDWARE, Story, hello
 from tests.people import Cast
 
@@ -97,11 +98,11 @@ def test_a_worker_of_another_version_is_told_to_update() -> None:
 def test_the_first_worker_of_a_class_brings_the_waiting_checks(story: Story, cast: Cast) -> None:
     patch_set = story.push(cast.alice)
     assert story.live() == []
-    assert "No worker for cpu has reported yet" in str(queries.why_waiting(patch_set))
+    assert "No worker for cpu has reported yet" in str(queries.why_waiting(facts(patch_set.pull)))
     worker = story.worker()
     [job] = story.live()
     assert (job.patch_set, job.kind, job.hardware_class) == (patch_set, "check", HARDWARE)
-    assert queries.why_waiting(patch_set) is None
+    assert queries.why_waiting(facts(patch_set.pull)) is None
     assert [waiting.pk for waiting in flow.worker_reported(worker, hello())] == [job.pk]
 
 

@@ -129,7 +129,7 @@ def test_the_timeline_tells_everything_in_order(story: Story, cast: Cast) -> Non
     actions.review(second, cast.mei, "changes", "Hm.", [LineComment("a", 1, "here")])
     flow.close(second.pull, cast.alice)
     flow.reopen(second.pull, cast.alice)
-    found = [(str(item.kind), item.patch_set) for item in queries.timeline(second.pull)]
+    found = [(str(item.kind), item.patch_set) for item in queries.timeline(queries.rows_of(second.pull))]
     assert found == [
         ("opened", None), ("patch_set", 1), ("comment", 1), ("verdict", 1), ("patch_set", 2), ("verdict", 2),
         ("verdict", 2), ("verdict", 2), ("review", 2), ("closed", None), ("reopened", None),

@@ -205,6 +205,6 @@ def test_facts_about_many_take_as_many_queries_as_about_one(
         story.push(cast.alice, topic)
     story.run_all()
     pulls = list(PullRequest.objects.select_related("author"))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         found = facts_of(pulls)
     assert all(isinstance(facts, Facts) and facts.check is not None for facts in found.values())

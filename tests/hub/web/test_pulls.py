@@ -18,6 +18,7 @@ from hub.bench.models import Job, Verdict, Worker
 from hub.core import clock
 from hub.pulls import actions as pulls
 from hub.pulls.models import MergeAttempt, PullRequest
+from hub.web import live
 from hub.web.words import OUTCOMES, STAGES
 from tests import people
 from tests.hub.story import Story
@@ -148,7 +149,10 @@ def test_environment_log_and_seconds_stand_behind_the_verdict(story: Story, cast
         assert shown in page
 
 
-def test_a_queued_job_says_its_place_and_that_no_worker_is_there(story: Story, cast: people.Cast) -> None:
+def test_a_queued_job_says_its_place_and_that_no_worker_is_there(
+    story: Story, cast: people.Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LINE_SECONDS", 0.0)
     story.worker()
     story.push(cast.bob)
     pull = story.push(cast.alice).pull

@@ -1,0 +1,83 @@
+"""A page asks the database a bounded number of times, however much there is to show and whoever looks."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from hub.bench import actions as bench
+from hub.pulls import actions as pulls
+from hub.pulls.models import PullRequest
+from hub.web import live
+from tests.hub.replay import played_once
+from tests.hub.story import HARDWARE, Story, attempt_id, event
+from tests.hub.web.conftest import Visitor
+from tests.people import Cast
+
+MOST = 15  # a request; session and reader are two of them
+
+
+@played_once
+def busy(story: Story, cast: Cast) -> dict[str, PullRequest]:
+    """Pull requests that are merged, under review with two patch sets, running, failing; a result is held."""
+    merged = story.merged(cast.alice, cast.mei, cast.max, topic="done").patch_set.pull
+    reviewed = story.push(cast.alice, "second")
+    story.run_all(1.6)
+    pulls.review(reviewed, cast.mei, "changes", "Not yet.")
+    reviewed = story.push(cast.alice, "second")
+    story.run_all(1.7)
+    pulls.review(reviewed, cast.max, "approve", "Good.")
+    failing = story.push(cast.bob, "wrong")
+    story.run(story.live()[0], "wrong_answer")
+    story.push(cast.bob, "held")
+    story.run(story.live()[0])
+    story.run(story.live()[0], "suspicious")
+    running = story.push(cast.bob, "running")
+    spec = story.claim(story.live(patch_set=running)[0])
+    bench.heartbeat(attempt_id(spec), spec.token, [event(1, "cc -O2\n")])
+    return {
+        "merged": merged,
+        "reviewed": reviewed.pull,
+        "failing": failing.pull,
+        "running": running.pull,
+    }
+
+
+PAGES = [
+    "/",
+    "/tasks/",
+    "/tasks/?text=nothing-like-this",
+    "/tasks/vector-add/",
+    "/boards/",
+    f"/boards/vector-add/{HARDWARE}/",
+    "/pulls/",
+    "/pulls/?stage=needs_review",
+    "/queue/",
+    "/workers/",
+    "/learn/",
+    "/people/alice/",
+    "/people/bob/",
+    "/desk/",
+    "/held/",
+    "/rejudging/",
+    "/settings/tokens/",
+]
+
+
+def queries(visitor: Visitor, path: str) -> list[str]:
+    with CaptureQueriesContext(connection) as asked:
+        visitor.client.get(path)
+    return [query["sql"] for query in asked.captured_queries]
+
+
+@pytest.mark.parametrize("who", [None, "alice", "bob", "mei"])
+def test_every_page_asks_the_database_fifteen_times_at_most(
+    busy: dict[str, PullRequest], cast: Cast, who: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LINE_SECONDS", 60.0)  # somebody looked at the queue just before
+    visitor = Visitor(getattr(cast, who) if who else None)
+    of_pulls = [f"/pulls/{pull.pk}/{part}" for pull in busy.values() for part in ("", "diff/")]
+    Visitor(None).get(of_pulls[-2])
+    asked = {path: queries(visitor, path) for path in (*PAGES, *of_pulls)}
+    assert {path: len(found) for path, found in asked.items() if len(found) > MOST} == {}
