@@ -22,7 +22,7 @@ signals. What holds everywhere:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, Hello, JobKind, Outcome, Result
-from hub import rejudging
+from hub import rejudging, studying
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
@@ -42,13 +42,9 @@ from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import spec_of
 from hub.catalog.repository import first_tree
 from hub.claims import actions as claims
-from hub.claims.models import Claim
 from hub.core.errors import NotAllowed, NotNow
 from hub.core.guard import each, guarded
 from hub.core.refs import branch_of
-from hub.learning import actions as courses
-from hub.learning import queries as lessons
-from hub.learning.models import Course
 from hub.pulls import actions as pulls
 from hub.pulls import queries as pull_facts
 from hub.pulls.actions import LineComment
@@ -61,7 +57,6 @@ from hub.rewards.actions import book
 from hub.rewards.models import Reward
 from hub.rulings import actions as rulings
 from hub.rulings.models import Ruling
-from tasks.spec import Course as CourseSpec
 
 REVIEW_POINTS = 5
 TRIES = 3  # of taking in a branch that somebody else is taking in as well
@@ -77,24 +72,6 @@ def publish_task(slug: str, files: Bundle, by: User | None = None) -> TaskRevisi
     tree = first_tree(spec, files, settings.SITE_URL)
     open_repository(revision.task, tree, f"Start of {spec.title.en}\n\nRevision {revision.digest[:12]}\n")
     return revision
-
-
-def publish_course(course: CourseSpec, exercises: Mapping[str, Bundle], by: User | None = None) -> Course:
-    """Publish a course and the tasks that are its exercises, by slug."""
-    for slug, files in exercises.items():
-        publish_task(slug, files, by)
-    return courses.publish_course(course, by)
-
-
-def claim(task: Task, user: User, proposal: str = "") -> Claim:
-    """Claim a task (see `claims.claim`) for somebody who has done what it requires.
-
-    Raises:
-        NotNow: a course or an exercise comes first.
-    """
-    if (why := lessons.why_not_begin(task, user)) is not None:
-        raise NotNow(why)
-    return claims.claim(task, user, proposal)
 
 
 # 2. Somebody pushes: each branch that moved becomes a patch set of its pull request.
@@ -235,19 +212,8 @@ def job_ended(job: Job) -> None:
         rejudging.confirm_podium(pull.task, job.hardware_class)
     elif job.kind == JobKind.MERGE:
         merge_judged(job)
-    if passed and pull.task.kind == Task.Kind.EXERCISE:
-        exercise_passed(pull)
+    studying.judged(pull)
     bench.settle(job)
-
-
-def exercise_passed(pull: PullRequest) -> None:
-    """A lesson may be done with that. Progress follows from the verdict; claim and points are seen to."""
-    lesson = lessons.lesson_of(pull.task)
-    if lesson is not None and lessons.is_solved(lesson, pull.author):
-        with transaction.atomic():
-            claims.fulfil(pull.task, pull.author)
-            key = f"lesson:{pull.task.slug}:{pull.author.username}"
-            book(pull.author, Reward.Kind.LESSON, pull.task.points, pull, key)
 
 
 # 5. A maintainer decides about what is held back. Second looks of other kinds: `rejudging.py`.

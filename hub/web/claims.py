@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from hub import flow
+from hub import studying
 from hub.catalog.models import Task
 from hub.claims import actions, rules
 from hub.claims.models import Claim
@@ -23,7 +23,7 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
     task = get_object_or_404(Task, slug=slug)
     proposal = request.POST.get("proposal", "")
     try:
-        made = flow.claim(task, request.user, proposal)
+        made = studying.claim(task, request.user, proposal)
     except BadInput as refusal:  # the page once more, so that the written proposal is not lost
         return tasks.show(request, task, proposal=proposal, problem=str(refusal), status=422)
     except NotNow as refusal:

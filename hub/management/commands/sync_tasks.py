@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hub import flow
 from hub.core.errors import Refusal
+from hub.learning.actions import publish_course
 from tasks.spec import TaskError, course_folders, load_course, read_folder, task_folders
 
 
@@ -49,12 +50,10 @@ class Command(BaseCommand):
         for folder in course_folders(settings.TASKS_DIR):
             try:
                 course = load_course(folder)
-                exercises = {
-                    lesson.slug: read_folder(folder / lesson.slug)
-                    for lesson in course.lessons
-                    if lesson.exercise
-                }
-                flow.publish_course(course, exercises)
+                for lesson in course.lessons:
+                    if lesson.exercise:
+                        flow.publish_task(lesson.slug, read_folder(folder / lesson.slug))
+                publish_course(course)
             except (TaskError, Refusal) as error:
                 problems += 1
                 self.stderr.write(str(error))

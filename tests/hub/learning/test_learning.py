@@ -11,7 +11,7 @@ import pytest
 import pytest_django
 from django.core.management import CommandError, call_command
 
-from hub import flow
+from hub import flow, studying
 from hub.bench.models import Job
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks
@@ -168,12 +168,12 @@ def test_a_task_that_asks_for_a_course_or_an_exercise_is_claimed_once_it_is_done
     spec = dataclasses.replace(queries.spec_of(task.current), requires=(name, "no-such-course"))
     monkeypatch.setattr(queries, "spec_of", lambda revision: spec)
     with pytest.raises(NotNow, match=r"This task asks for “.+” first"):
-        flow.claim(task, cast.alice)
+        studying.claim(task, cast.alice)
     learner_story.worker()
     learner_story.push(cast.alice)
     learner_story.run_all(ratio=3.0)
     if name == course.slug:
         with pytest.raises(NotNow):
-            flow.claim(task, cast.alice)
+            studying.claim(task, cast.alice)
         actions.mark_read(course.lessons.get(slug="where-time-goes"), cast.alice)
-    assert flow.claim(task, cast.alice).state == Claim.State.ACTIVE
+    assert studying.claim(task, cast.alice).state == Claim.State.ACTIVE
