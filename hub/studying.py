@@ -31,7 +31,7 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
 
 
 def judged(pull: PullRequest) -> None:
-    """If a lesson is done with that, the claim on its exercise is fulfilled and its points are booked, once."""
+    """If that does a lesson, the claim on its exercise is fulfilled and its points are booked, once."""
     if pull.task.kind != Task.Kind.EXERCISE:
         return
     lesson = lessons.lesson_of(pull.task)
