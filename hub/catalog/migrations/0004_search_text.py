@@ -6,6 +6,12 @@ from django.db import migrations, models
 import hub.catalog.fulltext
 
 
+def drop_table_of_index(apps, schema_editor):
+    """SQLite's index is a table of its own, which does not go with the model's."""
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute("DROP TABLE catalog_full_text")
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0003_exercise"),
@@ -34,4 +40,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunPython(migrations.RunPython.noop, drop_table_of_index),
     ]
