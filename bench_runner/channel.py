@@ -169,7 +169,7 @@ class Channel:
         """
         if not same_place:
             self._place = _random.randrange(r.SLOTS)
-        self._memory.fill(self._place, inputs)
+        self._memory.fill(self._place, inputs, self.where)
         if cold:
             self._memory.chill()
         self._request[r.SLOT] = self._place

@@ -59,8 +59,12 @@ class Memory(Protocol):
     def bind(self, shapes: Shapes, places: int) -> list[dict[str, int]]:
         """Until the next bind, tensors have these shapes; gives each place's offsets in the arenas."""
 
-    def fill(self, place: int, inputs: Mapping[str, Array]) -> None:
-        """Write the inputs there and poison the outputs."""
+    def fill(self, place: int, inputs: Mapping[str, Array], where: str) -> None:
+        """Write the inputs there and poison the outputs.
+
+        Raises:
+            Failed: something of a guest runs meanwhile.
+        """
 
     def chill(self) -> None:
         """Put the place that was filled last out of every cache."""

@@ -222,10 +222,11 @@ class CudaMemory:
             for place in self._places
         ]
 
-    def fill(self, place: int, inputs: Mapping[str, Array]) -> None:
+    def fill(self, place: int, inputs: Mapping[str, Array], where: str) -> None:
         context, call = self._context, self._places[place]
         self._call, self._payload, self._beside = call, base.payload(), noise()
         with self._blaming_the_card():
+            self._need_idle(where)
             context.write(self._small, self._beside)
             for span in call["input"]:
                 context.write(self._copy + span.start, np.ascontiguousarray(inputs[span.tensor.name]))
@@ -263,8 +264,11 @@ class CudaMemory:
             self._taken += self._free - self._context.free_memory()
             if self._taken > self._card.quota + CONTEXTS_BYTES:
                 raise Failed("device_memory_limit", where=where, megabytes=self._card.quota >> 20)
-            if not self._card.is_idle():
-                raise Failed("left_running", where=where)
+            self._need_idle(where)
+
+    def _need_idle(self, where: str) -> None:
+        if not self._card.is_idle():
+            raise Failed("left_running", where=where)
 
     def outputs(self, where: str) -> dict[str, Array]:
         found: dict[str, Array] = {}

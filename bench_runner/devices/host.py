@@ -73,7 +73,7 @@ class HostMemory:
         self._places = [self._place() for _ in range(places)]
         return [place.offsets for place in self._places]
 
-    def fill(self, place: int, inputs: Mapping[str, Array]) -> None:
+    def fill(self, place: int, inputs: Mapping[str, Array], where: str) -> None:
         call = self._call = self._places[place]
         self._payload = base.payload()
         beside = noise()

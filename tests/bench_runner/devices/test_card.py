@@ -45,6 +45,14 @@ def test_work_left_on_the_card_after_the_answer_is_suspicious(bench: Bench) -> N
     assert caught.value.outcome.value == "suspicious"
 
 
+def test_work_that_begins_later_is_noticed_before_inputs_are_written(bench: Bench) -> None:
+    channel = bench.ready(RIGHT)
+    channel.call(numbers(), SECOND)
+    bench.driver.state.busy_pid = 1  # a guest's, that waited on the card for something
+    with pytest.raises(Failed, match="left_running"):
+        channel._memory.fill(0, numbers(), "here")
+
+
 def test_memory_of_the_card_is_counted_against_the_side_that_took_it(bench: Bench) -> None:
     modest, greedy = bench.channel(), bench.channel()
     bench.start(f"{LIBCUDA}cuda.standin_take(ctypes.c_uint64(1 << 30))\n{RIGHT}", modest)
