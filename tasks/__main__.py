@@ -113,7 +113,8 @@ def _try_on_card(language: str, files: Bundle) -> int:
     if fault is not None:
         print(f"build_failed\n{fault}")
         return 1
-    print(f"compiles for {', '.join(cards.ARCHITECTURES)}; a worker with a card runs it: push it")
+    found = f"compiles for {', '.join(cards.ARCHITECTURES)}" if language == "cuda" else "is Python"
+    print(f"{found}; a worker with a card runs it: push it")
     return 0
 
 

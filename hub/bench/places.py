@@ -194,10 +194,10 @@ class Line:
 
         return takes
 
-    @staticmethod
-    def _longest(revision: int, kind: str) -> float:
+    def _longest(self, revision: int, kind: str) -> float:
         """The longest that it may take by the rules of its task."""
-        limits = spec_of(TaskRevision.objects.only("digest").get(pk=revision)).limits
+        spec = spec_of(TaskRevision.objects.only("digest").get(pk=revision))
+        limits = spec.on(self.hardware_class).limits
         return limits.build_seconds + (
             limits.time_seconds if kind in forecast.TIMED else limits.check_seconds
         )

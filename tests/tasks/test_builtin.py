@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks import cards
 from tasks.__main__ import main
 from tasks.spec import ROOT, load_folder, load_module, task_folders
 
@@ -116,6 +117,19 @@ def test_trying_a_solution_prints_each_case_and_a_rough_ratio(capsys: pytest.Cap
     assert "ok     odd                  worst 0.00" in printed
     assert "a rough timing on this machine, unranked; only the judge's numbers count" in printed
     assert "ratio" in printed
+
+
+@pytest.mark.parametrize(
+    ("language", "found"), [("cuda", "compiles for sm_80, sm_90a"), ("cupy", "is Python")]
+)
+@pytest.mark.slow
+def test_trying_a_solution_for_cards_compiles_it(
+    language: str, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not cards.can_compile():
+        pytest.skip("needs NVRTC")
+    assert main(["try", "row-softmax", str(ROOT / "row-softmax" / "starter" / language)]) == 0
+    assert capsys.readouterr().out == f"{found}; a worker with a card runs it: push it\n"
 
 
 def test_trying_a_wrong_solution_says_where_it_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
