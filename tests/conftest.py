@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("alone") and not item.nodeid.startswith(MEASURED_IN):
             raise pytest.UsageError(f"{item.nodeid} would never run: see MEASURING in the Makefile")
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no need to walk through it at each collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def _turn(item: pytest.Item) -> int:
