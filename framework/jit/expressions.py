@@ -18,6 +18,7 @@ C_TYPE = {
 # And of what is moved about but not computed with.
 STORED_AS = {**C_TYPE, "float16": "uint16_t", "bfloat16": "uint16_t", "complex64": "uint64_t"}
 STORED_AS["complex128"] = "_Complex double"
+HALF = {"float16": "half", "bfloat16": "brain"}  # 16-bit floats, and what runtime.h calls them
 
 # By name: for float (with f for functions of floats), for integers and bool; None: call the implementation.
 _FLOAT = {
@@ -76,6 +77,10 @@ _CHEAP = 1
 
 def code_of(prim: Prim, ins: list[np.dtype[Any]], out: np.dtype[Any], attrs: dict[str, Any]) -> str | None:
     """The C expression of {0}, {1}, … for operands of these dtypes; None where there is none."""
+    if prim.name == "cast" and ins[0].name in HALF and out == np.float32:
+        return f"{HALF[ins[0].name]}_to_float({{0}})"
+    if prim.name == "cast" and ins[0] == np.float32 and out.name in HALF:
+        return f"float_to_{HALF[out.name]}({{0}})"
     if any(dtype.name not in C_TYPE for dtype in (*ins, out)):
         return None
     if prim.name == "cast":

@@ -26,9 +26,11 @@ from framework.core import tree
 from framework.core.graph import Graph, collect
 from framework.core.prim import Prim
 from framework.core.tensor import Tensor, abstract
-from framework.jit.expressions import C_TYPE, code_of
+from framework.jit.expressions import C_TYPE, HALF, code_of
 from framework.jit.index import ZERO, Forms
+from framework.prims.elementwise import CAST
 
+FLOAT = np.dtype(np.float32)
 VIEWS = frozenset({"reshape", "transpose", "broadcast", "slice"})
 
 
@@ -124,8 +126,9 @@ def _read_into(program: Program, graph: Graph, inputs: list[Node], expand: bool)
         elif prim.name == "pick" and isinstance(ins[0], list):
             found[id(x)] = ins[0][x.attrs["i"]]
         else:
-            found[id(x)] = node = _node_of(x, ins)
-            program.nodes.append(node)
+            nodes = (_in_floats(x, ins) if expand and not prim.multi else None) or [_node_of(x, ins)]
+            found[id(x)] = nodes[-1]
+            program.nodes += nodes
     return [found[id(x)] for x in graph.outputs]
 
 
@@ -146,17 +149,41 @@ def _logsumexp(x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
 DEFINITIONS: dict[str, Callable[..., Any]] = {"logsumexp": _logsumexp}
 
 
-def _node_of(x: Tensor, ins: tuple[Node, ...]) -> Node:
+def _in_floats(x: Tensor, ins: tuple[Node, ...]) -> list[Node] | None:
+    """A node of 16-bit floats as one of floats between casts, as eager mode computes it; None if it has none,
+    or only moves them about.
+    """
+    if x.dtype.name not in HALF and all(y.dtype.name not in HALF for y in ins):
+        return None
+    found = [_cast(y, FLOAT) for y in ins if y.dtype.name in HALF]
+    wide = iter(found)
+    taken = tuple(next(wide) if y.dtype.name in HALF else y for y in ins)
+    node = _node_of(x, taken, FLOAT if x.dtype.name in HALF else None)
+    if node.op not in ("map", "reduce", "matmul") or any(y.dtype.name == "float64" for y in ins):
+        return None
+    if "dtype" in node.prim_attrs:
+        node.prim_attrs = {**node.prim_attrs, "dtype": node.dtype}
+    return [*found, node, *([_cast(node, x.dtype)] if x.dtype.name in HALF else [])]
+
+
+def _cast(node: Node, dtype: np.dtype[Any]) -> Node:
+    code = code_of(CAST, [node.dtype], dtype, {})
+    return Node("map", (node,), node.shape, dtype, {"code": code}, CAST, {"dtype": dtype})
+
+
+def _node_of(x: Tensor, ins: tuple[Node, ...], wide: np.dtype[Any] | None = None) -> Node:
+    """The node of a tensor, of another dtype where it is given."""
     prim: Any = x.prim  # nodes are recorded: they have one
     if prim.multi:
         return Node("call", ins, (), np.dtype(np.int8), {"outputs": x.aval}, prim, x.attrs)
-    node = Node("call", ins, x.shape, x.dtype, {}, prim, x.attrs)
+    dtype = wide or x.dtype
+    node = Node("call", ins, x.shape, dtype, {}, prim, x.attrs)
     if prim.name == "pick":
         node.op, node.attrs = "pick", x.attrs
     elif prim.name in _READERS:
         _READERS[prim.name](node)
     else:
-        code = code_of(prim, [y.dtype for y in ins], x.dtype, x.attrs)
+        code = code_of(prim, [y.dtype for y in ins], dtype, x.attrs)
         if code is not None:
             node.op, node.attrs = "map", {"code": code}
     return node

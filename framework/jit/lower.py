@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from framework.jit import link, memory
+from framework.jit import memory
 from framework.jit.control import PARTS, Control
 from framework.jit.expressions import cost
 from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
 from framework.jit.index import NotLinear, address, strides_of
 from framework.jit.ir import Node, Program, read
 from framework.jit.memory import Life
-from framework.jit.native import as_int64, has_function, indices_of
 from framework.jit.nest import Nest
-from framework.jit.passes import simplified
+from framework.jit.passes import for_code, simplified
 from framework.jit.products import Copy, Product, planned
 
 AGAIN_LIMIT = 48  # what computing a value again may cost, in multiplications, to spare a store and a load
@@ -57,6 +56,7 @@ def lower(program: Program, donate: Iterable[int] = (), in_place: bool = False) 
     """
     inputs = {program.inputs[i] for i in donate}
     allowed = [inputs & {program.inputs[i]} if in_place else inputs for i in range(len(program.outputs))]
+    _plan_parts(program)
     for_code(program, allowed)
     while True:
         try:
@@ -85,98 +85,6 @@ def _part(node: Node, key: str) -> Plan | None:
         return None
     plan = lower(program, range(node.prim_attrs["carries"]) if key == "body" else (), in_place=True)
     return None if any(plan.is_hosted(kernel) for kernel in plan.kernels) else plan
-
-
-def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
-    """Rewrites that only compiled code can run; outputs become nodes of their own."""
-    _plan_parts(program)
-    if link.blas() is None:
-        for node in program.nodes:
-            if node.op == "matmul":
-                node.op = "call"
-    users = _users(program)
-    nodes: list[Node] = []
-    for node in program.nodes:
-        if node.op == "call" and has_function(node):
-            places = indices_of(node)
-            node.op = "native"
-            node.ins = tuple(as_int64(x) if i in places else x for i, x in enumerate(node.ins))
-            nodes += [x for i, x in enumerate(node.ins) if i in places and x.prim is None and x.op == "map"]
-        source = node.ins[0] if node.ins else node
-        if node.op == "reduce" and all(source.shape[axis] == 1 for axis in node.attrs["axes"]):
-            node.op = "reshape"
-        if source.op == "matmul" and users[source] == 1 and source.attrs["summed"] == 0:
-            if node.op == "reduce" and _sums_batch(node, source):
-                node.op, node.ins, node.attrs = "matmul", source.ins, {"summed": len(node.attrs["axes"])}
-            elif node.op == "transpose" and _swaps(node):  # (a b)ᵀ = bᵀ aᵀ
-                nodes += (turned := [_turned(x) for x in reversed(source.ins)])
-                node.op, node.ins, node.attrs = "matmul", tuple(turned), {"summed": 0}
-        nodes.append(node)
-    program.nodes = nodes
-    for node, donated in zip(program.outputs, allowed, strict=True):
-        _add_onto(node, users, donated)
-    seen: set[Node] = set()
-    for i, node in enumerate(program.outputs):
-        if (
-            base(node) in seen
-            or node.is_leaf
-            or (node.is_view and not _only_reshaped(node))
-            or node.op == "pick"
-        ):
-            program.outputs[i] = node = Node("map", (node,), node.shape, node.dtype, {"code": "{0}"})
-            program.nodes.append(node)
-        seen.add(base(node))
-    program.nodes = program.used()
-
-
-def _add_onto(node: Node, users: dict[Node, int], donated: set[Node]) -> None:
-    """x ± scale · (a b), where x may be written over, as one product that adds to x: gradient descent."""
-    name = node.name
-    if name not in ("add", "sub") or users[node] != 1 or node.op != "map" or node.ins[0] not in donated:
-        return
-    x, change = node.ins
-    scale = None
-    if change.op == "map" and change.name == "mul" and users[change] == 1:
-        scale, change = sorted(change.ins, key=lambda each: each.op == "matmul")
-    single = change.op == "matmul" and users[change] == 1 and change.shape == x.shape
-    if single and (scale is None or (scale.is_leaf and scale.size == 1)):
-        ins = (*change.ins[:2], x, *([scale] if scale else []))
-        node.op, node.ins, node.attrs = "matmul", ins, {**change.attrs, "sign": -1 if name == "sub" else 1}
-
-
-def _sums_batch(node: Node, source: Node) -> bool:
-    """Is it the sum of a batch of products over its first dimensions?"""
-    axes = node.attrs["axes"]
-    first = axes == frozenset(range(len(axes))) and len(axes) <= len(source.shape) - 2
-    return first and node.attrs["kind"] == "sum" and not node.attrs["keepdims"]
-
-
-def _swaps(node: Node) -> bool:
-    """Does it exchange the last two dimensions and nothing else?"""
-    rank = len(node.shape)
-    return bool(node.attrs["order"] == (*range(rank - 2), rank - 1, rank - 2))
-
-
-def _turned(node: Node) -> Node:
-    rank = len(node.shape)
-    order = (*range(rank - 2), rank - 1, rank - 2)
-    return Node("transpose", (node,), tuple(node.shape[i] for i in order), node.dtype, {"order": order})
-
-
-def _only_reshaped(node: Node) -> bool:
-    while node.op == "reshape":
-        node = node.ins[0]
-    return not node.is_view and not node.is_leaf and node.op != "pick"
-
-
-def _users(program: Program) -> dict[Node, int]:
-    count = dict.fromkeys([*program.inputs, *program.nodes], 0)
-    for node in program.nodes:
-        for x in node.ins:
-            count[x] += 1
-    for node in program.outputs:
-        count[node] += 1
-    return count
 
 
 def _copy(program: Program, node: Node, operand: int) -> None:

@@ -3,11 +3,15 @@ can run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from framework.jit import link
+from framework.jit.fuse import base
 from framework.jit.ir import Node, Program
+from framework.jit.native import as_int64, has_function, indices_of
 
 FOLD_LIMIT = 1 << 16  # elements of a result that is computed once, when compiling
 
@@ -91,3 +95,94 @@ def folded(node: Node) -> Node:
     prim: Any = node.prim  # what has none is made by later rewrites
     value = np.asarray(prim.impl(np, *(x.value for x in node.ins), **node.prim_attrs))
     return Node("input", (), node.shape, node.dtype, value=value)
+
+
+def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
+    """Rewrites that only compiled code can run; outputs become nodes of their own."""
+    if link.blas() is None:
+        for node in program.nodes:
+            if node.op == "matmul":
+                node.op = "call"
+    users = _users(program)
+    nodes: list[Node] = []
+    for node in program.nodes:
+        if node.op == "call" and has_function(node):
+            places = indices_of(node)
+            node.op = "native"
+            node.ins = tuple(as_int64(x) if i in places else x for i, x in enumerate(node.ins))
+            nodes += [x for i, x in enumerate(node.ins) if i in places and x.prim is None and x.op == "map"]
+        source = node.ins[0] if node.ins else node
+        if node.op == "reduce" and all(source.shape[axis] == 1 for axis in node.attrs["axes"]):
+            node.op = "reshape"
+        if source.op == "matmul" and users[source] == 1 and source.attrs["summed"] == 0:
+            if node.op == "reduce" and _sums_batch(node, source):
+                node.op, node.ins, node.attrs = "matmul", source.ins, {"summed": len(node.attrs["axes"])}
+            elif node.op == "transpose" and _swaps(node):  # (a b)ᵀ = bᵀ aᵀ
+                nodes += (turned := [_turned(x) for x in reversed(source.ins)])
+                node.op, node.ins, node.attrs = "matmul", tuple(turned), {"summed": 0}
+        nodes.append(node)
+    program.nodes = nodes
+    for node, donated in zip(program.outputs, allowed, strict=True):
+        _add_onto(node, users, donated)
+    seen: set[Node] = set()
+    for i, node in enumerate(program.outputs):
+        if (
+            base(node) in seen
+            or node.is_leaf
+            or (node.is_view and not _only_reshaped(node))
+            or node.op == "pick"
+        ):
+            program.outputs[i] = node = Node("map", (node,), node.shape, node.dtype, {"code": "{0}"})
+            program.nodes.append(node)
+        seen.add(base(node))
+    program.nodes = program.used()
+
+
+def _add_onto(node: Node, users: dict[Node, int], donated: set[Node]) -> None:
+    """x ± scale · (a b), where x may be written over, as one product that adds to x: gradient descent."""
+    name = node.name
+    if name not in ("add", "sub") or users[node] != 1 or node.op != "map" or node.ins[0] not in donated:
+        return
+    x, change = node.ins
+    scale = None
+    if change.op == "map" and change.name == "mul" and users[change] == 1:
+        scale, change = sorted(change.ins, key=lambda each: each.op == "matmul")
+    single = change.op == "matmul" and users[change] == 1 and change.shape == x.shape
+    if single and (scale is None or (scale.is_leaf and scale.size == 1)):
+        ins = (*change.ins[:2], x, *([scale] if scale else []))
+        node.op, node.ins, node.attrs = "matmul", ins, {**change.attrs, "sign": -1 if name == "sub" else 1}
+
+
+def _sums_batch(node: Node, source: Node) -> bool:
+    """Is it the sum of a batch of products over its first dimensions?"""
+    axes = node.attrs["axes"]
+    first = axes == frozenset(range(len(axes))) and len(axes) <= len(source.shape) - 2
+    return first and node.attrs["kind"] == "sum" and not node.attrs["keepdims"]
+
+
+def _swaps(node: Node) -> bool:
+    """Does it exchange the last two dimensions and nothing else?"""
+    rank = len(node.shape)
+    return bool(node.attrs["order"] == (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _turned(node: Node) -> Node:
+    rank = len(node.shape)
+    order = (*range(rank - 2), rank - 1, rank - 2)
+    return Node("transpose", (node,), tuple(node.shape[i] for i in order), node.dtype, {"order": order})
+
+
+def _only_reshaped(node: Node) -> bool:
+    while node.op == "reshape":
+        node = node.ins[0]
+    return not node.is_view and not node.is_leaf and node.op != "pick"
+
+
+def _users(program: Program) -> dict[Node, int]:
+    count = dict.fromkeys([*program.inputs, *program.nodes], 0)
+    for node in program.nodes:
+        for x in node.ins:
+            count[x] += 1
+    for node in program.outputs:
+        count[node] += 1
+    return count

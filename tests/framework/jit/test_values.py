@@ -147,3 +147,45 @@ def test_products_and_loops_are_cut_among_threads_and_leave_blas_as_it_was() -> 
         for value, other in zip(results[0], several, strict=True):
             np.testing.assert_allclose(other, value, rtol=1e-5, atol=1e-4)
     assert blas is None or (blas.users, blas.lock) == (0, 0)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_every_16_bit_float_is_read_and_every_float_rounded_as_in_eager_mode(dtype: str) -> None:
+    bits = Tensor(np.arange(1 << 16, dtype=np.uint16).view(ops.zeros((), dtype).dtype))
+    floats = np.random.default_rng(0).integers(0, 1 << 32, 200_000, dtype=np.uint32).view(np.float32)
+    exact = bits.asnumpy().astype(np.float32)
+    ties = np.concatenate([exact, (exact[:-1] + exact[1:]) / 2, floats, floats % 1, floats % 1e-4])
+
+    def f(x: Any, y: Any) -> Any:
+        return ops.cast(x, "float32"), ops.cast(y, dtype)
+
+    compiled = jit(f, fullgraph=True)
+    for value, other in zip(compiled(bits, ties), f(bits, Tensor(ties)), strict=True):
+        assert value.dtype == other.dtype
+        np.testing.assert_array_equal(*(each.asnumpy().astype(np.float32) for each in (value, other)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bit_floats_are_computed_with_in_the_program(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x, w = (ops.cast(Tensor(rng.standard_normal(shape)), dtype) for shape in ((9, 20), (20, 33)))
+
+    def f(x: Any, w: Any) -> Any:
+        y = x @ w
+        return (
+            y * y + 1,
+            ops.sum(y, axis=0),
+            ops.max(y, axis=1),
+            ops.where(y > 0, y, -y),
+            ops.cast(y, "int32"),
+        )
+
+    compiled = jit(f, fullgraph=True)
+    for value, other in zip(compiled(x, w), f(x, w), strict=True):
+        assert value.dtype == other.dtype
+        eps = 2.0 ** -(10 if dtype == "float16" else 7)
+        np.testing.assert_allclose(
+            value.asnumpy().astype(np.float64), other.asnumpy().astype(np.float64), rtol=eps, atol=eps
+        )
+    assert "0 calls of implementations" in compiled.lower(x, w).passes
