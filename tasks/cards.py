@@ -7,6 +7,8 @@ be missing there. CuPy submissions are Python, and compiled as such.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from tasks import cuda
 from tasks.bundle import write_files
 
 ARCHITECTURES = ("sm_80", "sm_90a")
+LOG_TAIL = 4000  # characters
 # What the judge shows to its builds: the header for submissions, and those of the library of kernels.
 _CHECKOUT = Path(__file__).parents[1]
 INCLUDES = (_CHECKOUT / "bench_runner" / "guest" / "include", _CHECKOUT / "kernels" / "include" / "cuda")
@@ -34,12 +37,14 @@ def faults(language: str, files: Mapping[str, bytes]) -> str | None:
         write_files(files, folder)
         source, includes = str(folder / "solution.cu"), [str(path) for path in INCLUDES]
         first, *others = ARCHITECTURES
+        said = io.StringIO()
         try:
-            cuda.build(source, str(folder / "solution.so"), first, includes)
-            for arch in others:
-                cuda.compile_cubin(source, arch, (str(folder), *includes))
+            with contextlib.redirect_stderr(said):
+                cuda.build(source, str(folder / "solution.so"), first, includes)
+                for arch in others:
+                    cuda.compile_cubin(source, arch, (str(folder), *includes))
         except cuda.BuildError as error:
-            return str(error)
+            return said.getvalue().replace(f"{folder}/", "").strip()[-LOG_TAIL:] or str(error)
     return None
 
 

@@ -64,6 +64,25 @@ def test_what_is_for_cards_compiles_unless_it_is_labelled_otherwise(
     assert (fault is not None) == (verdict == "build_failed"), fault
 
 
+@pytest.mark.skipif(not cards.can_compile(), reason="needs NVRTC")
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("largest = fmaxf", "greatest = fmaxf", 'solution.cu(21): error: identifier "greatest" is undefined'),
+        ("touchstone::launch(", "touchstone::begin(", "is not a member of ‘touchstone’"),
+    ],
+    ids=["on the card", "on the host"],
+)
+def test_what_does_not_compile_is_told_in_the_compiler_s_words(
+    right: str, wrong: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = files_of("row-softmax", "starter/cuda")["solution.cu"].decode()
+    fault = cards.faults("cuda", {"solution.cu": source.replace(right, wrong, 1).encode()})
+    assert fault is not None
+    assert told in fault
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.skipif(not CAN_EMULATE, reason="needs g++ on x86-64")
 @pytest.mark.parametrize(("slug", "name", "language", "verdict"), EMULATED)
 def test_what_is_for_cards_gives_the_answers_of_its_label(
