@@ -69,7 +69,7 @@ def test_what_is_for_cards_compiles_unless_it_is_labelled_otherwise(
     ("right", "wrong", "told"),
     [
         ("largest = fmaxf", "greatest = fmaxf", 'solution.cu(21): error: identifier "greatest" is undefined'),
-        ("touchstone::launch(", "touchstone::begin(", "is not a member of ‘touchstone’"),
+        ("touchstone::launch(", "touchstone::begin(", "is not a member of"),
     ],
     ids=["on the card", "on the host"],
 )
