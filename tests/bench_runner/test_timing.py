@@ -222,9 +222,17 @@ def test_a_confirmation_times_all_pairs_however_clear_the_result(task: Task):
     assert _time(task, Pace(0.003), Pace(0.001), all_pairs=True).environment["pairs"] == timing.PLAN
 
 
+class Biased(Pace):
+    """A side of which every other process is twice as quick: the pairs never agree, whatever the chance."""
+
+    def start(self) -> None:
+        super().start()
+        self.seconds = 0.003 if self.processes % 2 else 0.006
+
+
 def test_a_wide_interval_is_said_to_be_inconclusive(task: Task):
     events: list[ProgressEvent] = []
-    timed = _time(task, Pace(0.003, 0.5), Pace(0.003, 0.5), report=events.append)
+    timed = _time(task, Pace(0.0042), Biased(0.003), report=events.append)
     assert timed.summary.speed is Speed.INCONCLUSIVE
     assert timed.summary.stopped == "pairs"
     assert timed.environment["pairs"] == stats.LOOKS[-1]
