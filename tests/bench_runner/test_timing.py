@@ -243,7 +243,7 @@ def test_a_busy_machine_is_neither_waited_for_nor_asked_for_more_pairs(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(noise, "between", lambda start, end: LOUD)
-    timed = _time(task, Pace(0.003, 0.2), Pace(0.003, 0.2))
+    timed = _time(task, Pace(0.0042), Biased(0.003))
     assert timed.environment["pairs"] == timing.PLAN
     assert timed.environment["repeated_pairs"] == timing.VAIN
     assert timed.summary.speed is Speed.INCONCLUSIVE
