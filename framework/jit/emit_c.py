@@ -29,7 +29,9 @@ def emit(plan: Plan) -> str:
     _program(plan, "", functions)
     called = sorted({name for line in functions for name in re.findall(r"called_(\w+)", line)})
     calls = [f"CALLED({name})" for name in called]
-    return "\n".join([link.RUNTIME.read_text(), *calls, *functions, *_run(plan)]) + "\n"
+    return (
+        "\n".join([link.RUNTIME.read_text(), link.HALF.read_text(), *calls, *functions, *_run(plan)]) + "\n"
+    )
 
 
 def _program(plan: Plan, prefix: str, functions: list[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from framework.jit import link
 from framework.jit.fuse import Item, Loops
 from framework.jit.index import Var
 from framework.jit.ir import Node
@@ -74,7 +75,7 @@ class CudaNest(Nest):
 
 def emit_cuda(plan: Plan) -> str:
     """The source of all nests of a plan, as kernels `k0`, `k1`, … in the order of the plan."""
-    functions = [RUNTIME.read_text()]
+    functions = [RUNTIME.read_text(), link.HALF.read_text()]
     for number, kernel in enumerate(plan.kernels):
         if isinstance(kernel, Loops) and kernel.size:
             nest = CudaNest(kernel, plan.stored, plan.strides, plan.place.__getitem__)

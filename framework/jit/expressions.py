@@ -18,7 +18,7 @@ C_TYPE = {
 # And of what is moved about but not computed with.
 STORED_AS = {**C_TYPE, "float16": "uint16_t", "bfloat16": "uint16_t", "complex64": "uint64_t"}
 STORED_AS["complex128"] = "_Complex double"
-HALF = {"float16": "half", "bfloat16": "brain"}  # 16-bit floats, and what runtime.h calls them
+HALF = {"float16": "half", "bfloat16": "brain"}  # 16-bit floats, and what half.h calls them
 
 # By name: for float (with f for functions of floats), for integers and bool; None: call the implementation.
 _FLOAT = {

@@ -23,6 +23,7 @@ from kernels.errors import BuildFailed
 from kernels.toolchain import cc, isa
 
 RUNTIME = Path(__file__).with_name("runtime.h")
+HALF = Path(__file__).with_name("half.h")  # for C and CUDA alike
 # Names of CBLAS with 64-bit sizes in the libraries that NumPy's wheels bring.
 _SGEMM = ("scipy_cblas_sgemm64_", "cblas_sgemm64_", "cblas_sgemm")
 _SET_THREADS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_")

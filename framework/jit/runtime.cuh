@@ -10,6 +10,9 @@ typedef unsigned long long uint64_t;
 #define INFINITY __int_as_float(0x7f800000)
 #define NAN __int_as_float(0x7fffffff)
 #define INT64_MIN (-9223372036854775807ll - 1)
+#define INLINE static __device__ __forceinline__
+#define as_float __int_as_float
+#define as_int __float_as_int
 #define fast_exp expf
 #define fast_log logf
 #define fast_tanh tanhf

@@ -106,7 +106,14 @@ def test_lower_prints_every_stage() -> None:
 
 def _normalised(x: Any, w: Any, b: Any) -> Any:
     y = ops.gelu(ops.layer_norm(x, w, b), approximate="tanh")
-    return ops.softmax(y), ops.sum(y, axis=0), ops.max(x), ops.concat([x > 0, x[:, ::-1] > 0], axis=1)
+    narrow = [ops.cast(x, dtype) * 2 for dtype in ("float16", "bfloat16")]
+    return (
+        ops.softmax(y),
+        ops.sum(y, axis=0),
+        ops.max(x),
+        ops.concat([x > 0, x[:, ::-1] > 0], axis=1),
+        *narrow,
+    )
 
 
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
