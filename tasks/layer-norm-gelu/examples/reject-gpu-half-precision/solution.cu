@@ -3,44 +3,36 @@
 
 #ifdef __CUDACC__
 
-constexpr int THREADS = 256;
-
-// Over the block, the same for all of its threads.
-template <class Join>
-__device__ float over_block(float mine, Join join)
+// The upper half of the bits, to the nearest: a float that bfloat16 can hold.
+__device__ float as_bfloat16(float exact)
 {
-    __shared__ float found[THREADS / 32];
-    for (int step = 16; step; step /= 2)
-        mine = join(mine, __shfl_xor_sync(0xffffffff, mine, step));
-    __syncthreads();
-    if (threadIdx.x % 32 == 0)
-        found[threadIdx.x / 32] = mine;
-    __syncthreads();
-    float all = found[0];
-    for (int warp = 1; warp < THREADS / 32; warp++)
-        all = join(all, found[warp]);
-    return all;
+    return __uint_as_float((__float_as_uint(exact) + 0x8000u) & 0xffff0000u);
 }
 
-__device__ float gelu(float z) { return 0.5f * z * (1.0f + erff(z * 0.70710678f)); }
-
-__device__ float rounded(float x) { return __uint_as_float((__float_as_uint(x) + 0x8000u) & 0xffff0000u); }
-
-extern "C" __global__ void norm_rows(const float *x, const float *gamma, const float *beta, float *y, long long rows,
-                                     long long cols)
+// A warp to a row: deviations and their squares are summed lane by lane, and joined by exchanging lanes.
+extern "C" __global__ void warp_per_row(const float *x, const float *gamma, const float *beta, float *y,
+                                        unsigned rows, unsigned cols)
 {
-    for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
-        const float *in = x + row * cols, first = in[0];
-        float sum = 0, squares = 0;
-        for (long long j = threadIdx.x; j < cols; j += THREADS)
-            sum += in[j] - first; // of what is left after the first element is taken off: no digits are lost
-        float mean = first + over_block(sum, [](float a, float b) { return a + b; }) / (float)cols;
-        for (long long j = threadIdx.x; j < cols; j += THREADS)
-            squares += (in[j] - mean) * (in[j] - mean);
-        float variance = over_block(squares, [](float a, float b) { return a + b; }) / (float)cols;
-        float scale = rsqrtf(variance + 1e-5f);
-        for (long long j = threadIdx.x; j < cols; j += THREADS)
-            y[row * cols + j] = gelu(rounded((in[j] - mean) * scale * gamma[j] + beta[j]));
+    const unsigned lane = threadIdx.x & 31, row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (row >= rows)
+        return;
+    x += (size_t)row * cols;
+    y += (size_t)row * cols;
+    float about = x[0], shift = 0, spread = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        float total = 0;
+        for (unsigned at = lane; at < cols; at += 32) {
+            float off = x[at] - about;
+            total += pass ? off * off : off;
+        }
+        for (unsigned lanes = 1; lanes < 32; lanes <<= 1)
+            total += __shfl_xor_sync(~0u, total, lanes);
+        (pass ? spread : shift) = total / (float)cols;
+        about += pass ? 0 : shift;
+    }
+    for (unsigned at = lane; at < cols; at += 32) {
+        float z = as_bfloat16((x[at] - about) / sqrtf(spread + 1e-5f) * gamma[at] + beta[at]);
+        y[at] = z / 2 * erfcf(-z * 0.70710678f);
     }
 }
 
@@ -49,9 +41,10 @@ extern "C" __global__ void norm_rows(const float *x, const float *gamma, const f
 extern "C" void layer_norm_gelu(const float *x, const float *gamma, const float *beta, float *y, int64_t rows,
                                 int64_t cols)
 {
-    if (rows && cols)
-        touchstone::launch("norm_rows", {unsigned(rows < 65535 ? rows : 65535)}, {256}, 0, x, gamma, beta, y,
-                           (long long)rows, (long long)cols);
+    const unsigned warps = 4, blocks = unsigned(rows + warps - 1) / warps;
+    if (blocks && cols)
+        touchstone::launch("warp_per_row", {blocks}, {32 * warps}, 0, x, gamma, beta, y, unsigned(rows),
+                           unsigned(cols));
 }
 
 #endif
