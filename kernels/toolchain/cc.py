@@ -30,7 +30,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,7 @@ COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cpp": ("g++", "-std=gnu++17")}
 COMMON = ("-O3", "-fPIC", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden")
 TIME_LIMIT = 300.0  # seconds, of one compiler run
 CURE = "apt-get install gcc g++"
+OPENMP = "libgomp.so.1"
 _WAITING = frozenset({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})  # say whether waiting threads spin
 _INCLUDED = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
@@ -104,17 +105,25 @@ def library(name: str, units: Sequence[Unit], folder: Path | None = None) -> Pat
 
 
 def load(path: Path) -> ctypes.CDLL:
-    """A shared object, its names kept from everybody else's.
+    """A shared object, its names kept from everybody else's."""
+    _keep_openmp()
+    return ctypes.CDLL(str(path), mode=os.RTLD_LOCAL | os.RTLD_NOW)
 
-    The first one brings OpenMP, which reads then what its threads do between parallel regions. They sleep,
-    unless the environment says what they do: threads that spin use up their share of a processor that others
-    want too, and then each region waits for them (5 ms instead of 0.1, beside one other process).
+
+@functools.cache
+def _keep_openmp() -> None:
+    """Load OpenMP, for good: its threads wait in its code, also when the last that needs it is unloaded.
+
+    It reads now what they do between parallel regions. They sleep, unless the environment says what they do:
+    threads that spin use up their share of a processor that others want too, and then each region waits for
+    them (5 ms instead of 0.1, beside one other process).
     """
     alone = not _WAITING & os.environ.keys()
     if alone:
         os.environ["OMP_WAIT_POLICY"] = "passive"
     try:
-        return ctypes.CDLL(str(path), mode=os.RTLD_LOCAL | os.RTLD_NOW)
+        with suppress(OSError):  # what was built elsewhere, without it, does not need it
+            ctypes.CDLL(OPENMP, mode=os.RTLD_LOCAL | os.RTLD_NOW | os.RTLD_NODELETE)
     finally:
         if alone:
             del os.environ["OMP_WAIT_POLICY"]

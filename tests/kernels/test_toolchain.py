@@ -59,7 +59,7 @@ def test_what_was_built_is_not_built_again(
 
 
 @needs_compiler
-def test_threads_are_told_to_sleep_while_a_library_is_loaded_unless_somebody_says_otherwise(
+def test_openmps_threads_are_told_to_sleep_unless_somebody_says_otherwise(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = """
@@ -75,8 +75,37 @@ def test_threads_are_told_to_sleep_while_a_library_is_loaded_unless_somebody_say
             monkeypatch.setenv("GOMP_SPINCOUNT", given)
         unit = tmp_path / f"told{told}.c"
         unit.write_text(text)
-        assert cc.load(cc.library("told", [cc.Unit(unit)])).has_been_told() == told
+        path = cc.library("told", [cc.Unit(unit)])
+        monkeypatch.setattr(cc, "OPENMP", str(path))
+        cc._keep_openmp.__wrapped__()
+        assert ctypes.CDLL(str(path)).has_been_told() == told
         assert "OMP_WAIT_POLICY" not in os.environ
+
+
+@needs_compiler
+def test_threads_outlive_the_last_library_that_used_them(cache: Path, tmp_path: Path) -> None:
+    """They wait in OpenMP's code: were that unloaded too, they would wake up nowhere."""
+    unit = tmp_path / "many.c"
+    unit.write_text("""
+    __attribute__((visibility("default"))) int many(void)
+    {
+        int count = 0;
+    #pragma omp parallel num_threads(4) reduction(+ : count)
+        count++;
+        return count;
+    }
+    """)
+    script = f"""
+import _ctypes, time
+from pathlib import Path
+from kernels.toolchain import cc
+for _ in range(20):
+    library = cc.load(Path({str(cc.library("many", [cc.Unit(unit)]))!r}))
+    assert library.many() == 4
+    _ctypes.dlclose(library._handle)
+    time.sleep(0.002)
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 @needs_compiler
