@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -83,10 +84,9 @@ class Workers:
         self._ends, self._processes = [], []
 
     def _ask(self, epoch: int, index: int, asked: deque[int]) -> None:
-        try:
+        # One that died is found out by the first answer that it owes, which tells the row it died of.
+        with suppress(OSError):
             self._ends[index % len(self._ends)].send((epoch, index))
-        except OSError:
-            raise self._died(index) from None
         asked.append(index)
 
     def _answer(self, epoch: int, index: int) -> tuple[Any, ...]:
