@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import pytest_django
+from django.utils import translation
 
 from hub.services import translations
 from tests.live import live_site, served_site
@@ -26,6 +29,7 @@ LONGEST = (
 # What these find depends on how long something takes: nothing may run beside them.
 MEASURING = ("tests/bench_runner/test_channel.py", "tests/bench_runner/test_director.py")
 MEASURED_IN = ("tests/bench_runner/", "tests/adversary/")  # as MEASURING in the Makefile
+_STATES: dict[str, Any] = {}  # of modules' generators, before their first test
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +57,21 @@ def pytest_collection_finish() -> None:
 def _turn(item: pytest.Item) -> int:
     places = (place for place, start in enumerate(LONGEST) if item.nodeid.startswith(start))
     return next(places, len(LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def _numbers_of_its_own(request: pytest.FixtureRequest) -> None:
+    """A test draws the same from its module's generator whichever tests ran before it in this process."""
+    generator = getattr(request.module, "rng", getattr(request.module, "RNG", None))
+    if isinstance(generator, np.random.Generator):
+        first = _STATES.setdefault(request.module.__name__, generator.bit_generator.state)
+        generator.bit_generator.state = first
+
+
+@pytest.fixture(autouse=True)
+def _language_of_its_own() -> None:
+    """A page that a test before it read in Chinese has left the thread in that language."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
