@@ -439,10 +439,10 @@ _TABLE = (
         "case_too_small", None, ("case", "microseconds", "least"),
         Words("Case {case} is too small to be ranked: the baseline takes {microseconds} µs, {least} µs are needed.",
               "A call passes through the judge's own hands, and here that takes longer than the work itself.",
-              "Maintainer: enlarge the dims of this rank case."),
+              "Maintainer: enlarge the dims of this rank case. Operator: where hundreds of microseconds are needed, the machine is overloaded; give the worker two processors of its own."),
         Words("用例 {case} 太小，无法排名：基线只需 {microseconds} 微秒，至少要 {least} 微秒。",
               "每次调用都要经过评测程序，而这里它花的时间比计算本身还多。",
-              "维护者请增大该计时用例的维度。"),
+              "维护者请增大该计时用例的维度。如果至少需要几百微秒，说明机器过载，运维人员请给评测机留出两个专用处理器。"),
     ),
     Reason(
         "card_slowed", None, ("reasons",),
