@@ -90,12 +90,9 @@ def _session(pid: int) -> int:
     return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
 
 
-def _in_a_session() -> bool:
-    file = Path("/proc/self/autogroup")
-    return file.exists() and bool(file.read_text())  # empty: whatever started us was in none
-
-
-sessions = pytest.mark.skipif(os.geteuid() != 0 or not _in_a_session(), reason="no sessions to put first")
+sessions = pytest.mark.skipif(
+    os.geteuid() != 0 or not placement._session(), reason="no sessions to put first"
+)
 
 
 @sessions
@@ -124,6 +121,7 @@ def test_where_no_session_shares_the_time_the_judge_goes_first_all_the_same(
     chosen = Placement()
     with chosen.undisturbed(), chosen.first():
         assert _nice() == (FIRST if apart else usual)
+        assert _spinning() == [], "a guest would be kept waiting for it"
     assert not kept_in_none or not autogroup.read_text()
 
 
@@ -159,7 +157,7 @@ def test_the_cpu_that_measures_is_kept_awake_behind_everybody_else(apart: bool) 
             time.sleep(0.001)
         return _spinning() == wanted
 
-    there = [{max(os.sched_getaffinity(0))}] if apart else []
+    there = [{max(os.sched_getaffinity(0))}] if apart and placement._session() else []
     with Placement().undisturbed():
         assert soon(there)
     assert soon([])
