@@ -76,8 +76,8 @@ class Placement:
     def _awake(self) -> AbstractContextManager[None]:
         """Only where Linux divides the time between sessions first.
 
-        Elsewhere a guest that has just had all of the CPU owes the spinning thread a share, and is kept waiting
-        for up to a slice of 3 ms when it wakes up, however little that thread weighs beside it (EEVDF's lag).
+        Elsewhere a guest that has just had all of the CPU owes the spinning thread a share, and waits up to
+        a slice of 3 ms when it wakes up, however little that thread weighs beside it (EEVDF's lag).
         """
         return awake(self._theirs[-1]) if self._theirs and _session() else nullcontext()
 
