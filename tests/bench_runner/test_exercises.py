@@ -21,7 +21,7 @@ def test_the_examples_of_an_exercise_get_their_verdicts(sandbox: Sandbox, machin
     task, files = load_folder(folder), read_folder(folder)
     for example in task.examples:
         spec = JobSpec(
-            "job", "attempt", "token", JobKind.CHECK, task.slug, task.digest, "cpu",
+            "job", "attempt", "token", JobKind.CHECK, task.slug, task.digest, "cpu-x86-avx2",
             example.files_of(files), 600.0,
         )  # fmt: skip
         result = director.judge(
