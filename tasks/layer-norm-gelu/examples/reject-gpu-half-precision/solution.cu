@@ -11,17 +11,17 @@ __device__ float as_bfloat16(float exact)
 
 // A warp to a row: deviations and their squares are summed lane by lane, and joined by exchanging lanes.
 extern "C" __global__ void warp_per_row(const float *x, const float *gamma, const float *beta, float *y,
-                                        unsigned rows, unsigned cols)
+                                        long long rows, long long cols)
 {
-    const unsigned lane = threadIdx.x & 31, row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    const long long lane = threadIdx.x & 31, row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
     if (row >= rows)
         return;
-    x += (size_t)row * cols;
-    y += (size_t)row * cols;
+    x += row * cols;
+    y += row * cols;
     float about = x[0], shift = 0, spread = 0;
     for (int pass = 0; pass < 2; pass++) {
         float total = 0;
-        for (unsigned at = lane; at < cols; at += 32) {
+        for (long long at = lane; at < cols; at += 32) {
             float off = x[at] - about;
             total += pass ? off * off : off;
         }
@@ -30,7 +30,7 @@ extern "C" __global__ void warp_per_row(const float *x, const float *gamma, cons
         (pass ? spread : shift) = total / (float)cols;
         about += pass ? 0 : shift;
     }
-    for (unsigned at = lane; at < cols; at += 32) {
+    for (long long at = lane; at < cols; at += 32) {
         float z = as_bfloat16((x[at] - about) / sqrtf(spread + 1e-5f) * gamma[at] + beta[at]);
         y[at] = z / 2 * erfcf(-z * 0.70710678f);
     }
@@ -43,8 +43,8 @@ extern "C" void layer_norm_gelu(const float *x, const float *gamma, const float 
 {
     const unsigned warps = 4, blocks = unsigned(rows + warps - 1) / warps;
     if (blocks && cols)
-        touchstone::launch("warp_per_row", {blocks}, {32 * warps}, 0, x, gamma, beta, y, unsigned(rows),
-                           unsigned(cols));
+        touchstone::launch("warp_per_row", {blocks}, {32 * warps}, 0, x, gamma, beta, y, (long long)rows,
+                           (long long)cols);
 }
 
 #endif
