@@ -116,6 +116,7 @@ def _sums() -> dict[str, Tensor]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUMS)
 def test_a_sum_is_off_by_at_most_twice_as_much_as_in_eager_mode(name: str) -> None:
     function, arrays, magnitude = SUMS[name]

@@ -213,6 +213,7 @@ def test_dropout_keeps_the_mean_and_does_nothing_in_evaluation():
     assert layer.eval()(x) is x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_batch_of_batches_and_its_gradients_are_a_loop_s(name):
     make, _, shape = CASES[name]
