@@ -44,6 +44,12 @@ SELECT patch.head_sha, job.id, job.state, job.kind, verdict.outcome
 FROM bench_job job JOIN pulls_patchset patch ON patch.id = job.patch_set_id
 LEFT JOIN bench_verdict verdict ON verdict.job_id = job.id
 """
+GIVEN_UP = """
+SELECT patch.head_sha, job.id, attempt.id, attempt.fault
+FROM bench_attempt attempt JOIN bench_job job ON job.id = attempt.job_id
+JOIN pulls_patchset patch ON patch.id = job.patch_set_id
+WHERE job.state = 'abandoned' AND job.kind = 'check' ORDER BY attempt.number
+"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,16 @@ def attempts_add_up(hub: WholeHub) -> Iterator[str]:
             yield f"job {job}: abandoned after {len(found)} attempts, {delivered} of them delivered"
     if rows := hub.rows("SELECT id FROM bench_attempt WHERE state = 'open'"):
         yield f"attempts still open: {rows}"
+
+
+def given_up_only_if_struck(hub: WholeHub, pushed: Mapping[str, Expected], struck: set[str]) -> Iterator[str]:
+    """A job that nobody hunts may be hit three times by chance, but not be given up with none of it hit."""
+    jobs: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for sha, job, attempt, fault in hub.rows(GIVEN_UP):
+        jobs.setdefault((sha, job), []).append((attempt, fault))
+    for (sha, job), attempts in jobs.items():
+        if not pushed[sha].hunted and not any(attempt in struck for attempt, _ in attempts):
+            yield f"job {job}: abandoned, though nothing struck it: {[fault for _, fault in attempts]}"
 
 
 def refusals_are_booked(hub: WholeHub, late_or_second: int) -> Iterator[str]:

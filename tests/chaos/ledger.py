@@ -45,6 +45,10 @@ class Ledger:
     strikes: list[Strike] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)  # kinds that found nothing to strike at
 
+    def struck(self) -> set[str]:
+        """The attempts that something was done to."""
+        return {attempt for strike in self.strikes for attempt in strike.attempts}
+
     def rows(self, fates: Mapping[str, Fate], kinds: Iterable[str]) -> dict[str, dict[str, int]]:
         table = {}
         for kind in kinds:

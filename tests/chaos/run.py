@@ -268,6 +268,7 @@ def ended(this: Run) -> Outcome:
     for found in (
         checks.one_end_each(hub, this.pushed),
         checks.attempts_add_up(hub),
+        checks.given_up_only_if_struck(hub, this.pushed, ledger.struck()),
         checks.refusals_are_booked(hub, refused),
         checks.as_the_hub_sees_it(hub),
         checks.every_worker_hears(hub),
