@@ -11,5 +11,5 @@ class PersonAdmin(UserAdmin):
     list_display = ("username", "display_name", "is_mentor", "is_maintainer", "is_active")
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        ("Touchstone", {"fields": ("display_name", "bio", "is_mentor", "is_maintainer")}),
+        ("Touchstone", {"fields": ("display_name", "bio", "is_mentor", "is_maintainer", "is_operator")}),
     )

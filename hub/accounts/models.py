@@ -26,6 +26,7 @@ class User(AbstractUser):
     bio = models.CharField(_("about me"), max_length=280, blank=True)
     is_mentor = models.BooleanField(_("mentor"), default=False)
     is_maintainer = models.BooleanField(_("maintainer"), default=False)
+    is_operator = models.BooleanField(_("operator of workers"), default=False)
     is_house = models.BooleanField(_("house account"), default=False)  # pushes the tasks' examples; no points
     is_demo = models.BooleanField(_("demo account"), default=False)
 
