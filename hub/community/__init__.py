@@ -1,1 +1,1 @@
-"""What people say to each other about tasks."""
+"""What people do together: discussions of tasks, SIGs, study groups with their calendars, announcements."""

@@ -1,1 +1,1 @@
-"""The append-only ledger of points."""
+"""The append-only ledger of points, badges by rules, signed certificates."""
