@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, encode_bundle
@@ -17,6 +18,7 @@ from hub.audit.actions import record
 from hub.catalog.finding import TaskFilter
 from hub.catalog.fulltext import cut
 from hub.catalog.models import Programme, SavedFilter, SearchText, Task, TaskRevision
+from hub.catalog.queries import spec_of
 from hub.core import clock
 from hub.core.errors import BadInput, NotNow
 from tasks.spec import Task as Spec
@@ -60,19 +62,28 @@ def retire(task: Task, by: User | None = None) -> None:
 
 @transaction.atomic
 def set_programme(programme: Programme, tasks: Iterable[Task], by: User | None = None) -> None:
-    """Make or change a programme; exactly these tasks belong to it from now on.
+    """Make or change a programme; exactly these tasks belong to it from now on, claimed as it says.
+
+    Who may is asked in the layer above (`hub/programmes/actions.py`).
 
     Raises:
         ValidationError: a column does not fit; the text says which and why.
     """
     programme.full_clean()
+    chosen = {task.pk for task in tasks}
+    before = Task.objects.filter(Q(pk__in=chosen) | Q(programme=programme.pk)).exclude(programme=None)
+    governed = list(before.exclude(programme__policy="").select_related("current"))
     programme.save()
-    chosen = [task.pk for task in tasks]
     Task.objects.filter(programme=programme).exclude(pk__in=chosen).update(programme=None)
     Task.objects.filter(pk__in=chosen).update(programme=programme)
+    if programme.policy:
+        Task.objects.filter(pk__in=chosen).update(policy=programme.policy)
+    for task in governed:
+        if task.current is not None and not (programme.policy and task.pk in chosen):
+            Task.objects.filter(pk=task.pk).update(policy=spec_of(task.current).claim.policy)
     columns = ("checks_a_day", "ranks_a_day", "runs_in_total", "live_at_once")
     limits = {name: getattr(programme, name) for name in columns}
-    record(by, "programme.set", programme, tasks=chosen, **limits)
+    record(by, "programme.set", programme, tasks=sorted(chosen), **limits)
 
 
 def save_filter(user: User, name: str, wanted: TaskFilter) -> SavedFilter:
@@ -119,6 +130,7 @@ def _task_for(spec: Spec) -> Task:
     renamed = Task.objects.filter(uuid=spec.id).exclude(slug=spec.slug).first()
     if renamed is not None:
         raise NotNow(f"tasks/{spec.slug}: id {spec.id} belongs to the task {renamed.slug}; give a new uuid")
+    governing = Programme.objects.filter(tasks__uuid=spec.id).exclude(policy="").first()
     columns = {
         "slug": spec.slug,
         "state": Task.State.PUBLISHED,
@@ -132,7 +144,7 @@ def _task_for(spec: Spec) -> Task:
         "sig": spec.sig,
         "languages": list(spec.entry.languages),
         "hardware": list(spec.hardware),
-        "policy": spec.claim.policy,
+        "policy": governing.policy if governing else spec.claim.policy,
         "slots": spec.claim.slots,
     }
     task, _made = Task.objects.update_or_create(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -22,19 +22,66 @@ def _known_zone(name: str) -> None:
         )
 
 
+class ClaimPolicy(models.TextChoices):
+    """How a task is claimed: by whoever pushes, by so many at a time, by proposals that a mentor answers."""
+
+    OPEN = "open", _("open")
+    EXCLUSIVE = "exclusive", _("exclusive")
+    PROPOSAL = "proposal", _("by proposal")
+
+
 class Programme(models.Model):
-    """A season or contest that tasks belong to, and how much of the judge a contributor may use in it."""
+    """A season or contest: its tasks, its dates, how tasks are claimed in it, how much of the judge it gives.
+
+    Dates may be left out: a programme without any runs always. Applications, teams and announcements lie in
+    `hub/programmes`; here stands what claims and quotas look at.
+    """
+
+    class Kind(models.TextChoices):
+        INTERNSHIP = "internship", _("internship")
+        CROWD = "crowd", _("crowd tasks")
+        SUMMER = "summer", _("summer project")
+        CONTEST = "contest", _("contest")
+
+    class Stage(models.TextChoices):
+        """Where it is in time; computed, never stored."""
+
+        PLANNED = "planned", _("announced")
+        APPLYING = "applying", _("applications are open")
+        CHOOSING = "choosing", _("applications are being chosen from")
+        RUNNING = "running", _("running")
+        REVIEWING = "reviewing", _("last reviews")
+        OVER = "over", _("over")
 
     slug = models.SlugField(max_length=63, unique=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CROWD)
     title_en = models.CharField(max_length=120)
     title_zh = models.CharField(max_length=120)
-    starts_at = models.DateTimeField(null=True, blank=True)
-    ends_at = models.DateTimeField(null=True, blank=True)
+    about_en = models.TextField(blank=True)  # Markdown
+    about_zh = models.TextField(blank=True)
     time_zone = models.CharField(max_length=60, default="UTC", validators=[_known_zone])  # to tell times in
+    apply_from = models.DateTimeField(null=True, blank=True)
+    apply_until = models.DateTimeField(null=True, blank=True)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    freeze_at = models.DateTimeField(null=True, blank=True)  # later results show in standings after the end
+    ends_at = models.DateTimeField(null=True, blank=True)  # what is pushed before it counts
+    closes_at = models.DateTimeField(null=True, blank=True)  # until when that is reviewed and merged
+    policy = models.CharField(
+        max_length=10, choices=ClaimPolicy, blank=True
+    )  # of all its tasks; empty: their own
+    claims_at_once = models.PositiveSmallIntegerField(null=True, blank=True)  # on its slots, of a contributor
+    wishes_most = models.PositiveSmallIntegerField(
+        default=0
+    )  # tasks an applicant may rank; 0: no applications
+    team_most = models.PositiveSmallIntegerField(default=1)  # people in a team; 1: everybody alone
     checks_a_day = models.PositiveIntegerField()  # of a contributor, on each task, in 24 hours
     ranks_a_day = models.PositiveIntegerField()  # the same for timings, on each hardware class
     runs_in_total = models.PositiveIntegerField(null=True, blank=True)  # of a contributor, on all its tasks
     live_at_once = models.PositiveIntegerField(null=True, blank=True)  # of these, waiting or running
+    point_value = models.DecimalField(
+        max_digits=9, decimal_places=2, null=True, blank=True
+    )  # money of a point
+    currency = models.CharField(max_length=3, blank=True)  # ISO 4217
 
     class Meta:
         ordering = ("slug",)
@@ -46,6 +93,11 @@ class Programme(models.Model):
             models.CheckConstraint(
                 condition=Q(live_at_once=None) | Q(live_at_once__gt=0), name="programme_lets_something_run"
             ),
+            models.CheckConstraint(
+                condition=Q(claims_at_once=None) | Q(claims_at_once__gt=0),
+                name="programme_lets_something_be_claimed",
+            ),
+            models.CheckConstraint(condition=Q(team_most__gt=0), name="programme_teams_have_people"),
         ]
 
     def __str__(self) -> str:
@@ -55,9 +107,46 @@ class Programme(models.Model):
     def title(self) -> str:
         return self.title_zh if (get_language() or "").startswith("zh") else self.title_en
 
+    @property
+    def about(self) -> str:
+        """What it is, in the reader's language; in the other one where nothing else is written."""
+        chinese = (get_language() or "").startswith("zh")
+        return (self.about_zh or self.about_en) if chinese else (self.about_en or self.about_zh)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
     def is_running(self, now: datetime) -> bool:
         return (self.starts_at is None or self.starts_at <= now) and (
             self.ends_at is None or now < self.ends_at
+        )
+
+    def stage(self, now: datetime) -> Stage:
+        if self.ends_at is not None and now >= self.ends_at:
+            reviewing = self.closes_at is not None and now < self.closes_at
+            return self.Stage.REVIEWING if reviewing else self.Stage.OVER
+        if self.takes_applications(now):
+            return self.Stage.APPLYING
+        if self.is_running(now):
+            return self.Stage.RUNNING
+        past = self.apply_until is not None and now >= self.apply_until
+        return self.Stage.CHOOSING if self.wishes_most and past else self.Stage.PLANNED
+
+    def takes_applications(self, now: datetime) -> bool:
+        return (
+            self.wishes_most > 0
+            and (self.apply_from is None or self.apply_from <= now)
+            and (self.apply_until is None or now < self.apply_until)
+            and (self.ends_at is None or now < self.ends_at)
+        )
+
+    def is_frozen(self, now: datetime) -> bool:
+        """Whether standings stay as they were at `freeze_at`; the end thaws them."""
+        return (
+            self.freeze_at is not None
+            and self.freeze_at <= now
+            and (self.ends_at is None or now < self.ends_at)
         )
 
 
@@ -70,10 +159,7 @@ class Task(models.Model):
 
     moves = table(State, {State.PUBLISHED: (State.RETIRED,), State.RETIRED: ()})
 
-    class Policy(models.TextChoices):
-        OPEN = "open", _("open")
-        EXCLUSIVE = "exclusive", _("exclusive")
-        PROPOSAL = "proposal", _("by proposal")
+    Policy = ClaimPolicy
 
     class Kind(models.TextChoices):
         OPERATOR = "operator", _("operator")

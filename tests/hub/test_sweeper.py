@@ -30,6 +30,8 @@ AT_REST = {
     f"{Task.__name__}.published": "a task stays published until a maintainer retires it",
     f"{Task.__name__}.retired": "a task stays retired until it is published again",
     "Claim.requested": "it waits for a mentor; their desk shows since when",
+    "Application.submitted": "it waits for the choice; the programme's page counts how many do",
+    "Application.withdrawn": "it stays withdrawn unless its author applies anew",
     f"{Rejudge.__name__}.ready": "it waits for a maintainer; the list of sets and the desk show since when",
 }
 

@@ -1,69 +1,70 @@
-"""A programme is made in the administration, with its tasks; the write is booked."""
+"""A programme: which tasks belong to it, how they are claimed then, where it is in time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.test import Client
 
-from hub.audit.models import Event
 from hub.catalog.actions import publish, set_programme
 from hub.catalog.models import Programme, Task
 from hub.catalog.queries import files_of
-from tests.people import Cast
+from hub.core import clock
 
 pytestmark = pytest.mark.django_db
 
-GIVEN = {
-    "slug": "spring", "title_en": "Spring", "title_zh": "春季", "time_zone": "Asia/Shanghai",
-    "checks_a_day": "50", "ranks_a_day": "10", "runs_in_total": "", "live_at_once": "4",
-}  # fmt: skip
+
+def programme(**columns: object) -> Programme:
+    given = {"slug": "spring", "title_en": "Spring", "title_zh": "春季", "checks_a_day": 1, "ranks_a_day": 1}
+    return Programme(**given | columns)
 
 
-@pytest.fixture
-def staff(cast: Cast) -> Client:
-    cast.max.is_staff = cast.max.is_superuser = True
-    cast.max.save()
-    client = Client()
-    client.force_login(cast.max)
-    return client
-
-
-def test_it_is_made_with_its_tasks_in_the_administration(
-    staff: Client, cast: Cast, make_task: Callable[..., Task]
-) -> None:
-    task = make_task()
-    answer = staff.post("/admin/catalog/programme/add/", {**GIVEN, "tasks": [task.pk]})
-    assert answer.status_code == 302, answer.content.decode()[:2000]
-    task.refresh_from_db()
-    assert task.programme is not None
-    assert (task.programme.checks_a_day, task.programme.runs_in_total) == (50, None)
-    assert Event.objects.get(verb="programme.set").actor == cast.max
-
-
-def test_a_task_is_taken_out_of_it_there(staff: Client, make_task: Callable[..., Task]) -> None:
-    task = make_task()
-    staff.post("/admin/catalog/programme/add/", {**GIVEN, "tasks": [task.pk]})
-    staff.post(f"/admin/catalog/programme/{Programme.objects.get().pk}/change/", GIVEN)
+def test_a_task_that_is_chosen_no_more_belongs_to_it_no_more(make_task: Callable[..., Task]) -> None:
+    task, made = make_task(), programme()
+    set_programme(made, [task])
+    set_programme(made, [])
     task.refresh_from_db()
     assert task.programme is None
 
 
-def test_a_task_stays_in_it_when_it_is_published_again(make_task: Callable[..., Task]) -> None:
+def test_its_tasks_are_claimed_as_it_says_and_afterwards_as_they_say(make_task: Callable[..., Task]) -> None:
     task = make_task()
-    programme = Programme(slug="s", title_en="S", title_zh="春", checks_a_day=1, ranks_a_day=1)
-    set_programme(programme, [task])
+    own, made = task.policy, programme(policy="proposal")
+    set_programme(made, [task])
+    task.refresh_from_db()
+    assert (own, task.policy) == ("open", "proposal")
     assert task.current is not None
     publish(task.slug, {**files_of(task.current), "NOTES.md": b"new"})
     task.refresh_from_db()
-    assert task.programme == programme
+    assert task.policy == "proposal", "a new revision does not change what the programme says"
+    set_programme(made, [])
+    task.refresh_from_db()
+    assert task.policy == own
+
+
+@pytest.mark.parametrize(
+    ("hours", "stage"),
+    [(-50, "planned"), (-35, "applying"), (-15, "choosing"), (0, "running"), (15, "reviewing"), (30, "over")],
+)
+def test_its_stage_follows_its_dates(hours: int, stage: str) -> None:
+    now = clock.now()
+    dates = {"apply_from": -40, "apply_until": -20, "starts_at": -10, "ends_at": 10, "closes_at": 20}
+    made = programme(wishes_most=3, **{name: now + timedelta(hours=at) for name, at in dates.items()})
+    assert made.stage(now + timedelta(hours=hours)) == stage
+
+
+def test_a_task_stays_in_it_when_it_is_published_again(make_task: Callable[..., Task]) -> None:
+    task = make_task()
+    made = programme()
+    set_programme(made, [task])
+    assert task.current is not None
+    publish(task.slug, {**files_of(task.current), "NOTES.md": b"new"})
+    task.refresh_from_db()
+    assert task.programme == made
 
 
 def test_an_unknown_time_zone_is_refused_by_name(db: None) -> None:
-    programme = Programme(
-        slug="s", title_en="S", title_zh="春", checks_a_day=1, ranks_a_day=1, time_zone="Mars"
-    )
     with pytest.raises(ValidationError, match="'Mars' is no time zone; give one of the IANA list"):
-        set_programme(programme, [])
+        set_programme(programme(time_zone="Mars"), [])

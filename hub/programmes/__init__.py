@@ -1,0 +1,1 @@
+"""Seasons and contests: applications, teams, announcements, standings, statements."""
