@@ -14,8 +14,8 @@ from framework.jit.native import call_of
 from framework.jit.nest import Nest
 from framework.jit.products import Operand, Product
 
-SPREAD_FROM = 1 << 16  # multiplications of a kernel: smaller ones are not worth waking threads for
-CUT_FROM = 1 << 19  # multiplications of a batch of products, for the same reason
+SPREAD_FROM = 1 << 20  # multiplications of a kernel: waking a thread takes as long as some hundred thousand
+CUT_FROM = 1 << 23  # multiplications of a batch of products, for the same reason
 INLINED = 24  # functions written out in one nest; with more of them, compilers take their time squared
 
 

@@ -247,7 +247,7 @@ static inline void share_blas(struct blas *blas, int begins) {
     __atomic_clear(&blas->lock, __ATOMIC_RELEASE);
 }
 
-#define CUT_FROM (1 << 19) /* multiplications of a product */
+#define CUT_FROM (1 << 23) /* multiplications of a product: waking a thread takes as long as a million */
 #define PRODUCT(T, gemm)                                                                                             \
     static inline void cut_##gemm(const struct env *env, int threads, int ta, int tb, int64_t m, int64_t n, int64_t k, \
                                   T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c,           \
