@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "hub.rewards",
     "hub.learning",
     "hub.community",
+    "hub.programmes",
     "hub.web",
 ]
 
