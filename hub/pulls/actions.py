@@ -19,7 +19,7 @@ from hub.catalog.models import Task, TaskRevision
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.core.errors import BadInput, NotAllowed, NotNow
-from hub.pulls import queries
+from hub.pulls import locks, queries
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 
 BODY_LONGEST = 20_000  # characters of one review or comment
@@ -99,7 +99,7 @@ def review(
 
     Raises:
         NotAllowed: own work, or not a mentor.
-        NotNow: a newer patch set was pushed, or the pull request is not open.
+        NotNow: a newer patch set was pushed, the pull request is not open, or somebody else has its review.
         BadInput: an unknown kind, or changes asked for without a word.
     """
     if kind not in Review.Kind.values:
@@ -108,6 +108,8 @@ def review(
             % {"kind": kind, "kinds": ", ".join(Review.Kind.values)}
         )
     _may_say(patch_set, reviewer, kind)
+    if kind != Review.Kind.COMMENT:
+        locks.check(patch_set.pull, reviewer)
     if kind != Review.Kind.APPROVE and not body.strip() and not line_comments:
         raise BadInput(_("Say what should change: a word of yours saves the contributor a guess."))
     if len(line_comments) > LINE_COMMENTS_MOST:
@@ -123,6 +125,7 @@ def review(
         )
         for remark in line_comments:
             _comment(patch_set, reviewer, remark, review=given)
+        locks.give_back(patch_set.pull, reviewer)
         record(reviewer, f"review.{kind}", given, pull=patch_set.pull_id, number=patch_set.number)
     return given
 
@@ -134,14 +137,15 @@ def comment(
     path: str = "",
     side: str = Comment.Side.NEW,
     line: int | None = None,
+    thread: Comment | None = None,
 ) -> Comment:
-    """Say something about a pull request, or about a line of a patch set's diff.
+    """Say something about a pull request, or about a line of a patch set's diff; `thread`: as an answer.
 
     Raises:
         BadInput: empty or too long, or a line without a path.
     """
     with transaction.atomic():
-        said = _comment(patch_set, author, LineComment(path, line, body, side))
+        said = _comment(patch_set, author, LineComment(path, line, body, side), thread=thread)
         record(author, "comment.made", said, pull=patch_set.pull_id, number=patch_set.number)
     return said
 
@@ -274,7 +278,13 @@ def _still_current(patch_set: PatchSet) -> None:
         )
 
 
-def _comment(patch_set: PatchSet, author: User, remark: LineComment, review: Review | None = None) -> Comment:
+def _comment(
+    patch_set: PatchSet,
+    author: User,
+    remark: LineComment,
+    review: Review | None = None,
+    thread: Comment | None = None,
+) -> Comment:
     if remark.side not in Comment.Side.values:
         raise BadInput(
             _("“%(side)s” is no side of a diff: give one of %(sides)s.")
@@ -288,6 +298,7 @@ def _comment(patch_set: PatchSet, author: User, remark: LineComment, review: Rev
         patch_set=patch_set,
         author=author,
         review=review,
+        thread=thread,
         path=remark.path,
         side=remark.side,
         line=remark.line,

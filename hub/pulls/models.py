@@ -85,7 +85,10 @@ class Review(models.Model):
 
 
 class Comment(models.Model):
-    """A remark on a pull request, or on a line of a patch set's diff when `path` is set."""
+    """A remark on a pull request, or on a line of a patch set's diff when `path` is set.
+
+    A remark on a line begins a thread; its answers name it as their `thread` and stand at the same place.
+    """
 
     class Side(models.TextChoices):
         OLD = "old", _("before")
@@ -99,6 +102,10 @@ class Comment(models.Model):
     line = models.PositiveIntegerField(null=True)
     body = models.TextField()
     at = models.DateTimeField()
+    thread = models.ForeignKey("self", models.PROTECT, null=True, related_name="answers")
+    resolved_at = models.DateTimeField(null=True)  # of the remark that began the thread
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    applied_sha = models.CharField(max_length=40, blank=True)  # commit that took over its suggestion
 
     class Meta:
         ordering = ("id",)
@@ -106,7 +113,25 @@ class Comment(models.Model):
             models.CheckConstraint(
                 condition=Q(line__isnull=True) | ~Q(path=""), name="comment_line_needs_a_path"
             ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, resolved_by__isnull=True)
+                | (
+                    Q(resolved_at__isnull=False, resolved_by__isnull=False, thread__isnull=True) & ~Q(path="")
+                ),
+                name="comment_resolved_as_a_thread_by_somebody",
+            ),
         ]
+
+
+class ReviewLock(models.Model):
+    """Who is reviewing a pull request now; one row for each that was ever taken, void after `until`."""
+
+    pull = models.ForeignKey(PullRequest, models.PROTECT, related_name="review_locks")
+    mentor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="review_locks")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("pull",), name="review_lock_one_per_pull")]
 
 
 class MergeAttempt(models.Model):

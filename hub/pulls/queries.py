@@ -43,7 +43,7 @@ from hub.pulls.stages import (
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
     "current_patch_set", "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of",
-    "may_change", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls",
+    "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls",
     "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge",
     "why_not_review",
 ]  # fmt: skip
@@ -104,6 +104,11 @@ def is_mentor_of(task: Task, user: User) -> bool:
 def may_change(pull: PullRequest, user: User) -> bool:
     """May close, reopen and run again: the author, and whoever may merge."""
     return user.pk == pull.author_id or is_mentor_of(pull.task, user)
+
+
+def may_resolve(remark: Comment, pull: PullRequest, user: User) -> bool:
+    """May say that a thread is done with: who wrote the work or the remark, and mentors."""
+    return user.pk in (pull.author_id, remark.author_id) or user.is_mentor or is_mentor_of(pull.task, user)
 
 
 def why_not_review(pull: PullRequest, user: User) -> str | None:
@@ -202,7 +207,7 @@ def rows_of(pull: PullRequest) -> Rows:
         patch_sets,
         judged(patch_sets),
         list(Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer")),
-        list(Comment.objects.filter(patch_set__in=patch_sets).select_related("author")),
+        list(Comment.objects.filter(patch_set__in=patch_sets).select_related("author", "resolved_by")),
         list(MergeAttempt.objects.filter(patch_set__in=patch_sets).select_related("by").order_by("id")),
     )
     told: list[Any] = [*rows.reviews, *rows.comments, *rows.merges]
@@ -218,7 +223,7 @@ def timeline(rows: Rows) -> list[TimelineItem]:
     items += [_item(ItemKind.PATCH_SET, row.pushed_at, author, row, row) for row in rows.patch_sets]
     items += _verdicts(rows.jobs)
     items += [_item(ItemKind.REVIEW, row.at, row.reviewer, row.patch_set, row) for row in rows.reviews]
-    alone = (row for row in rows.comments if row.review_id is None)
+    alone = (row for row in rows.comments if row.review_id is None and row.thread_id is None)
     items += [_item(ItemKind.COMMENT, row.at, row.author, row.patch_set, row) for row in alone]
     items += [_item(ItemKind.MERGE, row.at, row.by, row.patch_set, row) for row in rows.merges]
     items += _ends(pull)

@@ -166,6 +166,18 @@ def names(slug: str, sha: str) -> list[str]:
     return [shown(name) for name in done.stdout.split(b"\0") if name]
 
 
+def content(slug: str, sha: str, path: str) -> bytes | None:
+    """A regular file of a commit; None if there is none of that name or it is larger than a bundle."""
+    full = _full(sha)
+    with _reading(slug) as repo:
+        try:
+            found = _commit(repo, full).tree / path
+        except KeyError:
+            return None
+        fits = isinstance(found, Blob) and found.mode in REGULAR and found.size <= BUNDLE_BYTES_MOST
+        return bytes(found.data_stream.read()) if fits else None
+
+
 def merge_base(slug: str, a: str, b: str) -> str | None:
     """The best common ancestor; None if the histories are unrelated."""
     done = process.attempt(path_of(slug), "merge-base", "--end-of-options", _full(a), _full(b))
@@ -202,6 +214,12 @@ def commit_files(
     return _commit_into(path_of(slug), ref, files, author, message, parent)
 
 
+def commit_unseen(slug: str, files: Mapping[str, bytes], author: User, message: str, parent: str) -> str:
+    """Commit `files` on top of `parent`; no branch moves."""
+    path = path_of(slug)
+    return _commit_tree(path, _tree_with(path, files, parent), [parent], message, author)
+
+
 def test_merge(slug: str, main: str, head: str) -> MergeTree:
     """Merge two commits into a tree, in no working copy and moving nothing."""
     done = process.attempt(
@@ -222,15 +240,22 @@ def commit_merge(slug: str, tree: str, parents: Sequence[str], message: str, aut
     return sha
 
 
-def move_main(slug: str, new: str, old: str) -> bool:
-    """Move `main` from `old` to `new`; False if it is no longer at `old` (compare-and-swap)."""
+def move(slug: str, ref: str, new: str, old: str) -> bool:
+    """Move `main` or a contributor's branch from `old` to `new`; False if it is no longer at `old`."""
+    if ref != MAIN and branch_of(ref) is None:
+        raise ValueError(f"{ref!r} is neither main nor a contributor's branch: refs/heads/<username>/<topic>")
     path = path_of(slug)
-    done = process.attempt(path, "update-ref", "--end-of-options", MAIN, _full(new), _full(old))
+    done = process.attempt(path, "update-ref", "--end-of-options", ref, _full(new), _full(old))
     if done.returncode == 0:
         return True
-    if _sha_of(path, MAIN) != old:
+    if _sha_of(path, ref) != old:
         return False
     raise process.failure("update-ref", done)
+
+
+def move_main(slug: str, new: str, old: str) -> bool:
+    """The same for `main`."""
+    return move(slug, MAIN, new, old)
 
 
 def _full(sha: str) -> str:
