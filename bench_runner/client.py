@@ -47,12 +47,13 @@ def attempt_path(attempt: str, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The hub's answer to Hello: our id there, jobs that wait for a worker of our class, and whether we are
-    deaf: canaries that it sent by our queue were not answered."""
+    """The hub's answer to Hello: our id there, jobs that wait for a worker of our class, whether we are deaf
+    (canaries that it sent by our queue were not answered), and whether an operator has paused us."""
 
     worker: str
     jobs: tuple[str, ...] = ()
     deaf: bool = False
+    paused: bool = False
 
 
 class HubClient:
@@ -69,7 +70,12 @@ class HubClient:
     def hello(self, hello: Hello, *, patience: float = 0.0) -> Welcome:
         data = self._post("/api/worker/hello", hello.to_json(), self._token, patience)
         jobs = data.get("jobs") or []
-        return Welcome(str(data.get("worker", "")), tuple(str(job) for job in jobs), data.get("deaf") is True)
+        return Welcome(
+            str(data.get("worker", "")),
+            tuple(str(job) for job in jobs),
+            deaf=data.get("deaf") is True,
+            paused=data.get("paused") is True,
+        )
 
     def canary(self, canary: Canary, *, patience: float = 5.0) -> None:
         self._post("/api/worker/canary", canary.to_json(), self._token, patience)

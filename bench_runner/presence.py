@@ -6,7 +6,9 @@ Theory of operation. Every ten seconds one Hello, whatever else happens: the bro
 may run. The hub may answer with jobs that wait for our class; when we are idle they become wake-ups sent to
 our own queue, so that a message lost by a restart of Redis costs seconds. A worker can stop hearing its
 queue after a reconnect without noticing, or the process that judges can hang. The hub notices, because its
-canaries are not answered, and says so; then this worker starts itself anew.
+canaries are not answered, and says so; then this worker starts itself anew. An operator can pause a worker
+on the hub's pages: it hears so here and leaves the queue of its class to others until it is told to go on.
+What it runs meanwhile, it finishes; its canaries come by a queue of their own.
 """
 
 from __future__ import annotations
@@ -38,6 +40,9 @@ class Queue(Protocol):
     def busy(self) -> bool:
         """Whether an attempt runs or a wake-up is at hand."""
 
+    def listen(self, on: bool) -> None:
+        """Take wake-ups from the queue of our class, or leave them to others; may be said again."""
+
 
 class Presence:
     def __init__(
@@ -53,6 +58,7 @@ class Presence:
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._known: bool | None = None  # whether the hub answered last time; only changes are logged
+        self._paused = False
 
     def start(self) -> None:
         self._thread.start()
@@ -84,6 +90,10 @@ class Presence:
                     break  # the process that judged has died: the hub hears now, not in ten seconds
 
     def _wake(self, welcome: Welcome) -> None:
+        if welcome.paused is not self._paused:
+            self._paused = welcome.paused
+            log.info("paused by an operator: no new job" if self._paused else "no longer paused")
+        self._queue.listen(not welcome.paused)
         if welcome.deaf:
             log.error("the hub's canaries have not reached this worker's judge: starting anew")
             self._restart()

@@ -107,7 +107,7 @@ class _Program:
         clocks = conditions(self._card) if self._card is not None else {}
         return replace(
             self._who,
-            fingerprint={**self._who.fingerprint, **clocks},
+            fingerprint={**self._who.fingerprint, "load": round(os.getloadavg()[0], 2), **clocks},
             up_seconds=time.monotonic() - self._started,
             resting_seconds=self._fitness.seconds_to_rest,
             trouble=self._fitness.trouble,
@@ -126,6 +126,16 @@ class _Program:
 
     def busy(self) -> bool:
         return bool(state.reserved_requests or state.active_requests)
+
+    def listen(self, on: bool) -> None:
+        if (consumer := getattr(self.worker, "consumer", None)) is not None:
+            consumer.call_soon(self._listen, consumer, on)
+
+    def _listen(self, consumer: Any, on: bool) -> None:
+        """In Celery's own thread. While the broker is away there is nothing to leave, and the hub refuses."""
+        tasks = consumer.task_consumer
+        if tasks is not None and tasks.consuming_from(self.queue) is not on:
+            (consumer.add_task_queue if on else consumer.cancel_task_queue)(self.queue)
 
     def start_anew(self) -> None:
         """The hub knows of no attempt here, so the process that judges is killed: it may hang."""

@@ -16,7 +16,7 @@ from celery import bootsteps
 
 from hub import flow, rejudging
 from hub.bench import actions as bench
-from hub.bench import alarms, canaries
+from hub.bench import alarms, canaries, operating
 from hub.bench import queries as bench_facts
 from hub.celery import app
 from hub.claims import actions as claims
@@ -81,6 +81,7 @@ def run_rules(*, reaping: bool = True) -> int:
 @app.task(name="hub.sweep")
 def sweep() -> None:
     run_rules()
+    guarded(operating.retire_drained, "workers that leave")
     guarded(canaries.send_out, "canaries")
     guarded(alarms.tell, "alarms")
 

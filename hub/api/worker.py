@@ -82,7 +82,9 @@ def hello(request: HttpRequest) -> dict[str, Any]:
     worker = _worker(request)
     jobs = flow.worker_reported(worker, Hello.from_json(_body(request)))
     deaf = canaries.is_deaf(worker)
-    return {"worker": str(worker.pk), "jobs": [str(job.pk) for job in jobs[:JOBS_MOST]], "deaf": deaf}
+    paused = worker.paused_at is not None
+    told = [] if paused else [str(job.pk) for job in jobs[:JOBS_MOST]]
+    return {"worker": str(worker.pk), "jobs": told, "deaf": deaf, "paused": paused}
 
 
 @endpoint("POST")
@@ -99,7 +101,8 @@ def claim(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     spec = bench.claim_job(job_id, worker)
     if spec is None:
         name = worker.hardware_class
-        raise Answer(409, f"job {job_id} is not to be had, nor is another: none is due for {name}")
+        why = "an operator has paused this worker" if worker.paused_at else f"none is due for {name}"
+        raise Answer(409, f"job {job_id} is not to be had, nor is another: {why}")
     return spec.to_json()
 
 

@@ -84,7 +84,8 @@ def register_worker(name: str, keep_if: str = "", by: User | None = None) -> str
 
 def retire_worker(worker: Worker, by: User | None = None) -> None:
     """Take a worker out of service for good; what it runs just now is tried again elsewhere."""
-    if Worker.objects.filter(pk=worker.pk, retired_at=None).update(retired_at=clock.now()):
+    gone = {"retired_at": clock.now(), "paused_at": None, "paused_why": "", "is_leaving": False}
+    if Worker.objects.filter(pk=worker.pk, retired_at=None).update(**gone):
         record(by, "worker.retired", worker, name=worker.name)
         for attempt in Attempt.objects.filter(worker=worker, state=Attempt.State.OPEN):
             _give_up(attempt, Attempt.State.LOST, "the worker was retired")
@@ -189,7 +190,8 @@ def claim_job(job_id: UUID, worker: Worker) -> JobSpec | None:
     Job.objects.only("pk").get(pk=job_id)
     if (held := _held_by(worker)) is not None:
         return _spec(held)
-    waiting = queue.due(worker.hardware_class) if worker.retired_at is None else []
+    works = worker.retired_at is None and worker.paused_at is None
+    waiting = queue.due(worker.hardware_class) if works else []
     claimed = next(filter(None, (_open_attempt(job.pk, worker) for job in waiting)), None)
     return _spec(claimed) if claimed is not None else None
 

@@ -46,10 +46,10 @@ def is_deaf(worker: Worker) -> bool:
 
 
 def taking_jobs() -> QuerySet[Worker]:
-    """Workers that would take a job: heard, neither deaf nor resting nor in trouble."""
+    """Workers that would take a job: heard, neither paused nor deaf nor resting nor in trouble."""
     now = clock.now()
     rested = Q(resting_until=None) | Q(resting_until__lte=now)
-    return heard().filter(rested, trouble="").exclude(pk__in=deaf().values("pk"))
+    return heard().filter(rested, trouble="", paused_at=None).exclude(pk__in=deaf().values("pk"))
 
 
 def send_out() -> int:

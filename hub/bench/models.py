@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,10 @@ class Worker(models.Model):
     last_seen_at = models.DateTimeField(null=True)
     resting_until = models.DateTimeField(null=True)  # it takes no job before, after many faults in a row
     trouble = models.TextField(blank=True)  # why it takes no job, in its own words
+    paused_at = models.DateTimeField(null=True)  # it takes no job, because an operator said so
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    paused_why = models.CharField(max_length=200, blank=True)
+    is_leaving = models.BooleanField(default=False)  # goes out of service when it runs nothing
     canary = models.CharField(max_length=32, blank=True)  # the last one sent
     canary_sent_at = models.DateTimeField(null=True)
     unanswered_since = models.DateTimeField(null=True)  # the first of those sent since it last answered
@@ -30,6 +35,12 @@ class Worker(models.Model):
 
     class Meta:
         ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(is_leaving=False) | Q(paused_at__isnull=False) | Q(retired_at__isnull=False),
+                name="worker_that_leaves_takes_no_job",
+            ),
+        ]
 
 
 class Job(models.Model):

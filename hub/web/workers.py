@@ -1,6 +1,7 @@
-"""The workers: who is online, what each does, how long each queue is, what each machine can do.
+"""The workers: who is online, what each does, how long each queue is.
 
-Not in charge of waking or reaping them (`hub/bench`, `hub/flow.py`).
+Not in charge of one worker's own page and what operators do there (`operating.py`), nor of waking or reaping
+them (`hub/bench`, `hub/flow.py`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from hub.bench import alarms, canaries, queries
+from hub.bench import alarms, canaries, operating, queries
 from hub.bench.models import Attempt, Job, Worker
 from hub.core import clock
-from hub.web.labels import facts_of
 
 START = "python -m bench_runner worker"
 HUB_COMMAND = "python manage.py add_worker NAME"
@@ -38,7 +38,6 @@ class Line:
     is_resting: bool
     answered_seconds: int | None  # since it last proved that it hears its queue
     attempt: Attempt | None  # what it runs now
-    facts: list[tuple[object, str]]
 
 
 @dataclass(frozen=True)
@@ -51,33 +50,43 @@ class Queue:
 
 @require_safe
 def worker_list(request: HttpRequest) -> HttpResponse:
-    workers = list(queries.workers())
-    open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, worker__in=workers)
-    running = {row.worker_id: row for row in open_ones.select_related("job__patch_set__pull__task")}
-    lines = [_line(row, running.get(row.pk)) for row in workers]
+    lines = _lines(list(queries.workers().select_related("paused_by")))
     lines.sort(key=lambda line: (not line.is_online, line.worker.name))
+    operates = operating.may_operate(request.user)
     shown = {
         "lines": lines,
-        "alarms": alarms.alarms() if getattr(request.user, "is_maintainer", False) else [],
+        "alarms": alarms.alarms() if operates else [],
         "queues": _queues(lines),
         "any_online": any(line.is_online for line in lines),
         "look_command": f"python -m bench_runner doctor\n{START}",
         "add_worker": add_worker("cpu"),
+        "operates": operates,
     }
     return render(request, "workers/list.html", shown)
 
 
-def _line(worker: Worker, attempt: Attempt | None) -> Line:
+def line_of(worker: Worker) -> Line:
+    return _lines([worker])[0]
+
+
+def _lines(workers: list[Worker]) -> list[Line]:
+    """One for each, with as many queries for many as for one."""
     now = clock.now()
-    return Line(
-        worker,
-        is_online=queries.is_online(worker),
-        is_deaf=canaries.is_deaf(worker),
-        is_resting=worker.resting_until is not None and worker.resting_until > now,
-        answered_seconds=int((now - worker.answered_at).total_seconds()) if worker.answered_at else None,
-        attempt=attempt,
-        facts=facts_of(worker.fingerprint),
-    )
+    heard = set(canaries.heard().values_list("pk", flat=True))
+    deaf = set(canaries.deaf().values_list("pk", flat=True))
+    open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, worker__in=workers)
+    running = {row.worker_id: row for row in open_ones.select_related("job__patch_set__pull__task")}
+    return [
+        Line(
+            row,
+            is_online=row.pk in heard,
+            is_deaf=row.pk in deaf,
+            is_resting=row.resting_until is not None and row.resting_until > now,
+            answered_seconds=int((now - row.answered_at).total_seconds()) if row.answered_at else None,
+            attempt=running.get(row.pk),
+        )
+        for row in workers
+    ]
 
 
 def _queues(lines: list[Line]) -> list[Queue]:

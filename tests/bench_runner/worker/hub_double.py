@@ -34,7 +34,7 @@ class HubDouble:
         self.authorizations: list[str] = []
         self.waiting: list[str] = []  # told to whoever says hello
         self.canaries: list[dict[str, Any]] = []
-        self.deaf = False
+        self.deaf = self.paused = False
         self.cancelled = False
         self.broken = 0  # so many requests are answered with 503 first
         self.dropped = 0  # so many connections are closed without an answer first
@@ -73,6 +73,7 @@ class HubDouble:
             "worker": "w1",
             "jobs": [job for job in self.waiting if job not in self.claimed],
             "deaf": self.deaf,
+            "paused": self.paused,
         }
 
     def _canary(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -18,6 +18,7 @@ class Queue:
     def __init__(self) -> None:
         self.woken: list[str] = []
         self.away = self.occupied = False
+        self.listens = True
 
     def wake(self, jobs: Sequence[str]) -> bool:
         if not self.away:
@@ -26,6 +27,9 @@ class Queue:
 
     def busy(self) -> bool:
         return self.occupied
+
+    def listen(self, on: bool) -> None:
+        self.listens = on
 
 
 @pytest.fixture
@@ -90,6 +94,17 @@ def test_a_worker_that_the_hub_calls_deaf_starts_anew(
     hub.deaf = True
     presence.say_hello()
     assert restarts == ["now"]
+
+
+def test_a_paused_worker_leaves_its_queue_to_others_until_it_is_told_to_go_on(
+    hub: HubDouble, presence: Presence, queue: Queue
+) -> None:
+    hub.paused = True
+    presence.say_hello()
+    assert not queue.listens
+    hub.paused = False
+    presence.say_hello()
+    assert queue.listens
 
 
 def test_a_refused_token_does_not_stop_the_worker(hub: HubDouble, presence: Presence) -> None:
