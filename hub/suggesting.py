@@ -1,7 +1,7 @@
 """Taking over what reviewers suggest: one commit on the author's branch, under the rules of a push.
 
-Not in charge of what a suggestion is (`hub/pulls/suggestions.py`) nor of git (`hub/repos/editing.py`). What the
-commit becomes is the same as for any push: the next patch set, judged from the start.
+Not in charge of what a suggestion is (`hub/pulls/suggestions.py`) nor of git (`hub/repos/editing.py`). What
+the commit becomes is the same as for any push: the next patch set, judged from the start.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ from hub.pulls.stages import (
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
     "current_patch_set", "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of",
-    "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of", "pulls",
-    "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn", "why_not_merge",
-    "why_not_review",
+    "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of",
+    "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn",
+    "why_not_merge", "why_not_review",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
@@ -58,7 +59,7 @@ def applied(content: bytes, changes: Iterable[tuple[int, Suggestion]]) -> bytes:
     """
     rows = LINE.findall(content)
     spans = sorted((line - one.before, line + one.after, one.lines) for line, one in changes)
-    for (_first, end, _lines), (begin, _last, _more) in zip(spans, spans[1:], strict=False):
+    for (_first, end, _lines), (begin, _last, _more) in pairwise(spans):
         if begin <= end:
             raise BadInput(_("Two of these suggestions change line %(line)s: apply one.") % {"line": begin})
     for first, last, lines in reversed(spans):

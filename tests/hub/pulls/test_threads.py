@@ -1,4 +1,4 @@
-"""Threads are answered by anybody, and resolved once by whom it concerns. A review is one mentor's at a time."""
+"""Threads are answered by all, resolved once by whom it concerns. A review has one mentor at a time."""
 
 from __future__ import annotations
 
