@@ -31,7 +31,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, Hello, JobKind, Outcome, Result
-from hub import rejudging, studying
+from hub import honours, rejudging, studying
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
@@ -53,12 +53,9 @@ from hub.repos import git
 from hub.repos.access import allowed_for, outside
 from hub.repos.actions import note_pushes, open_repository
 from hub.repos.models import Repository
-from hub.rewards.actions import book
-from hub.rewards.models import Reward
 from hub.rulings import actions as rulings
 from hub.rulings.models import Ruling
 
-REVIEW_POINTS = 5
 TRIES = 3  # of taking in a branch that somebody else is taking in as well
 
 
@@ -210,9 +207,11 @@ def job_ended(job: Job) -> None:
         judge(job.patch_set)
     elif job.kind in (JobKind.RANK, JobKind.CONFIRM):
         rejudging.confirm_podium(pull.task, job.hardware_class)
+        honours.timed(job)
     elif job.kind == JobKind.MERGE:
         merge_judged(job)
-    studying.judged(pull)
+    if studying.judged(pull):
+        honours.award(pull.author)
     bench.settle(job)
 
 
@@ -237,6 +236,7 @@ def review(
     """Say what a mentor thinks of it (see `pulls.review`); the contributor's clock runs from there."""
     given = pulls.review(patch_set, reviewer, kind, body, remarks)
     claims.note_activity(patch_set.pull.task, patch_set.pull.author)
+    honours.award(reviewer)
     return given
 
 
@@ -380,21 +380,9 @@ def land(attempt: MergeAttempt) -> bool:
     with transaction.atomic():
         if pulls.landed(attempt):
             claims.fulfil(pull.task, pull.author)
-            pay_for(pull)
+            honours.pay_for(pull)
     return True
 
 
 def _is_in_main(slug: str, sha: str) -> bool:
     return git.merge_base(slug, git.main_sha(slug), sha) == sha
-
-
-def pay_for(pull: PullRequest) -> None:
-    """Points for the author and for everybody who reviewed; a key makes each payment happen once.
-
-    A task pays its points to a person once, however often they improve on it.
-    """
-    author, task = pull.author, pull.task
-    book(author, Reward.Kind.MERGE, task.points, pull, f"merge:{task.slug}:{author.username}")
-    said = Review.objects.filter(patch_set__pull=pull).exclude(kind=Review.Kind.COMMENT)
-    for reviewer in User.objects.filter(pk__in=said.values("reviewer")).exclude(pk=pull.author_id):
-        book(reviewer, Reward.Kind.REVIEW, REVIEW_POINTS, pull, f"review:{pull.pk}:{reviewer.username}")

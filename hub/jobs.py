@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from hub import flow, rejudging
+from hub import flow, honours, rejudging
 from hub.bench import actions as bench
 from hub.bench import alarms, canaries, operating
 from hub.bench import queries as bench_facts
@@ -81,6 +81,7 @@ def run_rules(*, reaping: bool = True) -> int:
 @app.task(name="hub.sweep")
 def sweep() -> None:
     run_rules()
+    guarded(honours.award_everybody, "badges")
     guarded(operating.retire_drained, "workers that leave")
     guarded(canaries.send_out, "canaries")
     guarded(alarms.tell, "alarms")

@@ -1,4 +1,4 @@
-"""What learning opens and earns, across apps: claims that ask for a course, points for a lesson.
+"""What learning and programmes open and earn, across apps: claims that ask for something first, points for a lesson.
 
 Not in charge of the path of a push (`flow.py`, which calls this where a job ended) nor of how far somebody is
 (`hub/learning/queries.py`: progress is computed from verdicts, so nothing has to be kept in step here).
@@ -14,6 +14,7 @@ from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core.errors import NotNow
 from hub.learning import queries as lessons
+from hub.programmes import queries as programmes
 from hub.pulls.models import PullRequest
 from hub.rewards.actions import book
 from hub.rewards.models import Reward
@@ -23,20 +24,26 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
     """Claim a task (see `claims.claim`) for somebody who has done what it requires.
 
     Raises:
-        NotNow: a course or an exercise comes first.
+        NotNow: a course or an exercise comes first, or its programme's choice of people.
     """
-    if (why := lessons.why_not_begin(task, user)) is not None:
+    if (why := why_not_begin(task, user)) is not None:
         raise NotNow(why)
     return claims.claim(task, user, proposal)
 
 
-def judged(pull: PullRequest) -> None:
-    """If that does a lesson, the claim on its exercise is fulfilled and its points are booked, once."""
+def why_not_begin(task: Task, user: User) -> str | None:
+    """What comes before a claim on the task, as a sentence; None if nothing does."""
+    return lessons.why_not_begin(task, user) or programmes.why_not_claim(task, user)
+
+
+def judged(pull: PullRequest) -> bool:
+    """If that does a lesson, its claim is fulfilled and its points are booked; whether that is new."""
     if pull.task.kind != Task.Kind.EXERCISE:
-        return
+        return False
     lesson = lessons.lesson_of(pull.task)
-    if lesson is not None and lessons.is_solved(lesson, pull.author):
-        with transaction.atomic():
-            claims.fulfil(pull.task, pull.author)
-            key = f"lesson:{pull.task.slug}:{pull.author.username}"
-            book(pull.author, Reward.Kind.LESSON, pull.task.points, pull, key)
+    if lesson is None or not lessons.is_solved(lesson, pull.author):
+        return False
+    with transaction.atomic():
+        claims.fulfil(pull.task, pull.author)
+        key = f"lesson:{pull.task.slug}:{pull.author.username}"
+        return book(pull.author, Reward.Kind.LESSON, pull.task.points, pull, key)

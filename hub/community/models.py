@@ -108,7 +108,7 @@ class Event(models.Model):
 
 
 class SignUp(models.Model):
-    """Somebody wants to come. The first `capacity` of these have a seat, the others wait: that is computed."""
+    """Somebody wants to come. The first `capacity` of these have a seat, the others wait: computed."""
 
     event = models.ForeignKey(Event, models.PROTECT, related_name="sign_ups")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="sign_ups")

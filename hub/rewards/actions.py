@@ -8,7 +8,7 @@ from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.core import clock
 from hub.pulls.models import PullRequest
-from hub.rewards.models import Reward
+from hub.rewards.models import Evaluation, Reward
 
 
 def book(user: User, kind: str, points: int, pull: PullRequest | None, key: str) -> bool:
@@ -43,3 +43,10 @@ def reverse(reward: Reward, by: User, why: str) -> bool:
     except IntegrityError:  # reversed before: one-to-one and key are unique
         return False
     return True
+
+
+def note_evaluation(rules: str, awarded: int) -> Evaluation:
+    """Everybody was looked at by these rules."""
+    row = Evaluation.objects.create(rules=rules, awarded=awarded, at=clock.now())
+    record(None, "badges.evaluated", row, awarded=awarded)
+    return row

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hub import flow
+from hub import flow, honours
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job
@@ -80,7 +80,7 @@ def test_merging_twice_pays_once(story: Story, cast: Cast, pull: PullRequest) ->
     [job] = Job.objects.filter(kind="merge")
     flow.job_ended(job)
     flow.land(refreshed(attempt))
-    flow.pay_for(pull)
+    honours.pay_for(pull)
     assert points_of(cast.alice) == story.task.points
     assert points_of(cast.mei) == 5
     with pytest.raises(NotNow, match="Merged"):

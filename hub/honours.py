@@ -1,0 +1,241 @@
+"""Points, badges and certificates: what people did, counted across apps, and what they get for it.
+
+Not in charge of the rules (`hub/rewards/badges.toml`) nor of signing (`hub/rewards/signing.py`).
+
+Theory of operation
+- A fact is a number of a person, counted from rows by one query for as many people as are asked about.
+- `award` is a line in `flow.py` where something happened, for those whom it concerns. `award_everybody` is
+  the sweeper's: once for each state of the rules, so that a new rule reaches old facts, and once a day, so
+  that whatever was missed is found. The key (person, badge) lets each badge be awarded once.
+- Nobody loses a badge when a rule changes or a fact shrinks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, F, Max, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from bench_runner.contract import JobKind, Outcome
+from hub.accounts.models import User
+from hub.bench.models import Job, Verdict
+from hub.catalog.models import Task
+from hub.community.models import Post
+from hub.core import clock
+from hub.core.errors import NotNow
+from hub.learning.models import Course
+from hub.learning.queries import standing
+from hub.pulls.models import PullRequest, Review
+from hub.pulls.standing import HOLD, UPHOLD, counts
+from hub.rewards import certificates
+from hub.rewards.actions import book, note_evaluation
+from hub.rewards.models import Award, Certificate, Evaluation, Reward
+from hub.rewards.rules import Words, rules
+
+AT_LEAST_EVERY = timedelta(days=1)
+BATCH = 500
+REVIEW_POINTS = 5
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number of each person: `number` over `rows`, of which each belongs to the person at `person`."""
+
+    rows: Callable[[], QuerySet[Any]]
+    person: str
+    number: Any
+
+
+def _merged() -> QuerySet[PullRequest]:
+    merged = PullRequest.objects.filter(state=PullRequest.State.MERGED)
+    return merged.exclude(task__kind=Task.Kind.EXERCISE)
+
+
+def _reviews() -> QuerySet[Review]:
+    return Review.objects.exclude(kind=Review.Kind.COMMENT)
+
+
+def _passed() -> QuerySet[Verdict]:
+    """Verdicts that count as passed; one that was ever held is left out, which a badge can do without."""
+    passed = Verdict.objects.filter(counts("job__"), outcome=Outcome.PASSED, ranked=True)
+    held = Verdict.objects.filter(rulings__kind__in=(HOLD, UPHOLD))
+    return passed.exclude(pk__in=held.values("pk"))
+
+
+def _confirmed() -> QuerySet[Verdict]:
+    return _passed().filter(job__kind=JobKind.CONFIRM)
+
+
+def _answers() -> QuerySet[Post]:
+    said = Post.objects.filter(hidden_at=None, thread__isnull=False)
+    return said.exclude(thread__author=F("author"))
+
+
+AUTHOR = "job__patch_set__pull__author"
+FACTS: Mapping[str, Fact] = {
+    "merged": Fact(_merged, "author", Count("task", distinct=True)),
+    "sigs": Fact(_merged, "author", Count("task__sig", distinct=True)),
+    "right_at_once": Fact(
+        lambda: _merged().filter(
+            patch_sets__number=1,
+            patch_sets__jobs__kind=JobKind.CHECK,
+            patch_sets__jobs__verdict__outcome=Outcome.PASSED,
+        ),
+        "author",
+        Count("pk", distinct=True),
+    ),
+    "reviews": Fact(_reviews, "reviewer", Count("patch_set__pull", distinct=True)),
+    "mentored": Fact(_reviews, "reviewer", Count("patch_set__pull__author", distinct=True)),
+    "speed_up": Fact(_confirmed, AUTHOR, Max("low")),
+    "reproduced": Fact(_confirmed, AUTHOR, Count("job__patch_set__pull", distinct=True)),
+    "hardware": Fact(
+        lambda: _passed().filter(job__kind__in=(JobKind.RANK, JobKind.CONFIRM)),
+        AUTHOR,
+        Count("job__hardware_class", distinct=True),
+    ),
+    "lessons": Fact(lambda: Reward.objects.filter(kind=Reward.Kind.LESSON), "user", Count("pk")),
+    "points": Fact(lambda: Reward.objects.all(), "user", Sum("points")),
+    "answers": Fact(_answers, "author", Count("pk")),
+}
+
+
+def measured(name: str, people: Collection[int] | None = None) -> dict[int, float]:
+    """A fact of these people, or of everybody, by person; who has none is not in it."""
+    fact = FACTS[name]
+    rows = fact.rows()
+    if people is not None:
+        rows = rows.filter(**{f"{fact.person}__in": people})
+    told = rows.order_by().values_list(fact.person).annotate(number=fact.number)
+    return {person: number for person, number in told if number is not None}
+
+
+def pay_for(pull: PullRequest) -> None:
+    """Points and badges of merged work, for the author and for everybody who reviewed it.
+
+    A key makes each payment happen once. A task pays its points to a person once, however often they improve
+    on it.
+    """
+    author, task = pull.author, pull.task
+    book(author, Reward.Kind.MERGE, task.points, pull, f"merge:{task.slug}:{author.username}")
+    said = _reviews().filter(patch_set__pull=pull)
+    reviewers = User.objects.filter(pk__in=said.values("reviewer")).exclude(pk=pull.author_id)
+    for reviewer in reviewers:
+        book(reviewer, Reward.Kind.REVIEW, REVIEW_POINTS, pull, f"review:{pull.pk}:{reviewer.username}")
+    award(author, *reviewers)
+
+
+def timed(job: Job) -> None:
+    """Badges for a timing that was confirmed."""
+    if job.kind == JobKind.CONFIRM:
+        award(job.patch_set.pull.author)
+
+
+def award(*people: User) -> int:
+    """Give these people what the rules say is theirs and they do not have; how many badges."""
+    return _award({person.pk for person in people if not person.is_house})
+
+
+def award_everybody(*, at_once: bool = False) -> int:
+    """The same for all, if the rules have changed or a day has passed since it was last done."""
+    done = Evaluation.objects.filter(rules=rules().digest, at__gt=clock.now() - AT_LEAST_EVERY)
+    if not at_once and done.exists():
+        return 0
+    awarded = _award(None)
+    note_evaluation(rules().digest, awarded)
+    return awarded
+
+
+def _award(people: set[int] | None) -> int:
+    held = defaultdict[int, set[str]](set)
+    rows = Award.objects.all() if people is None else Award.objects.filter(user__in=people)
+    for user, badge in rows.order_by().values_list("user", "badge"):
+        held[user].add(badge)
+    facts = _facts(people, held)
+    new = [
+        Award(user_id=user, badge=badge.id, at=clock.now())
+        for user, own in facts.items()
+        for badge in rules().badges.values()
+        if badge.id not in held[user] and badge.is_met(own)
+    ]
+    Award.objects.bulk_create(new, BATCH, ignore_conflicts=True)  # award_once: somebody else was first
+    return len(new)
+
+
+def _facts(people: set[int] | None, held: Mapping[int, set[str]]) -> dict[int, dict[str, float]]:
+    """What the badges ask for that one of these people does not have yet."""
+    lacking = [
+        badge
+        for badge in rules().badges.values()
+        if people is None or any(badge.id not in held[person] for person in people)
+    ]
+    found = defaultdict[int, dict[str, float]](dict)
+    for name in sorted({name for badge in lacking for name in badge.needs}):
+        for user, number in measured(name, people).items():
+            found[user][name] = number
+    houses = set(User.objects.filter(is_house=True).values_list("pk", flat=True)) if people is None else set()
+    return {user: own for user, own in found.items() if user not in houses}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that a person has done and may have a certificate about."""
+
+    subject: str
+    title: Words
+    facts: tuple[Words, ...]
+
+
+def offers(user: User, merged: Iterable[PullRequest], done: Iterable[Course]) -> list[Offer]:
+    """What may be certified of these facts about one person."""
+    tasks = {pull.task_id: pull for pull in merged if pull.task.kind != Task.Kind.EXERCISE}
+    return [*(_of_task(pull) for pull in tasks.values()), *(_of_course(course) for course in done)]
+
+
+def certify(user: User, subject: str) -> Certificate:
+    """Issue the certificate that somebody asks for about what they did; the valid one if there is one.
+
+    Raises:
+        NotNow: they have not done it.
+    """
+    kind, _colon, slug = subject.partition(":")
+    offer = None
+    if kind == "task":
+        pull = _merged().filter(author=user, task__slug=slug).select_related("task").first()
+        offer = _of_task(pull) if pull else None
+    elif kind == "course" and (course := Course.objects.filter(slug=slug).first()) is not None:
+        found = standing(course, user)
+        offer = _of_course(course) if found.steps and found.next is None else None
+    if offer is None or user.is_house:
+        raise NotNow(_("There is nothing to certify: it is not merged, or the course is not done."))
+    return certificates.issue(user, offer.subject, offer.title, offer.facts)
+
+
+def _of_task(pull: PullRequest) -> Offer:
+    task = pull.task
+    where = f"{settings.SITE_URL}/pulls/{pull.pk}/"
+    return Offer(
+        f"task:{task.slug}",
+        Words(f"Merged contribution: {task.title_en}", f"已合并的贡献：{task.title_zh}"),
+        (
+            Words(
+                f"Level {task.level} of 5, {task.points} points", f"难度 {task.level}/5，{task.points} 积分"
+            ),
+            Words(
+                f"Merged on {pull.ended_at:%Y-%m-%d}: {where}", f"合并于 {pull.ended_at:%Y-%m-%d}：{where}"
+            ),
+        ),
+    )
+
+
+def _of_course(course: Course) -> Offer:
+    return Offer(
+        f"course:{course.slug}",
+        Words(f"Completed course: {course.title_en}", f"完成课程：{course.title_zh}"),
+        (Words("Every exercise was passed before the judge.", "全部练习都通过了评测。"),),
+    )
