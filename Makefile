@@ -23,7 +23,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py tests/hub/catalog/test_search.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
+.PHONY: help up demo demo-data test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ up:  ## Install what is missing, start everything, print the address (PORT=8001,
 
 demo: prepare  ## Walk the whole path in the terminal: pushes, verdicts, board (starts the hub if none runs)
 	@$(PY) manage.py demo
+
+demo-data: prepare  ## Fill an empty database with a made-up community (SIZE=small, campus or mindspore; SEED=1)
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py demo_data $(or $(SIZE),small) --seed $(or $(SEED),1)
 
 test: prepare-dev  ## Lint, then the tests: races on PostgreSQL, all on SQLite (SLOW=1: the long ones too)
 	@$(MAKE) --no-print-directory --jobs 2 lint races
