@@ -58,7 +58,12 @@ def test_the_whole_run_of_a_job(caller: Caller, story: Story, cast: Cast) -> Non
     status, welcome = caller.post("hello", hello().to_json())
     assert status == 200
     waiting = [str(patch_set.jobs.get().pk)]
-    assert welcome == {"worker": str(Worker.objects.get().pk), "jobs": waiting, "deaf": False, "paused": False}
+    assert welcome == {
+        "worker": str(Worker.objects.get().pk),
+        "jobs": waiting,
+        "deaf": False,
+        "paused": False,
+    }
     spec = caller.claim()
     assert spec.files["solution.c"].startswith(b"// version")
     path, beat = f"attempts/{spec.attempt}", {"events": [event(1, "hello").to_json()]}
