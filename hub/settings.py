@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JOB_TIME_LIMIT
-from hub.services import embedded_redis
+from hub.services import embedded_redis, outside
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -100,6 +100,17 @@ ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", "").split(",") if h]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis.url(DATA_DIR)
+CACHES = {"default": outside.cache(os.environ.get("REDIS_URL", ""))}
+try:
+    MAIL = outside.mail_server(os.environ.get("EMAIL_URL", ""))
+    PROVIDERS = outside.identity_providers(os.environ)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error
+EMAIL_BACKEND, EMAIL_TIMEOUT = MAIL.backend, 10
+EMAIL_HOST, EMAIL_PORT, EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.host, MAIL.port, MAIL.starttls, MAIL.tls
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or f"Touchstone <touchstone@{urlsplit(SITE_URL).hostname}>"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -109,6 +120,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
+    *(f"allauth.socialaccount.providers.{name}" for name in PROVIDERS.settings),
     "hub",  # management commands
     "hub.accounts",
     "hub.audit",
@@ -134,6 +151,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "hub.web.entrance.AccountPages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -164,7 +183,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["hub.accounts.backend.OpenAccounts"]
-LOGIN_URL = "web:login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "web:home"
 AUTH_PASSWORD_VALIDATORS = [
@@ -173,6 +192,39 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# Accounts (django-allauth). Without a mail server nobody could confirm an address, so nobody must.
+_MAILS = MAIL.backend == outside.SMTP
+ACCOUNT_ADAPTER = "hub.web.entrance.Entrance"
+ACCOUNT_FORMS = {"login": "hub.web.accounts.LogInForm", "signup": "hub.web.accounts.SignUpForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*" if _MAILS else "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _MAILS else "optional"
+ACCOUNT_PREVENT_ENUMERATION = True if _MAILS else "strict"  # nobody learns whose address is known here
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password or second factor is told by mail
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Touchstone] "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = urlsplit(SITE_URL).scheme
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a browser left open changes no password
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "signup": "10/h/ip",
+    "reset_password": "10/h/ip,3/h/key",
+    "reset_password_from_key": "10/h/ip",
+}
+# So many of our own proxies stand before the site; with none X-Forwarded-For is not believed.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXIES", "0"))
+MFA_ADAPTER = "hub.web.entrance.SecondFactor"
+MFA_ALLOW_UNVERIFIED_EMAIL = not _MAILS
+MFA_TOTP_ISSUER = "Touchstone"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s that clocks may be apart
+SOCIALACCOUNT_AUTO_SIGNUP = False  # a username never changes: it is chosen, not derived
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # another site's word about an address opens no account here
+SOCIALACCOUNT_FORMS = {"signup": "hub.web.accounts.SocialSignUpForm"}
+SOCIALACCOUNT_PROVIDERS = PROVIDERS.settings
 
 LOGGING = {
     "version": 1,

@@ -1,12 +1,9 @@
-"""Writes about people: signing up, tokens."""
+"""Writes about people: usernames, tokens."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import ApiToken, User
@@ -23,11 +20,11 @@ TOKEN_DAYS_MOST = 365
 TOKENS_MOST = 20
 
 
-def sign_up(username: str, password: str, display_name: str = "") -> User:
-    """Create a contributor.
+def fit_username(username: str) -> str:
+    """The name, if a newcomer may take it.
 
     Raises:
-        BadInput: the name is taken, reserved or malformed, or the password is weak.
+        BadInput: the name is taken, reserved or malformed.
     """
     if not USERNAME.fullmatch(username) or username in RESERVED:
         raise BadInput(
@@ -37,18 +34,9 @@ def sign_up(username: str, password: str, display_name: str = "") -> User:
             )
             % {"name": username}
         )
-    user = User(username=username, display_name=display_name.strip()[:80])
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise BadInput(" ".join(error.messages)) from error
-    user.set_password(password)
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError as error:
-        raise BadInput(_("The username “%(name)s” is taken: choose another.") % {"name": username}) from error
-    return user
+    if User.objects.filter(username=username).exists():
+        raise BadInput(_("The username “%(name)s” is taken: choose another.") % {"name": username})
+    return username
 
 
 def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken, str]:

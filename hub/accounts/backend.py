@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.backends import ModelBackend
+from allauth.account.auth_backends import AuthenticationBackend
 
 from hub.accounts.queries import may_enter
 
 
-class OpenAccounts(ModelBackend):
+class OpenAccounts(AuthenticationBackend):
     """Django asks this at each log-in and again for each request of a session."""
 
     def user_can_authenticate(self, user: Any) -> bool:

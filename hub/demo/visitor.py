@@ -67,7 +67,7 @@ class Visitor:
 
     def log_in(self) -> None:
         self.open("/login/")
-        self.submit("/login/", username=self.username, password=self.password)
+        self.submit("/login/", login=self.username, password=self.password)
         if not self._cookie("sessionid"):
             raise PageRefused(f"{self.site}/login/ did not accept {self.username} and the demo password")
 

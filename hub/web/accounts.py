@@ -1,108 +1,60 @@
-"""Logging in and out, signing up."""
+"""The forms of log-in and sign-up; the page of one's own account."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import forms as allauth
+from allauth.socialaccount import forms as social
 from django import forms
-from django.contrib import messages
-from django.contrib.auth import login, logout
-from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.translation import gettext_lazy as _
 
-from hub.accounts.actions import sign_up
-from hub.core.errors import BadInput
-from hub.web.preferences import safe_next
+PLAIN = {"autocapitalize": "none", "spellcheck": "false"}
 
 
-class LoginForm(AuthenticationForm):
-    error_messages = {
-        "invalid_login": gettext_lazy(
-            "Username and password do not fit together. Check for capital letters: usernames have none."
-        ),
-        "inactive": gettext_lazy("This account is closed."),
-    }
+def _without_placeholders(form: forms.Form) -> None:
+    """A label stands above each field; a second one inside it goes away as soon as one types."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
 
 
-class SignUpForm(forms.Form):
-    username = forms.CharField(
-        label=gettext_lazy("Username"),
-        max_length=32,
-        help_text=gettext_lazy(
-            "2 to 32 small letters, digits and hyphens. It begins your branches, so it never changes."
-        ),
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-        ),
-    )
+class LogInForm(allauth.LoginForm):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        _without_placeholders(self)
+        self.fields["login"].label = _("Username or e-mail")
+        self.fields["login"].widget.attrs |= PLAIN | {"autocomplete": "username"}
+
+
+class Newcomer(forms.Form):
+    """What both ways of signing up have in common beside allauth's fields."""
+
     display_name = forms.CharField(
-        label=gettext_lazy("Name (optional)"),
+        label=_("Name (optional)"),
         max_length=80,
         required=False,
-        help_text=gettext_lazy("Shown beside your work; any script."),
+        help_text=_("Shown beside your work; any script."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    password = forms.CharField(
-        label=gettext_lazy("Password"),
-        help_text=gettext_lazy("At least 8 characters, not only digits and not a common one."),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        _without_placeholders(self)
+        self.order_fields(["username", "display_name", "email", "password1"])
+        self.fields["username"].help_text = _(
+            "2 to 32 small letters, digits and hyphens. It begins your branches, so it never changes."
+        )
+        self.fields["username"].widget.attrs |= PLAIN
+        self.fields["email"].help_text = _(
+            "For a forgotten password and for news that you ask for; never shown."
+        )
 
 
-@sensitive_post_parameters("password")
-@never_cache
-@require_http_methods(["GET", "POST"])
-def log_in(request: HttpRequest) -> HttpResponse:
-    onward = _onward(request)
-    if request.user.is_authenticated:
-        return HttpResponseRedirect(onward)
-    form = LoginForm(request, data=request.POST or None)
-    form.fields["username"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
-    if request.method == "POST" and form.is_valid():
-        login(request, form.get_user())
-        return HttpResponseRedirect(onward)
-    return _form_page(request, "accounts/login.html", form, onward)
+class SignUpForm(Newcomer, allauth.SignupForm):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.fields["password1"].help_text = _("At least 8 characters, not only digits and not a common one.")
 
 
-@sensitive_post_parameters("password")
-@never_cache
-@require_http_methods(["GET", "POST"])
-def register(request: HttpRequest) -> HttpResponse:
-    onward = _onward(request)
-    if request.user.is_authenticated:
-        return HttpResponseRedirect(onward)
-    form = SignUpForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            user = sign_up(**form.cleaned_data)
-        except BadInput as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            login(request, user)
-            messages.success(request, _("Welcome, %(name)s. Pick a task to begin with.") % {"name": user})
-            return HttpResponseRedirect(onward)
-    return _form_page(request, "accounts/signup.html", form, onward)
-
-
-@require_POST
-def log_out(request: HttpRequest) -> HttpResponse:
-    logout(request)
-    messages.success(request, _("You are logged out."))
-    return HttpResponseRedirect(reverse("web:home"))
-
-
-def _onward(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next")
-    return safe_next(request, wanted, reverse("web:home"))
-
-
-def _form_page(request: HttpRequest, template: str, form: Any, onward: str) -> HttpResponse:
-    status = 422 if form.is_bound else 200
-    return render(request, template, {"form": form, "next": onward}, status=status)
+class SocialSignUpForm(Newcomer, social.SignupForm):
+    """After a log-in at another site: the username is still one's own to choose, since it never changes."""

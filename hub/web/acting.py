@@ -30,7 +30,7 @@ def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         back = safe_next(request, request.headers.get("referer"))
-        return HttpResponseRedirect(f"{reverse('web:login')}?{urlencode({'next': back})}")
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
 
     return require_POST(checked)
 

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 DIRECTIVES = {
@@ -26,8 +27,10 @@ DIRECTIVES = {
 
 
 def policy(inline_styles: bool = False) -> str:
-    styles = {"style-src": "'self' 'unsafe-inline'"} if inline_styles else {}
-    return "; ".join(f"{name} {value}" for name, value in (DIRECTIVES | styles).items())
+    more = {"style-src": "'self' 'unsafe-inline'"} if inline_styles else {}
+    if settings.PROVIDERS.origins:  # a form of ours is answered with a way to their log-in
+        more["form-action"] = " ".join(("'self'", *settings.PROVIDERS.origins))
+    return "; ".join(f"{name} {value}" for name, value in (DIRECTIVES | more).items())
 
 
 class ContentSecurityPolicy:

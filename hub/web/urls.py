@@ -3,7 +3,6 @@
 from django.urls import URLPattern, path
 
 from hub.web import (
-    accounts,
     boards,
     claims,
     desk,
@@ -16,6 +15,7 @@ from hub.web import (
     live,
     notifications,
     operating,
+    own,
     people,
     preferences,
     pulls,
@@ -32,9 +32,8 @@ app_name = "web"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("favicon.ico", preferences.favicon, name="favicon"),
-    path("login/", accounts.log_in, name="login"),
-    path("logout/", accounts.log_out, name="logout"),
-    path("signup/", accounts.register, name="signup"),
+    path("settings/", own.account_page, name="account"),
+    path("settings/sessions/<int:session_id>/end/", own.end_session, name="session_end"),
     path("settings/theme/", preferences.set_theme, name="set_theme"),
     path("settings/tokens/", tokens.token_list, name="tokens"),
     path("settings/tokens/create/", tokens.create, name="token_create"),

@@ -58,7 +58,7 @@ class Person:
     def log_in(self) -> None:
         person = next(person for person in PEOPLE if person.username == self.username)
         self.open("/login/")
-        self.page.fill("[name=username]", person.username)
+        self.page.fill("[name=login]", person.username)
         self.page.fill("[name=password]", person.password)
         self.page.locator("main form button").first.click()
         self.page.wait_for_url(self.hub.url + "/")

@@ -39,7 +39,7 @@ def test_from_the_list_of_courses_to_the_last_lesson(
     page = context.new_page()
     person = next(person for person in PEOPLE if person.username == username)
     page.goto(hub.url + "/login/?next=/learn/")
-    page.fill("[name=username]", person.username)
+    page.fill("[name=login]", person.username)
     page.fill("[name=password]", person.password)
     page.locator("main form button").first.click()
     expect(page.locator("html")).to_have_attribute("lang", words.html_lang)

@@ -11,7 +11,7 @@ from tests.hub.web.conftest import Town, Visitor
 from tests.hub.web.markup import problems
 
 EVERYBODY = (None, "alice", "bob", "mei", "max")
-OWN_PAGES = ("/settings/tokens/",)
+OWN_PAGES = ("/settings/", "/settings/tokens/", "/email/", "/2fa/", "/logout/")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_every_page_loads_from_this_site_alone(town: Town) -> None:
         assert loaded == [], path
 
 
-@pytest.mark.parametrize("path", ["/logout/", "/settings/theme/", "/settings/tokens/create/"])
+@pytest.mark.parametrize("path", ["/settings/theme/", "/settings/tokens/create/"])
 def test_what_writes_does_not_answer_get(cast: people.Cast, path: str) -> None:
     Visitor(cast.alice).get(path, status=405)

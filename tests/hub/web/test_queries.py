@@ -61,7 +61,10 @@ PAGES = [
     "/desk/",
     "/held/",
     "/rejudging/",
+    "/settings/",
     "/settings/tokens/",
+    "/email/",
+    "/2fa/",
 ]
 
 
