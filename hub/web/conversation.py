@@ -6,15 +6,17 @@ Not in charge of collecting what happened (`hub/pulls/queries.timeline`).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bench_runner.contract import JobKind, Outcome
 from hub.accounts.models import User
-from hub.pulls.models import Comment, MergeAttempt, Review
+from hub.pulls.models import MergeAttempt, Review
 from hub.pulls.queries import ItemKind, Rows, TimelineItem, timeline
 from hub.web.plain import plain_line
+from hub.web.threads import Thread
 
 TONES = {
     Review.Kind.APPROVE: "good",
@@ -33,21 +35,25 @@ class Line:
     patch_set: int | None
     subject: Any
     tone: str = ""
-    remarks: list[Comment] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)  # that do not merge
     is_stale: bool = False  # a review of an older patch set: it no longer counts
 
 
-def lines(rows: Rows) -> list[Line]:
-    """Oldest first; remarks on lines stand with the review they came with."""
-    by_review: dict[int, list[Comment]] = defaultdict(list)
-    for said in rows.comments:
-        by_review[said.review_id or 0].append(said)
+def lines(rows: Rows, threads: Iterable[Thread]) -> list[Line]:
+    """Oldest first; remarks on lines stand with the review they came with, answers with their remark."""
+    by_review: dict[int, list[Thread]] = defaultdict(list)
+    alone: dict[int, Thread] = {}
+    for thread in threads:
+        by_review[thread.root.review_id or 0].append(thread)
+        alone[thread.root.pk] = thread
     current = rows.current.number if rows.current else 0
-    return [_line(item, by_review, current) for item in timeline(rows)]
+    return [_line(item, by_review, alone, current) for item in timeline(rows)]
 
 
-def _line(item: TimelineItem, by_review: dict[int, list[Comment]], current: int) -> Line:
+def _line(
+    item: TimelineItem, by_review: dict[int, list[Thread]], alone: dict[int, Thread], current: int
+) -> Line:
     line = {
         "kind": str(item.kind),
         "at": item.at,
@@ -61,9 +67,9 @@ def _line(item: TimelineItem, by_review: dict[int, list[Comment]], current: int)
         case ItemKind.REVIEW:
             stale = item.patch_set != current and item.subject.kind != Review.Kind.COMMENT
             tone = "" if stale else TONES.get(item.subject.kind, "")
-            return Line(**line, tone=tone, remarks=by_review[item.subject.pk], is_stale=stale)
+            return Line(**line, tone=tone, threads=by_review[item.subject.pk], is_stale=stale)
         case ItemKind.COMMENT:
-            return Line(**line, remarks=[item.subject])
+            return Line(**line, threads=[alone[item.subject.pk]])
         case ItemKind.MERGE:
             conflict = item.subject.state == MergeAttempt.State.CONFLICT
             paths = [plain_line(path) for path in item.subject.detail.split("\n") if path and conflict]

@@ -6,10 +6,12 @@ A file with many lines stays folded until it is asked for by name, so that a hug
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import zip_longest
 
 from django.utils.safestring import SafeString
 
@@ -17,7 +19,9 @@ from hub.pulls.models import Comment, PatchSet
 from hub.repos import git
 from hub.repos.diffs import DiffLine, FileDiff, Hunk
 from hub.web.code import code_lines
+from hub.web.complaints import Complaint
 from hub.web.plain import named, plain_line
+from hub.web.threads import Thread
 
 LONG_FILE = 400  # lines; a longer one is folded
 LONG_PAGE = 2_500  # lines of all files together; what comes after is folded
@@ -52,7 +56,8 @@ class Row:
     html: SafeString
     spot: Spot | None  # None: not to be commented on
     ends_bare: bool = False
-    comments: list[Comment] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
     has_form: bool = False
 
     @property
@@ -63,6 +68,11 @@ class Row:
     def anchor(self) -> str:
         return f"{'old' if self.new is None else 'new'}{self.new or self.old}"
 
+    @property
+    def has_more(self) -> bool:
+        """Something stands under the line."""
+        return bool(self.threads or self.complaints or self.has_form)
+
 
 @dataclass
 class Block:
@@ -71,10 +81,26 @@ class Block:
     heading: str
     rows: list[Row]
 
+    @property
+    def pairs(self) -> Iterator[tuple[Row | None, Row | None]]:
+        """Line beside line, before and after: what is unchanged on both sides, removed beside added lines."""
+        gone: list[Row] = []
+        came: list[Row] = []
+        for row in self.rows:
+            if row.kind == "context" or (row.kind == "removed" and came):
+                yield from zip_longest(gone, came)
+                gone, came = [], []
+            if row.kind == "context":
+                yield row, row
+            else:
+                (gone if row.kind == "removed" else came).append(row)
+        yield from zip_longest(gone, came)
+
 
 @dataclass
 class FileView:
     number: int
+    key: str  # of the file in anchors of its lines
     path: str  # as git has it, for links and forms
     shown: str  # safe to look at
     shown_old: str
@@ -85,7 +111,8 @@ class FileView:
     removed: int
     is_folded: bool
     blocks: list[Block]
-    left_over: list[Comment]  # on lines that are not in view
+    left_over: list[Thread]  # on lines that are not in view
+    wrong: list[Complaint]  # the compiler's, all of them
 
     @property
     def lines(self) -> int:
@@ -93,7 +120,7 @@ class FileView:
 
     @property
     def comments(self) -> int:
-        return sum(len(row.comments) for block in self.blocks for row in block.rows) + len(self.left_over)
+        return sum(len(row.threads) for block in self.blocks for row in block.rows) + len(self.left_over)
 
 
 @lru_cache(maxsize=64)
@@ -119,23 +146,48 @@ def changes(slug: str, patch_set: PatchSet, since: PatchSet | None = None) -> tu
 
 def file_views(
     files: Iterable[FileDiff],
-    comments: Iterable[Comment] = (),
+    threads: Iterable[Thread] = (),
+    wrong: Mapping[str, list[Complaint]] | None = None,
     form_at: Spot | None = None,
     opened: str = "",
     old_side: bool = True,
 ) -> list[FileView]:
-    """`opened` names a folded file to unfold; without `old_side` removed lines take no comments."""
-    by_path: dict[str, list[Comment]] = defaultdict(list)
-    for comment in comments:
-        by_path[comment.path].append(comment)
+    """`opened` names a folded file to unfold; without `old_side` removed lines take no comments.
+
+    `wrong`: what a compiler complains of, by path.
+    """
+    by_path: dict[str, list[Thread]] = defaultdict(list)
+    for thread in threads:
+        by_path[thread.root.path].append(thread)
     views, so_far = [], 0
     for number, file in enumerate(files, 1):
         lines = sum(len(hunk.lines) for hunk in file.hunks)
         asked_for = file.path == opened or (form_at is not None and form_at.path == file.path)
         folded = not asked_for and (lines > LONG_FILE or so_far + lines > LONG_PAGE)
         so_far += 0 if folded else lines
-        views.append(_file(number, file, folded, by_path.pop(file.path, []), form_at, old_side))
+        view = _file(
+            number, file, [] if folded else file.hunks, by_path.pop(file.path, []), form_at, old_side
+        )
+        _complain(view, (wrong or {}).get(file.path, []))
+        views.append(view)
     return views
+
+
+def line_anchor(path: str, line: int) -> str:
+    """Of a line as it is after the change, in the page of changes."""
+    return f"{_key(path)}-new{line}"
+
+
+def _key(path: str) -> str:
+    return f"f{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def _complain(view: FileView, wrong: list[Complaint]) -> None:
+    view.wrong = wrong
+    by_line = {row.new: row for block in view.blocks for row in block.rows if row.new is not None}
+    for complaint in wrong:
+        if complaint.line in by_line:
+            by_line[complaint.line].complaints.append(complaint)
 
 
 def has_spot(files: Iterable[FileDiff], spot: Spot) -> bool:
@@ -150,18 +202,24 @@ def has_spot(files: Iterable[FileDiff], spot: Spot) -> bool:
 
 
 def _file(
-    number: int, file: FileDiff, folded: bool, comments: list[Comment], form_at: Spot | None, old_side: bool
+    number: int,
+    file: FileDiff,
+    hunks: Iterable[Hunk],
+    threads: list[Thread],
+    form_at: Spot | None,
+    old_side: bool,
 ) -> FileView:
-    by_line: dict[tuple[str, int | None], list[Comment]] = defaultdict(list)
-    for comment in comments:
-        by_line[comment.side, comment.line].append(comment)
-    blocks = [] if folded else [_block(file.path, hunk, old_side) for hunk in file.hunks]
+    by_line: dict[tuple[str, int | None], list[Thread]] = defaultdict(list)
+    for thread in threads:
+        by_line[thread.root.side, thread.root.line].append(thread)
+    blocks = [_block(file.path, hunk, old_side) for hunk in hunks]
     for row in (row for block in blocks for row in block.rows):
         if row.spot is not None:
-            row.comments = by_line.pop((row.spot.side, row.spot.line), [])
+            row.threads = by_line.pop((row.spot.side, row.spot.line), [])
             row.has_form = row.spot == form_at
     return FileView(
         number,
+        _key(file.path),
         file.path,
         plain_line(file.path),
         plain_line(file.old_path or ""),
@@ -170,9 +228,10 @@ def _file(
         file.truncated,
         file.added,
         file.removed,
-        folded,
-        blocks,
-        [comment for rest in by_line.values() for comment in rest],
+        is_folded=bool(file.hunks) and not blocks,
+        blocks=blocks,
+        left_over=[thread for rest in by_line.values() for thread in rest],
+        wrong=[],
     )
 
 

@@ -34,6 +34,7 @@ from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
 from hub.web.run import FAILED, tries
 from hub.web.security import with_plot
+from hub.web.threads import threads_of
 from hub.web.words import STAGES
 from hub.web.workers import add_worker
 
@@ -148,6 +149,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         return {}
     own, of_merges = outcome.reports(chosen)
     waits, made = why_waiting(rows.facts), tries({chosen, current})
+    threads = threads_of(rows.comments, pull, current, request.user)
     return {
         "chosen": chosen,
         "is_old": chosen != current,
@@ -156,7 +158,8 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         "history": _history(patch_sets),
         "runs": live.runs(beat, current, made),
         "faults": [one for one in made if one.state in FAILED and one.job.patch_set_id == chosen.pk],
-        "lines": conversation.lines(rows),
+        "lines": conversation.lines(rows, threads),
+        "open_threads": [thread for thread in threads if thread.is_open],
         "why_waiting": waits,
         "unserved": unserved(current) if waits else [],
         "add_worker": add_worker(current.device),

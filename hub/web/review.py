@@ -6,6 +6,7 @@ Not in charge of how a diff is laid out (`diffs.py`) nor of who may review (`hub
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from typing import Any
 
 from django.contrib import messages
@@ -19,16 +20,21 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub import flow
+from hub.bench.queries import verdicts_of
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
 from hub.pulls import actions
-from hub.pulls.models import Comment, PatchSet, PullRequest, Review
+from hub.pulls.locks import lock_of
+from hub.pulls.models import PatchSet, PullRequest, Review
 from hub.pulls.queries import rows_of
 from hub.repos.git import GitFailed
 from hub.web.acting import member_post
+from hub.web.complaints import Complaint, complaints
 from hub.web.diffs import Spot, changes, file_views, has_spot
-from hub.web.plain import plain_line
+from hub.web.plain import plain_line, plain_text
 from hub.web.pulls import overview, watched_pulls
+from hub.web.threads import Thread, threads_of, to_apply
 
+SPLIT = "split"  # side by side
 logger = logging.getLogger(__name__)
 
 DONE = {
@@ -51,6 +57,8 @@ def show(
     patch_sets = rows.patch_sets
     chosen = _numbered(patch_sets, request.GET.get("patch_set", "")) or patch_sets[-1]
     since = _numbered(patch_sets, request.GET.get("since", ""))
+    view = SPLIT if request.GET.get("view") == SPLIT else ""
+    threads = threads_of(rows.comments, pull, rows.current, request.user)
     if since is not None and since.number >= chosen.number:
         since = None
     shown = {
@@ -60,10 +68,17 @@ def show(
         "since": since,
         "is_old": chosen.number != patch_sets[-1].number,
         "earlier": [row for row in patch_sets if row.number < chosen.number],
-        "here": _here(pull, chosen, since),
+        "view": view,
+        "here": _here(pull, chosen, since, view),
+        "other_view": _here(pull, chosen, since, "" if view else SPLIT),
         "written": written or {},
-        **_files(request, pull, chosen, since, (written or {}).get("spot") or request.GET.get("comment", "")),
+        "open_before": [t for t in threads if t.is_open and t.root.patch_set.number < chosen.number],
+        "to_apply": to_apply(threads) if chosen == rows.current else [],
+        "lock": lock_of(pull) if pull.state == PullRequest.State.OPEN else None,
     }
+    spot = (written or {}).get("spot") or request.GET.get("comment", "")
+    own = [thread for thread in threads if thread.root.path and thread.root.patch_set_id == chosen.pk]
+    shown |= _files(request, pull, chosen, since, spot, own)
     return render(request, "pulls/diff.html", shown, status=status)
 
 
@@ -111,7 +126,12 @@ def _again(request: HttpRequest, pull: PullRequest, why: Refusal, written: dict[
 
 
 def _files(
-    request: HttpRequest, pull: PullRequest, chosen: PatchSet, since: PatchSet | None, spot: str
+    request: HttpRequest,
+    pull: PullRequest,
+    chosen: PatchSet,
+    since: PatchSet | None,
+    spot: str,
+    threads: list[Thread],
 ) -> dict[str, Any]:
     form_at = Spot.parse(spot)
     try:
@@ -120,14 +140,24 @@ def _files(
         # Our repository is at fault; the conversation is still there to be read.
         logger.exception("pull request %s: no diff of patch set %s", pull.pk, chosen.number)
         return {"is_broken": True, "files": []}
-    said = Comment.objects.filter(patch_set=chosen).exclude(path="").select_related("author")
-    shown = file_views(found, said, form_at, request.GET.get("open", ""), old_side=since is None)
+    opened, wrong = request.GET.get("open", ""), _complaints(pull, chosen)
+    shown = file_views(found, threads, wrong, form_at, opened, old_side=since is None)
     return {"files": shown, "added": sum(f.added for f in found), "removed": sum(f.removed for f in found)}
 
 
-def _here(pull: PullRequest, chosen: PatchSet, since: PatchSet | None = None) -> str:
-    """The page's address with the patch sets chosen."""
-    asked = {"patch_set": chosen.number} | ({"since": since.number} if since else {})
+def _complaints(pull: PullRequest, chosen: PatchSet) -> dict[str, list[Complaint]]:
+    """What the compiler said of the last build, by path."""
+    found: dict[str, list[Complaint]] = defaultdict(list)
+    log = verdicts_of(chosen).filter(job__merge_attempt=None).values_list("log", flat=True).last()
+    for complaint in complaints(plain_text(log or "")):
+        found[f"solutions/{pull.author.username}/{complaint.path}"].append(complaint)
+    return found
+
+
+def _here(pull: PullRequest, chosen: PatchSet, since: PatchSet | None = None, view: str = "") -> str:
+    """The page's address with the patch sets chosen, and how they are laid out."""
+    asked: dict[str, object] = {"patch_set": chosen.number} | ({"since": since.number} if since else {})
+    asked |= {"view": view} if view else {}
     return f"{reverse('web:pull_diff', args=[pull.pk])}?{urlencode(asked)}"
 
 

@@ -24,6 +24,7 @@ from hub.web import (
     review,
     revisions,
     tasks,
+    threads,
     tokens,
     workers,
 )
@@ -73,6 +74,10 @@ urlpatterns: list[URLPattern] = [
     path("pulls/<int:pull_id>/close/", pulls.close, name="pull_close"),
     path("pulls/<int:pull_id>/reopen/", pulls.reopen, name="pull_reopen"),
     path("pulls/<int:pull_id>/rerun/", pulls.rerun, name="pull_rerun"),
+    path("pulls/<int:pull_id>/apply/", threads.apply, name="suggestions_apply"),
+    path("comments/<int:comment_id>/answer/", threads.answer, name="thread_answer"),
+    path("comments/<int:comment_id>/resolve/", threads.resolve, name="thread_resolve"),
+    path("comments/<int:comment_id>/unresolve/", threads.unresolve, name="thread_unresolve"),
     path("pulls/<slug:slug>/<str:username>/<str:topic>/", pulls.by_branch, name="pull_by_branch"),
     path("boards/<slug:slug>/<slug:hardware>/podium/", rejudging.podium, name="podium"),
     path("desk/", desk.desk, name="desk"),
