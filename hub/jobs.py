@@ -22,6 +22,7 @@ from hub.celery import app
 from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core.guard import each, guarded
+from hub.notify import deliveries
 from hub.pulls import queries as pull_facts
 from hub.pulls.queries import Who
 from hub.repos.models import Repository
@@ -67,6 +68,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("Rejudge.running",), lambda: each(ruling_facts.unfinished(), rejudging.advance)),
     # Claims whose time is over.
     Rule(("Claim.active",), lambda: claims.expire_due(_claim_stands_still)),
+    # Mails and webhooks.
+    Rule(("Delivery.waiting",), deliveries.send_due),
     # Last, so that what was queued above is not woken twice.
     Rule(("Job.queued",), bench.wake_waiting),
 )

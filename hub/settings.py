@@ -89,6 +89,7 @@ DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve()
 GIT_ROOT = DATA_DIR / "git"
 TASKS_DIR = Path(os.environ.get("TASKS_DIR", BASE_DIR / "tasks")).resolve()
 DEBUG = _flag("DEBUG", False)
+WEBHOOK_PRIVATE = _flag("WEBHOOK_PRIVATE", False)  # whether webhooks may lead into our own network
 DEMO = _flag("DEMO", False)
 SITE_URL = _site_url()
 SECRET_KEY = _secret_key(DATA_DIR / "secrets")
@@ -137,6 +138,7 @@ INSTALLED_APPS = [
     "hub.rulings",
     "hub.boards",
     "hub.rewards",
+    "hub.notify",
     "hub.learning",
     "hub.community",
     "hub.programmes",

@@ -6,7 +6,8 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 
-from hub.accounts.queries import may_enter
+from hub.accounts.models import User
+from hub.accounts.queries import may_enter, with_unread
 
 
 class OpenAccounts(AuthenticationBackend):
@@ -14,3 +15,8 @@ class OpenAccounts(AuthenticationBackend):
 
     def user_can_authenticate(self, user: Any) -> bool:
         return may_enter(user)
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The person of a session, with the number that the bell of every page shows."""
+        user = with_unread().filter(pk=user_id).first()
+        return user if user is not None and may_enter(user) else None

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from hub.accounts.models import ApiToken, User
 from hub.core import clock
@@ -18,6 +19,14 @@ USED_RESOLUTION = timedelta(minutes=1)  # `last_used_at` is written no more ofte
 def may_enter(user: User) -> bool:
     """Whether the account is open. A demo account's password is public: outside demo mode it is closed."""
     return user.is_active and (settings.DEMO or not user.is_demo)
+
+
+def with_unread() -> QuerySet[User]:
+    """People with `unread`: how much they were told that they have not read. The app that keeps it lies above
+    this one; read with the person, it costs no query of its own."""
+    new = Q(notifications__in_site=True, notifications__read_at=None)
+    number = User.objects.filter(new, pk=OuterRef("pk")).order_by().values("pk").annotate(n=Count("pk"))
+    return User.objects.annotate(unread=Coalesce(Subquery(number.values("n")), 0))
 
 
 def user_by_token(clear: str) -> User | None:

@@ -18,6 +18,8 @@ from hub.bench.models import Attempt, Job
 from hub.claims.actions import claim
 from hub.claims.models import Claim
 from hub.core import clock
+from hub.notify.actions import announce
+from hub.notify.models import Delivery
 from hub.pulls import actions as pulls
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest
 from hub.repos import git
@@ -104,6 +106,13 @@ def rejudge_running(scene: Scene) -> Model:
     return rejudging.judge_again(verdict, scene.cast.max, "the cases changed")
 
 
+def delivery_waiting(scene: Scene) -> Model:
+    scene.cast.alice.email = "alice@example.org"
+    scene.cast.alice.save()
+    announce([scene.cast.alice], key="news", title="News", path="/")
+    return Delivery.objects.get()
+
+
 def has_ended(row: Model) -> bool:
     return row.state not in type(row).moves.live  # type: ignore[attr-defined]
 
@@ -118,6 +127,7 @@ STUCK: dict[str, tuple[Callable[[Scene], Model], Callable[[Model], bool]]] = {
     "MergeAttempt.testing": (merge_testing, has_ended),
     "MergeAttempt.landing": (merge_landing, has_ended),
     "Claim.active": (claim_active, has_ended),
+    "Delivery.waiting": (delivery_waiting, has_ended),
     "Rejudge.running": (rejudge_running, lambda row: row.state == "ready"),  # type: ignore[attr-defined]
 }
 

@@ -56,6 +56,7 @@ PAGES = [
     "/queue/",
     "/workers/",
     "/learn/",
+    "/notifications/",
     "/people/alice/",
     "/people/bob/",
     "/desk/",
