@@ -15,6 +15,7 @@ from hub import flow
 from hub.bench.quotas import push_policy
 from hub.repos.backend import Message, Receive, Send
 from hub.repos.door import Door
+from hub.web.tracing import traced
 
 # Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
 # we take is a worker's result, which has its own limit below this one and a better answer.
@@ -26,7 +27,7 @@ git_door = Door(policy_of=push_policy, on_push=flow.branches_moved)
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     # In front of Django: it would spool the whole pack before the first byte is looked at.
     if scope["type"] == "http" and scope["path"].startswith("/git/"):
-        await git_door(scope, receive, send)
+        await traced(git_door)(scope, receive, send)
     elif scope["type"] == "http" and (refusal := _refusal(scope)) is not None:
         status, text = refusal
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def keep_our_logging(**_: object) -> None:
+    """With a receiver, Celery leaves the logging as the settings have it: ids in it, no tokens."""
+
 
 RUN_DIR = settings.DATA_DIR / "run"
 RUN_DIR.mkdir(parents=True, exist_ok=True)

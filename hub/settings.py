@@ -85,12 +85,20 @@ def _site_url() -> str:
     return url
 
 
+def _log_format() -> str:
+    name = os.environ.get("LOG_FORMAT", "") or "line"
+    if name not in {"line", "json"}:
+        raise ImproperlyConfigured(f"LOG_FORMAT={name!r}: give line (for people) or json (for collectors).")
+    return name
+
+
 DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve()
 GIT_ROOT = DATA_DIR / "git"
 TASKS_DIR = Path(os.environ.get("TASKS_DIR", BASE_DIR / "tasks")).resolve()
 DEBUG = _flag("DEBUG", False)
 WEBHOOK_PRIVATE = _flag("WEBHOOK_PRIVATE", False)  # whether webhooks may lead into our own network
 DEMO = _flag("DEMO", False)
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")  # unset: /metrics is for this machine alone
 SITE_URL = _site_url()
 SECRET_KEY = _secret_key(DATA_DIR / "secrets")
 ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", "").split(",") if h] or [
@@ -146,6 +154,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "hub.web.tracing.Tracing",
     "django.middleware.security.SecurityMiddleware",
     "hub.web.static.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -231,8 +240,8 @@ SOCIALACCOUNT_PROVIDERS = PROVIDERS.settings
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "hub.core.trace.Lines"}, "json": {"()": "hub.core.trace.Json"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": _log_format()}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # Django's own default mails errors to nobody and prints none of them.
     "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},

@@ -29,6 +29,7 @@ from hub.bench.models import Worker
 from hub.bench.queries import worker_by_token
 from hub.catalog.models import TaskRevision
 from hub.catalog.queries import files_of
+from hub.core import trace
 from hub.core.errors import NotAllowed, Refusal
 
 MAX_BODY = 8 * 1024 * 1024
@@ -55,6 +56,7 @@ def endpoint(method: str) -> Callable[[View], Callable[..., JsonResponse]]:
         @csrf_exempt  # a bearer token is not sent by browsers on their own
         @functools.wraps(view)
         def answered(request: HttpRequest, **arguments: Any) -> JsonResponse:
+            trace.bind(**{name.removesuffix("_id"): value for name, value in arguments.items()})
             try:
                 if request.method != method:
                     raise Answer(405, f"{request.method} is not understood here: use {method}")
@@ -146,6 +148,7 @@ def _worker(request: HttpRequest) -> Worker:
     worker = worker_by_token(_token(request))
     if worker is None:
         raise Answer(401, "no worker has this token: make one with `manage.py add_worker NAME`")
+    trace.bind(worker=worker.name)
     if worker.retired_at is not None:
         raise Answer(
             403, f"the worker {worker.name} is retired: register it again with `manage.py add_worker`"

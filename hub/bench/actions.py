@@ -36,7 +36,7 @@ from hub.bench import queue, strict, wake
 from hub.bench.models import Attempt, Job, Verdict, Worker
 from hub.bench.reports import keep_progress, write_verdict
 from hub.catalog.models import TaskRevision
-from hub.core import clock
+from hub.core import clock, trace
 from hub.core.constraints import broken
 from hub.core.errors import BadInput, NotAllowed
 from hub.core.ids import new_token, token_digest
@@ -327,6 +327,7 @@ def _attempt(attempt_id: UUID, token: str) -> Attempt:
     attempt = Attempt.objects.select_related("job__patch_set__pull__task", "worker").get(pk=attempt_id)
     if not hmac.compare_digest(attempt.token_digest, token_digest(token)):
         raise NotAllowed(_("This token is not that of the attempt."))
+    trace.bind(job=attempt.job_id, worker=attempt.worker.name)
     return attempt
 
 

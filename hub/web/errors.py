@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from hub.core import trace
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 400, _("This request cannot be read"), _("Go back and try the form once more."))
@@ -33,13 +35,17 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """The last page that must work: no database, no session, no context processor."""
-    return HttpResponse(render_to_string("errors/500.html"), status=500)
+    return HttpResponse(render_to_string("errors/500.html", _told()), status=500)
 
 
 class Sentence(str):
     """A 404's text that is meant for people: `raise Http404(Sentence(_("…")))`."""
 
 
+def _told() -> dict[str, str]:
+    return {"request_id": trace.ids().get("request", "")}
+
+
 def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    shown = {"status": status, "title": title, "text": text}
+    shown = {"status": status, "title": title, "text": text, **_told()}
     return render(request, "errors/page.html", shown, status=status)
