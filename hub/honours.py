@@ -191,7 +191,7 @@ class Offer:
     facts: tuple[Words, ...]
 
 
-def offers(user: User, merged: Iterable[PullRequest], done: Iterable[Course]) -> list[Offer]:
+def offers(merged: Iterable[PullRequest], done: Iterable[Course]) -> list[Offer]:
     """What may be certified of these facts about one person."""
     tasks = {pull.task_id: pull for pull in merged if pull.task.kind != Task.Kind.EXERCISE}
     return [*(_of_task(pull) for pull in tasks.values()), *(_of_course(course) for course in done)]

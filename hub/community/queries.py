@@ -1,4 +1,4 @@
-"""Reads about discussions: the threads of a task, and who may hide what."""
+"""Reads about discussions, SIGs and events: threads, who may hide what, who leads, who has a seat."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from hub.accounts.models import User
 from hub.catalog.models import Task
-from hub.community.models import Post
+from hub.community.models import Announcement, Event, Post, Sig, SignUp
 from hub.core import clock
 from hub.pulls.queries import is_mentor_of
 
 LATELY = timedelta(days=14)
+CALENDAR_BACK = timedelta(days=90)
+CALENDAR_MOST = 500  # events of a feed
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,71 @@ def may_show(post: Post, user: User) -> bool:
     if post.hidden_by_id == user.pk:
         return True
     return user.pk != post.author_id and is_mentor_of(post.task, user)
+
+
+def is_lead(sig: Sig, user: User) -> bool:
+    return user.is_authenticated and (user.is_maintainer or sig.leads.filter(pk=user.pk).exists())
+
+
+def sigs() -> QuerySet[Sig]:
+    """Every SIG with its leads and how many `members` it has."""
+    return Sig.objects.annotate(members=Count("memberships")).prefetch_related("leads")
+
+
+def announcements(sig: Sig) -> QuerySet[Announcement]:
+    """What stands on the SIG's page, newest first."""
+    return sig.announcements.filter(withdrawn_at=None).select_related("author")
+
+
+def events() -> QuerySet[Event]:
+    """Every event with its SIG and how many `wanted` to come, soonest first."""
+    on_the_list = Count("sign_ups", filter=Q(sign_ups__left_at=None))
+    return Event.objects.select_related("sig").annotate(wanted=on_the_list)
+
+
+def coming(sig: Sig | None = None) -> QuerySet[Event]:
+    """What is not over yet, of one SIG or of all."""
+    rows = events().filter(ends_at__gt=clock.now())
+    return rows.filter(sig=sig) if sig else rows
+
+
+def past(sig: Sig) -> QuerySet[Event]:
+    """What is over, newest first."""
+    return events().filter(sig=sig, ends_at__lte=clock.now()).order_by("-starts_at")
+
+
+def in_calendars(sig: Sig | None = None) -> QuerySet[Event]:
+    """What a feed tells: the last months and what is to come."""
+    rows = Event.objects.filter(ends_at__gt=clock.now() - CALENDAR_BACK).select_related("sig")
+    return (rows.filter(sig=sig) if sig else rows)[:CALENDAR_MOST]
+
+
+@dataclass(frozen=True)
+class Seats:
+    """Who has a seat at an event, and who waits for one, in order."""
+
+    seated: tuple[User, ...]
+    waiting: tuple[User, ...]
+
+
+def seats(event: Event) -> Seats:
+    rows = event.sign_ups.filter(left_at=None).select_related("user").order_by("pk")
+    people = tuple(row.user for row in rows)
+    number = len(people) if event.capacity is None else event.capacity
+    return Seats(people[:number], people[number:])
+
+
+def own_events(user: User) -> tuple[list[Event], set[int]]:
+    """The events that this person signed up for, and the keys of those where they wait; in two queries."""
+    rows = Event.objects.filter(ends_at__gt=clock.now() - CALENDAR_BACK, sign_ups__user=user)
+    own = list(rows.filter(sign_ups__left_at=None).select_related("sig").distinct()[:CALENDAR_MOST])
+    lists: dict[int, list[int]] = defaultdict(list)
+    live = SignUp.objects.filter(event__in=own, left_at=None).order_by("pk")
+    for event, person in live.values_list("event", "user"):
+        lists[event].append(person)
+    waiting = {
+        event.pk
+        for event in own
+        if event.capacity is not None and user.pk not in lists[event.pk][: event.capacity]
+    }
+    return own, waiting

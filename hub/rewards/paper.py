@@ -84,8 +84,8 @@ def commands(verify: str, issuer: str, number: str) -> str:
     """Lines for a terminal; of these only the last is needed once the three files are there."""
     return (
         f"curl -fO {issuer}/certificates/key.pem\n"
-        f"curl -fO {verify}{number}.json\n"
-        f"curl -fO {verify}{number}.sig\n"
+        f"curl -fo {number}.json {verify}statement.json\n"
+        f"curl -fo {number}.sig {verify}statement.sig\n"
         f"openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in {number}.json -sigfile {number}.sig"
     )
 

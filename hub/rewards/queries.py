@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet, Sum
 
 from hub.accounts.models import User
-from hub.rewards.models import Reward
+from hub.rewards.models import Certificate, Reward
 
 
 def points_of(user: User) -> int:
@@ -24,3 +24,8 @@ def standing(most: int = 10) -> QuerySet[User]:
         .filter(points__gt=0)
         .order_by("-points", "username")[:most]
     )
+
+
+def certificates_of(user: User) -> QuerySet[Certificate]:
+    """Valid and revoked, newest first."""
+    return Certificate.objects.filter(user=user)

@@ -46,7 +46,7 @@ def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in _rows(board))
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in _rows(board))
     response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{slug}-{hardware}.csv"'
     return response
@@ -157,7 +157,7 @@ def _row(entry: Entry, is_record: bool) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A name must not become a formula where the file is opened."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 

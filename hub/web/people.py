@@ -1,43 +1,128 @@
-"""A person's page: points with their ledger, claims, pull requests."""
+"""A person's pages: what they did, their pull requests and claims, the ledger of their points."""
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+import csv
+import io
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from hub import honours
 from hub.accounts.models import User
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.learning.queries import begun
-from hub.pulls.models import PullRequest
+from hub.pulls.models import PullRequest, Review
 from hub.pulls.queries import pulls_of
-from hub.rewards.queries import ledger_of, points_of
+from hub.rewards.queries import certificates_of, ledger_of, points_of
+from hub.web import profile
+from hub.web.exports import cell
 from hub.web.home import pull_rows
 
-LEDGER_LINES = 50
+LINES_A_PAGE = 50
 PULLS = 30
 CLAIMS = 20
+REVIEWS = 5
+COLUMNS = ("at", "kind", "points", "sum", "task", "pull_request", "key")
 
 
 @require_safe
 def person(request: HttpRequest, username: str) -> HttpResponse:
-    own = request.user.is_authenticated and request.user.username == username
-    who = request.user if own else get_object_or_404(User, username=username)
-    held = claims.claims_of(who).exclude(task__kind=Task.Kind.EXERCISE)  # lessons tell of those
-    shown = {
-        "who": who,
-        "own": own,
+    """What somebody did: days, levels, badges, certificates, boards, reviews, courses."""
+    who, shown = _who(request, username)
+    learning, places = begun(who), profile.places_of(who)
+    certificates = list(certificates_of(who))
+    shown |= {
         "points": points_of(who),
-        "ledger": ledger_of(who)[:LEDGER_LINES],
-        "learning": begun(who),
-        "pulls": pull_rows(pulls_of(who)[:PULLS]),
-        **pulls_of(who).aggregate(
-            opened=Count("pk"), merged=Count("pk", filter=Q(state=PullRequest.State.MERGED))
-        ),
-        # A refused or withdrawn proposal is the person's own business.
-        "claims": (held if own else held.exclude(state__in=("refused", "withdrawn", "requested")))[:CLAIMS],
-        "mentored": who.mentored_tasks.filter(state="published"),
+        **profile.tallies(who),
+        "year": profile.days_of(who),
+        "sigs": profile.sigs_of(who, places),
+        "badges": profile.badges_of(who),
+        "places": places,
+        "reviews": _reviews(who),
+        "learning": learning,
+        "certificates": certificates,
+        "offers": _offers(who, learning, certificates) if shown["own"] else [],
     }
     return render(request, "people/page.html", shown)
+
+
+@require_safe
+def work(request: HttpRequest, username: str) -> HttpResponse:
+    """Pull requests and claims."""
+    who, shown = _who(request, username)
+    held = claims.claims_of(who).exclude(task__kind=Task.Kind.EXERCISE)  # lessons tell of those
+    shown |= {
+        "pulls": pull_rows(pulls_of(who)[:PULLS]),
+        # A refused or withdrawn proposal is the person's own business.
+        "claims": (held if shown["own"] else held.exclude(state__in=("refused", "withdrawn", "requested")))[
+            :CLAIMS
+        ],
+        "mentored": who.mentored_tasks.filter(state="published"),
+    }
+    return render(request, "people/work.html", shown)
+
+
+@require_safe
+def points(request: HttpRequest, username: str) -> HttpResponse:
+    """The ledger."""
+    who, shown = _who(request, username)
+    page = Paginator(ledger_of(who), LINES_A_PAGE).get_page(request.GET.get("page"))
+    shown |= {"points": points_of(who), "page": page, "may_export": _may_export(request, who)}
+    return render(request, "people/points.html", shown)
+
+
+@require_safe
+def points_csv(request: HttpRequest, username: str) -> HttpResponse:
+    """The statement of somebody's points, oldest first: for the person and for maintainers."""
+    who, _shown = _who(request, username)
+    if not _may_export(request, who):
+        raise PermissionDenied(_("Only the person and maintainers take a statement of points away."))
+    out, total = io.StringIO(), 0
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    for line in ledger_of(who).order_by("pk"):
+        total += line.points
+        pull = line.pull
+        row = {
+            "at": line.at.isoformat(),
+            "kind": line.kind,
+            "points": line.points,
+            "sum": total,
+            "task": cell(pull.task.slug) if pull else "",
+            "pull_request": pull.pk if pull else "",
+            "key": cell(line.dedupe_key),
+        }
+        writer.writerow(row)
+    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="points-{who.username}.csv"'
+    return response
+
+
+def _who(request: HttpRequest, username: str) -> tuple[User, dict[str, Any]]:
+    own = request.user.is_authenticated and request.user.username == username
+    who = request.user if own else get_object_or_404(User, username=username)
+    return who, {"who": who, "own": own}
+
+
+def _may_export(request: HttpRequest, who: User) -> bool:
+    return request.user == who or (request.user.is_authenticated and request.user.is_maintainer)
+
+
+def _reviews(who: User) -> list[Review]:
+    given = Review.objects.filter(reviewer=who).exclude(kind=Review.Kind.COMMENT)
+    return list(given.select_related("patch_set__pull__task").order_by("-pk")[:REVIEWS])
+
+
+def _offers(who: User, learning: list[Any], issued: list[Any]) -> list[honours.Offer]:
+    """What may be certified and is not yet."""
+    merged = PullRequest.objects.filter(author=who, state=PullRequest.State.MERGED).select_related("task")
+    done = [standing.course for standing in learning if standing.next is None]
+    there = {certificate.subject for certificate in issued if certificate.revoked_at is None}
+    return [offer for offer in honours.offers(merged, done) if offer.subject not in there]

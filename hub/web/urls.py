@@ -18,7 +18,6 @@ from hub.web import (
     notifications,
     operating,
     own,
-    people,
     preferences,
     pulls,
     queue,
@@ -28,6 +27,7 @@ from hub.web import (
     tasks,
     threads,
     tokens,
+    urls_people,
     workers,
 )
 
@@ -102,5 +102,5 @@ urlpatterns: list[URLPattern] = [
     path("workers/<int:worker_id>/token/", operating.renew, name="worker_token"),
     path("workers/<int:worker_id>/pause/", operating.pause, name="worker_pause"),
     path("workers/<int:worker_id>/resume/", operating.resume, name="worker_resume"),
-    path("people/<str:username>/", people.person, name="person"),
+    *urls_people.urlpatterns,
 ]

@@ -74,6 +74,13 @@ STAGES: dict[str, Word] = {
     "platform_trouble": Word(_("trouble on our side"), "warn", "alert"),
 }
 
+RARITIES: dict[str, Word] = {
+    "common": Word(pgettext_lazy("rarity", "common")),
+    "uncommon": Word(pgettext_lazy("rarity", "uncommon")),
+    "rare": Word(pgettext_lazy("rarity", "rare")),
+    "legendary": Word(pgettext_lazy("rarity", "legendary")),
+}
+
 METRICS: dict[str, Label] = {
     "time": pgettext_lazy("metric", "time"),
     "memory": pgettext_lazy("metric", "memory"),

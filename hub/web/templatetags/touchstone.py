@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.template.defaultfilters import date as format_date
@@ -15,13 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from hub.core import clock
-from hub.web import icons, words
+from hub.web import icons, medals, words
 
 COUNTED_IN_DAYS = timedelta(days=2)  # from here on
 
 register = template.Library()
 
 register.simple_tag(icons.icon, name="icon")
+register.simple_tag(medals.medal, name="medal")
 
 
 @register.simple_tag
@@ -32,6 +34,21 @@ def when(moment: datetime | None) -> SafeString | str:
     exact = f"{format_date(moment, 'Y-m-d H:i')} UTC"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, _distance(moment)
+    )
+
+
+@register.simple_tag
+def span(event: Any) -> SafeString:
+    """From when to when something is, as clocks in its own zone show it."""
+    zone = ZoneInfo(event.time_zone)
+    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
+    until = format_date(ends, "H:i" if ends.date() == starts.date() else "DATETIME_FORMAT")
+    return format_html(
+        '<time datetime="{}">{}</time> – {} <span class="muted small">{}</span>',
+        starts.isoformat(),
+        format_date(starts, "DATETIME_FORMAT"),
+        until,
+        event.time_zone,
     )
 
 
@@ -128,6 +145,11 @@ def stage_badge(stage: str) -> SafeString:
 @register.filter
 def job_kind(kind: str) -> words.Label:
     return words.word(words.JOB_KINDS, kind).label
+
+
+@register.filter
+def rarity(name: str) -> words.Label:
+    return words.word(words.RARITIES, name).label
 
 
 @register.filter

@@ -1,0 +1,138 @@
+"""What a profile tells of a person, read across apps: days, SIGs, places on boards, badges."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from django.core.cache import cache
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDate
+
+from bench_runner.contract import Outcome
+from hub.accounts.models import User
+from hub.bench.models import Verdict
+from hub.boards.queries import Board, Entry, boards_on
+from hub.boards.runs import TIMED
+from hub.catalog.models import Task
+from hub.community.models import Post, Sig
+from hub.core import clock
+from hub.pulls.models import Comment, PatchSet, PullRequest, Review
+from hub.rewards.models import Award
+from hub.rewards.rules import Badge, Rule, rules
+from hub.web.medals import Year, first_day, year
+
+BOARDS = 8  # tasks whose boards are looked at, the newest work first
+TOP = 0.1  # of a board's entries
+TOP_NEEDS = 10  # entries, for a top to mean something
+SHARES_SECONDS = 600
+
+
+def days_of(who: User) -> Year:
+    """What somebody pushed, reviewed and wrote in the last 53 weeks, by day in UTC; in one query."""
+    today = clock.now().astimezone(UTC).date()
+    since = datetime.combine(first_day(today), time.min, UTC)
+    parts = (
+        _by_day(PatchSet.objects.filter(pull__author=who, pushed_at__gte=since), "pushed_at"),
+        _by_day(Review.objects.filter(reviewer=who, at__gte=since), "at"),
+        _by_day(Comment.objects.filter(author=who, review=None, at__gte=since), "at"),
+        _by_day(Post.objects.filter(author=who, hidden_at=None, at__gte=since), "at"),
+    )
+    numbers: Counter[date] = Counter()
+    for day, number in parts[0].union(*parts[1:], all=True):
+        numbers[day] += number
+    return year(numbers, today)
+
+
+def _by_day(rows: QuerySet, column: str) -> QuerySet:
+    days = rows.order_by().annotate(day=TruncDate(column, tzinfo=UTC)).values("day")
+    return days.annotate(number=Count("pk")).values_list("day", "number")
+
+
+@dataclass(frozen=True)
+class InSig:
+    """What somebody did in one SIG, and how far that brought them."""
+
+    slug: str
+    title: str
+    merged: int
+    reviews: int
+    top_entries: int
+
+    @property
+    def level(self) -> Rule | None:
+        facts = {"merged": self.merged, "reviews": self.reviews, "top_entries": self.top_entries}
+        return rules().level(facts)
+
+
+def sigs_of(who: User, places: Iterable[tuple[Board, Entry]]) -> list[InSig]:
+    """The SIGs in which somebody merged or reviewed something, most first; in three queries."""
+    work = PullRequest.objects.filter(author=who, state=PullRequest.State.MERGED)
+    work = work.exclude(task__kind=Task.Kind.EXERCISE).order_by()
+    merged = dict(work.values_list("task__sig").annotate(Count("task", distinct=True)))
+    said = Review.objects.filter(reviewer=who).exclude(kind=Review.Kind.COMMENT).order_by()
+    reviews = dict(
+        said.values_list("patch_set__pull__task__sig").annotate(Count("patch_set__pull", distinct=True))
+    )
+    tops = Counter(board.task.sig for board, entry in places if is_top(board, entry))
+    titles = {sig.slug: sig.title for sig in Sig.objects.filter(slug__in={*merged, *reviews})}
+    found = [
+        InSig(slug, titles.get(slug, slug), merged.get(slug, 0), reviews.get(slug, 0), tops[slug])
+        for slug in {*merged, *reviews}
+    ]
+    return sorted(found, key=lambda one: (-one.merged - one.reviews, one.slug))
+
+
+def places_of(who: User) -> list[tuple[Board, Entry]]:
+    """Where somebody stands on the boards of the tasks that they were timed on last; in five queries."""
+    timed = Verdict.objects.filter(
+        job__kind__in=TIMED,
+        outcome=Outcome.PASSED,
+        ranked=True,
+        job__patch_set__pull__author=who,
+        job__patch_set__pull__task__state=Task.State.PUBLISHED,
+    ).exclude(job__patch_set__pull__task__kind=Task.Kind.EXERCISE)
+    newest = timed.order_by("-pk").values_list("job__patch_set__pull__task", flat=True)[: BOARDS * 20]
+    tasks = Task.objects.in_bulk(list(dict.fromkeys(newest))[:BOARDS])
+    boards = (board for found in boards_on(tasks.values()).values() for board in found)
+    places = [(board, entry) for board in boards for entry in board.entries if entry.user == who]
+    return sorted(places, key=lambda place: (place[1].rank, -len(place[0].entries)))
+
+
+def is_top(board: Board, entry: Entry) -> bool:
+    number = len(board.entries)
+    return entry.confirmed and number >= TOP_NEEDS and entry.rank <= math.ceil(number * TOP)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A badge that somebody has."""
+
+    badge: Badge
+    at: datetime
+    percent: float  # of the people who have any
+
+
+def badges_of(who: User) -> list[Held]:
+    """Newest first; a badge whose rule is gone is not shown."""
+    known, shares = rules().badges, cache.get_or_set("badges.shares", _shares, SHARES_SECONDS)
+    rows = Award.objects.filter(user=who)
+    return [Held(known[row.badge], row.at, shares.get(row.badge, 0.0)) for row in rows if row.badge in known]
+
+
+def _shares() -> Mapping[str, float]:
+    """How many per cent of the people with any badge have each."""
+    total = Award.objects.aggregate(people=Count("user", distinct=True))["people"]
+    counted = defaultdict[str, float](float)
+    for badge, number in Award.objects.order_by().values_list("badge").annotate(Count("pk")):
+        counted[badge] = 100 * number / total
+    return counted
+
+
+def tallies(who: User) -> dict[str, int]:
+    """Pull requests of tasks, opened and merged."""
+    own = PullRequest.objects.filter(author=who).exclude(task__kind=Task.Kind.EXERCISE)
+    return own.aggregate(opened=Count("pk"), merged=Count("pk", filter=Q(state=PullRequest.State.MERGED)))
