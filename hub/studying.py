@@ -1,4 +1,4 @@
-"""What learning and programmes open and earn, across apps: claims that ask for something first, points for a lesson.
+"""What learning and programmes open and earn, across apps: what comes before a claim, points for lessons.
 
 Not in charge of the path of a push (`flow.py`, which calls this where a job ended) nor of how far somebody is
 (`hub/learning/queries.py`: progress is computed from verdicts, so nothing has to be kept in step here).

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -116,6 +118,10 @@ class Programme(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def tell(self, at: datetime) -> str:
+        """A moment in the reader's language and the programme's time zone, which is named."""
+        return f"{date_format(timezone.localtime(at, self.zone), 'DATETIME_FORMAT')} ({self.time_zone})"
 
     def is_running(self, now: datetime) -> bool:
         return (self.starts_at is None or self.starts_at <= now) and (

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
-from hub.catalog.models import Task
+from hub.catalog.models import Programme, Task
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.core import clock as time
@@ -107,8 +107,13 @@ class Own:
 
     @property
     def held(self) -> int:
-        """Claims on slots, of any task."""
-        return sum(row.state in LIVE and row.task.policy != Task.Policy.OPEN for row in self.rows)
+        """Claims on slots that count together with one on this task: of its programme, if that has a limit
+        of its own; else of all tasks without such a programme."""
+        limited = _limiting(self.task)
+        return sum(
+            row.state in LIVE and row.task.policy != Task.Policy.OPEN and _limiting(row.task) == limited
+            for row in self.rows
+        )
 
     @property
     def allowed(self) -> int:
@@ -117,7 +122,9 @@ class Own:
         ends = [row.ended_at for row in self.rows if row.state == Claim.State.EXPIRED and row.ended_at]
         lapsed = sorted(end for end in ends if end > now - rules.EXPIRIES_WITHIN)
         penalised = len(lapsed) >= rules.EXPIRIES_MOST and lapsed[-1] > now - rules.EXPIRIES_PENALTY
-        return 1 if penalised else rules.ACTIVE_MOST
+        programme = _limiting(self.task)
+        most = programme.claims_at_once if programme else rules.ACTIVE_MOST
+        return 1 if penalised else most or rules.ACTIVE_MOST
 
     @property
     def cooling_until(self) -> datetime | None:
@@ -131,7 +138,25 @@ class Own:
 def own_claims(task: Task, user: User) -> Own:
     lapsed = Q(state=Claim.State.EXPIRED, ended_at__gt=time.now() - rules.EXPIRIES_WITHIN)
     rows = Claim.objects.filter(Q(task=task) | Q(state__in=LIVE) | lapsed, user=user)
-    return Own(task, tuple(rows.select_related("task", "answered_by")))
+    return Own(task, tuple(rows.select_related("task__programme", "answered_by")))
+
+
+def _limiting(task: Task) -> Programme | None:
+    """The programme that says how many of its claims one person may hold."""
+    found = task.programme
+    return found if found is not None and found.claims_at_once is not None else None
+
+
+def _why_closed(task: Task) -> str | None:
+    """Why a task of a programme cannot be claimed just now."""
+    programme = task.programme
+    if programme is None or programme.is_running(time.now()):
+        return None
+    if programme.starts_at is not None and programme.starts_at > time.now():
+        words = _("This task belongs to “%(name)s”, which begins on %(date)s: claim it then.")
+        return words % {"name": programme.title, "date": programme.tell(programme.starts_at)}
+    words = _("“%(name)s” ended on %(date)s: nothing is claimed in it any more.")
+    return words % {"name": programme.title, "date": programme.tell(programme.ends_at)}
 
 
 def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
@@ -143,6 +168,8 @@ def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
         return _("You have a claim on this task already.")
     if task.policy == Task.Policy.OPEN:
         return None
+    if (why := _why_closed(task)) is not None:
+        return why
     if (until := own.cooling_until) is not None:
         return _("You gave this task up lately: you can claim it again on %(date)s.") % {
             "date": date_format(until, "DATE_FORMAT")
