@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from hub.web import (
+    audit,
     boards,
     claims,
     desk,
@@ -61,6 +62,7 @@ urlpatterns: list[URLPattern] = [
     path("learn/<slug:slug>/", learn.course_page, name="course"),
     path("learn/<slug:slug>/<slug:lesson>/", learn.lesson_page, name="lesson"),
     path("learn/<slug:slug>/<slug:lesson>/read/", learn.mark_read, name="lesson_read"),
+    path("audit/", audit.event_list, name="audit"),
     path("boards/", boards.board_list, name="boards"),
     path("boards/<slug:slug>/<slug:hardware>/", boards.board_page, name="board"),
     path("boards/<slug:slug>/<slug:hardware>/board.csv", exports.as_csv, name="board_csv"),

@@ -83,13 +83,18 @@ def test_without_a_reason_it_is_not_paused(story: Story, operator: User) -> None
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_worker_page_shows_what_it_did_and_its_faults_to_operators(
-    story: Story, cast: people.Cast, operator: User, language: str
+    story: Story,
+    cast: people.Cast,
+    operator: User,
+    language: str,
+    django_assert_max_num_queries: object,
 ) -> None:
     scenes.in_stage("needs_review", story, cast)
     worker = Worker.objects.get()
     scenes.abandoned(story, story.push(cast.bob))
     jobs = Job.objects.count()
-    page = Visitor(operator, language).get(f"/workers/{worker.pk}/")
+    with django_assert_max_num_queries(15):  # type: ignore[operator]
+        page = Visitor(operator, language).get(f"/workers/{worker.pk}/")
     assert "no &lt;b&gt;cgroup&lt;/b&gt;" in page
     assert page.count('<th scope="row"><a href="/pulls/') == jobs + 2  # three attempts at one of them
     assert problems(page) == []

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from hub.bench import actions as bench
+from hub.bench.models import Worker
 from hub.pulls import actions as pulls
 from hub.pulls.models import PullRequest
 from hub.web import live
@@ -82,6 +83,7 @@ def test_every_page_asks_the_database_fifteen_times_at_most(
     monkeypatch.setattr(live, "LINE_SECONDS", 60.0)  # somebody looked at the queue just before
     visitor = Visitor(getattr(cast, who) if who else None)
     of_pulls = [f"/pulls/{pull.pk}/{part}" for pull in busy.values() for part in ("", "diff/")]
-    Visitor(None).get(of_pulls[-2])
+    of_pulls += [f"/workers/{worker.pk}/" for worker in Worker.objects.all()]
+    Visitor(None).get(of_pulls[0])
     asked = {path: queries(visitor, path) for path in (*PAGES, *of_pulls)}
     assert {path: len(found) for path, found in asked.items() if len(found) > MOST} == {}
