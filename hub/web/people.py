@@ -34,23 +34,36 @@ COLUMNS = ("at", "kind", "points", "sum", "task", "pull_request", "key")
 
 @require_safe
 def person(request: HttpRequest, username: str) -> HttpResponse:
-    """What somebody did: days, levels, badges, certificates, boards, reviews, courses."""
+    """What somebody did: days, badges, certificates, reviews, courses."""
     who, shown = _who(request, username)
-    learning, places = begun(who), profile.places_of(who)
+    learning = begun(who)
     certificates = list(certificates_of(who))
     shown |= {
         "points": points_of(who),
         **profile.tallies(who),
         "year": profile.days_of(who),
-        "sigs": profile.sigs_of(who, places),
         "badges": profile.badges_of(who),
-        "places": places,
         "reviews": _reviews(who),
         "learning": learning,
         "certificates": certificates,
         "offers": _offers(who, learning, certificates) if shown["own"] else [],
     }
     return render(request, "people/page.html", shown)
+
+
+@require_safe
+def standing(request: HttpRequest, username: str) -> HttpResponse:
+    """Places on boards, and levels in SIGs."""
+    who, shown = _who(request, username)
+    places = profile.places_of(who)
+    shown |= {"places": places, "sigs": profile.sigs_of(who, places)}
+    return render(request, "people/standing.html", shown)
+
+
+@require_safe
+def badges(request: HttpRequest) -> HttpResponse:
+    """Every badge: what it is for, and how many have it."""
+    return render(request, "people/badges.html", {"badges": profile.every_badge()})
 
 
 @require_safe

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -28,7 +28,7 @@ from hub.web.medals import Year, first_day, year
 BOARDS = 8  # tasks whose boards are looked at, the newest work first
 TOP = 0.1  # of a board's entries
 TOP_NEEDS = 10  # entries, for a top to mean something
-SHARES_SECONDS = 600
+COUNTED_SECONDS = 600
 
 
 def days_of(who: User) -> Year:
@@ -113,23 +113,35 @@ class Held:
 
     badge: Badge
     at: datetime
-    percent: float  # of the people who have any
 
 
 def badges_of(who: User) -> list[Held]:
     """Newest first; a badge whose rule is gone is not shown."""
-    known, shares = rules().badges, cache.get_or_set("badges.shares", _shares, SHARES_SECONDS)
-    rows = Award.objects.filter(user=who)
-    return [Held(known[row.badge], row.at, shares.get(row.badge, 0.0)) for row in rows if row.badge in known]
+    known = rules().badges
+    return [Held(known[row.badge], row.at) for row in Award.objects.filter(user=who) if row.badge in known]
 
 
-def _shares() -> Mapping[str, float]:
-    """How many per cent of the people with any badge have each."""
+@dataclass(frozen=True)
+class Earned:
+    """A badge, how many people have it, and how many per cent of those who have any."""
+
+    badge: Badge
+    number: int
+    percent: float
+
+
+def every_badge() -> list[Earned]:
+    total, counted = cache.get_or_set("badges.counted", _counted, COUNTED_SECONDS)
+    return [
+        Earned(badge, counted.get(badge.id, 0), 100 * counted.get(badge.id, 0) / max(1, total))
+        for badge in rules().badges.values()
+    ]
+
+
+def _counted() -> tuple[int, dict[str, int]]:
+    """How many people have a badge at all, and how many each."""
     total = Award.objects.aggregate(people=Count("user", distinct=True))["people"]
-    counted = defaultdict[str, float](float)
-    for badge, number in Award.objects.order_by().values_list("badge").annotate(Count("pk")):
-        counted[badge] = 100 * number / total
-    return counted
+    return total, dict(Award.objects.order_by().values_list("badge").annotate(Count("pk")))
 
 
 def tallies(who: User) -> dict[str, int]:

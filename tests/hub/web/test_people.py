@@ -51,11 +51,13 @@ def test_a_profile_tells_what_somebody_did(town: Town) -> None:
     assert '<dd class="is-gold">10</dd>' in page
     assert "First streak" in page
     assert "Right at once" in page
-    assert "1 merged · 0 reviewed" in page
-    assert "Contributor" in page
-    assert "Place 1 of 1" in page
     assert "1 contribution on 1 days" in page
     assert page.count('class="day-1"') == 1
+    stands = Visitor(None).get("/people/alice/standing/")
+    assert "1 merged · 0 reviewed" in stands
+    assert "Contributor" in stands
+    assert "Place 1 of 1" in stands
+    assert "1 person has it, 50 % of those with any" in Visitor(None).get("/badges/")
     reviewer = Visitor(None).get("/people/mei/")
     assert f'href="/pulls/{town.merged.pk}/"' in reviewer
     assert "Second pair of eyes" in reviewer
