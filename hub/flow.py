@@ -42,6 +42,7 @@ from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import spec_of
 from hub.catalog.repository import first_tree
 from hub.claims import actions as claims
+from hub.community import sigs
 from hub.core.errors import NotAllowed, NotNow
 from hub.core.guard import each, guarded
 from hub.core.refs import branch_of
@@ -63,11 +64,12 @@ TRIES = 3  # of taking in a branch that somebody else is taking in as well
 
 
 def publish_task(slug: str, files: Bundle, by: User | None = None) -> TaskRevision:
-    """Make `files` the current revision of a task; `main` gets its README and starters."""
+    """Make `files` the current revision of a task; `main` gets its README and starters, its SIG a page."""
     revision = publish(slug, files, by)
     spec = spec_of(revision)
     tree = first_tree(spec, files, settings.SITE_URL)
     open_repository(revision.task, tree, f"Start of {spec.title.en}\n\nRevision {revision.digest[:12]}\n")
+    sigs.ensure(revision.task.sig)
     return revision
 
 

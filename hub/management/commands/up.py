@@ -26,6 +26,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from hub.demo.people import PEOPLE
+from hub.rewards import signing
 from hub.services import embedded_redis, instance, programs, translations
 from hub.services.progress import Progress
 from hub.services.supervisor import Supervisor, tail
@@ -108,6 +109,7 @@ class Command(BaseCommand):
         if settings.DEMO:
             with self.progress.step("Demo people and the tasks' example solutions"):
                 call_command("seed_demo", verbosity=0)
+        signing.public_pem()  # so that the key of certificates is there from the first start
         call_command("add_worker", "embedded", token_file=place.worker_token, keep=True, verbosity=0)
         connection.close()
 
