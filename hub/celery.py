@@ -40,6 +40,7 @@ app.conf.update(
     imports=["hub.jobs"],
     beat_schedule={
         "sweep": {"task": "hub.sweep", "schedule": settings.SWEEP_SECONDS, "options": {"expires": 30}},
+        "remind": {"task": "hub.remind", "schedule": settings.REMIND_SECONDS, "options": {"expires": 600}},
     },
     beat_schedule_filename=str(RUN_DIR / "beat"),
 )

@@ -31,7 +31,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, Hello, JobKind, Outcome, Result
-from hub import honours, rejudging, studying
+from hub import honours, rejudging, studying, telling
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
@@ -214,6 +214,7 @@ def job_ended(job: Job) -> None:
         merge_judged(job)
     if studying.judged(pull):
         honours.award(pull.author)
+    telling.job_ended(job)
     bench.settle(job)
 
 
@@ -226,6 +227,7 @@ def rule(verdict: Verdict, by: User, kind: str, reason: str) -> Ruling:
         ruling = rulings.rule(verdict, by, kind, reason)
         judge(verdict.job.patch_set)
         rejudging.confirm_podium(verdict.job.patch_set.pull.task, verdict.job.hardware_class)
+        telling.review_due(verdict.job.patch_set.pull)
     return ruling
 
 
@@ -236,7 +238,9 @@ def review(
     patch_set: PatchSet, reviewer: User, kind: str, body: str = "", remarks: Sequence[LineComment] = ()
 ) -> Review:
     """Say what a mentor thinks of it (see `pulls.review`); the contributor's clock runs from there."""
-    given = pulls.review(patch_set, reviewer, kind, body, remarks)
+    with transaction.atomic():
+        given = pulls.review(patch_set, reviewer, kind, body, remarks)
+        telling.reviewed(given)
     claims.note_activity(patch_set.pull.task, patch_set.pull.author)
     honours.award(reviewer)
     return given
@@ -301,7 +305,9 @@ def merge(pull: PullRequest, by: User) -> MergeAttempt:
     tried = git.test_merge(slug, main, head)
     unmerged = tried.conflicts or _not_the_author_s(patch_set, git.changed_names(slug, main, tried.tree))
     if unmerged:
-        return pulls.note_conflict(patch_set, by, main_sha=main, paths=unmerged)
+        conflict = pulls.note_conflict(patch_set, by, main_sha=main, paths=unmerged)
+        telling.unmerged(conflict)
+        return conflict
     subject = f"Merge {pull.author.username}/{pull.topic}: {pull.title}"
     message = f"{subject}\n\nPull request: {settings.SITE_URL}/pulls/{pull.pk}/\n"
     sha = git.commit_merge(slug, tried.tree, [main, head], message, by)
@@ -351,6 +357,7 @@ def merge_judged(job: Job) -> None:
         pulls.end_merge(attempt, MergeAttempt.State.OUTDATED)
     elif job.verdict.outcome != Outcome.PASSED:
         pulls.end_merge(attempt, MergeAttempt.State.REFUSED)
+        telling.unmerged(attempt)
     elif _still_stands(attempt) and pulls.begin_landing(attempt):
         land(attempt)
     else:
@@ -383,6 +390,7 @@ def land(attempt: MergeAttempt) -> bool:
         if pulls.landed(attempt):
             claims.fulfil(pull.task, pull.author)
             honours.pay_for(pull)
+            telling.merged(pull)
     return True
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from hub import flow, honours, rejudging
+from hub import flow, honours, rejudging, reminding, telling
 from hub.bench import actions as bench
 from hub.bench import alarms, canaries, operating
 from hub.bench import queries as bench_facts
@@ -22,9 +22,8 @@ from hub.celery import app
 from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core.guard import each, guarded
-from hub.notify import deliveries
+from hub.notify import deliveries, digests
 from hub.pulls import queries as pull_facts
-from hub.pulls.queries import Who
 from hub.repos.models import Repository
 from hub.rulings import queries as ruling_facts
 
@@ -39,8 +38,7 @@ class Rule:
 
 def _claim_stands_still(claim: Claim) -> bool:
     """The clock of a claim stands still while others are to move, and begins again from zero after that."""
-    found = pull_facts.facts_of(pull_facts.open_pulls_of(claim.task, claim.user)).values()
-    if not any(pull_facts.turn_of(facts).who in (Who.MENTOR, Who.JUDGE) for facts in found):
+    if not reminding.others_are_to_move(claim):
         return False
     claims.note_activity(claim.task, claim.user)
     return True
@@ -67,9 +65,9 @@ RULES: tuple[Rule, ...] = (
     # Sets of verdicts to be judged again whose jobs are not all queued or ended.
     Rule(("Rejudge.running",), lambda: each(ruling_facts.unfinished(), rejudging.advance)),
     # Claims whose time is over.
-    Rule(("Claim.active",), lambda: claims.expire_due(_claim_stands_still)),
-    # Mails and webhooks.
-    Rule(("Delivery.waiting",), deliveries.send_due),
+    Rule(("Claim.active",), lambda: claims.expire_due(_claim_stands_still, telling.expired)),
+    # Mails and webhooks; the digests that are due come first.
+    Rule(("Delivery.waiting",), lambda: digests.collect() + deliveries.send_due()),
     # Last, so that what was queued above is not woken twice.
     Rule(("Job.queued",), bench.wake_waiting),
 )
@@ -88,6 +86,12 @@ def sweep() -> None:
     guarded(operating.retire_drained, "workers that leave")
     guarded(canaries.send_out, "canaries")
     guarded(alarms.tell, "alarms")
+
+
+@app.task(name="hub.remind")
+def remind() -> None:
+    """Once an hour: nobody waits for these to the minute."""
+    guarded(reminding.remind, "reminders")
 
 
 class SweepAtStart(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -272,6 +272,7 @@ JOB_TIME_LIMIT_SECONDS = int(JOB_TIME_LIMIT.total_seconds())
 JOB_ATTEMPTS = 3
 JOB_BACK_OFF_SECONDS = 10  # before the second attempt; twice that before the third
 SWEEP_SECONDS = 30
+REMIND_SECONDS = 3600
 WORKER_SILENT_SECONDS = 45  # a worker, or an attempt, that is not heard for so long is taken for gone
 CANARY_SECONDS = 30  # between the canaries of one worker
 WORKER_DEAF_SECONDS = 100  # a worker that answered none of its canaries for so long hears nothing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from hub import telling
 from hub.accounts.models import User
 from hub.catalog.models import Task
 from hub.claims import actions as claims
@@ -28,7 +29,10 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
     """
     if (why := why_not_begin(task, user)) is not None:
         raise NotNow(why)
-    return claims.claim(task, user, proposal)
+    with transaction.atomic():
+        made = claims.claim(task, user, proposal)
+        telling.proposed(made)
+    return made
 
 
 def why_not_begin(task: Task, user: User) -> str | None:

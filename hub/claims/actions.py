@@ -107,8 +107,13 @@ def fulfil(task: Task, user: User) -> None:
                 record(None, "claim.fulfilled", active)
 
 
-def expire_due(stands_still: Callable[[Claim], bool]) -> int:
-    """Close claims whose time is over, except those whose clock stands still (not the contributor's turn)."""
+def expire_due(
+    stands_still: Callable[[Claim], bool], closing: Callable[[Claim], object] = lambda _: None
+) -> int:
+    """Close claims whose time is over, except those whose clock stands still (not the contributor's turn).
+
+    `closing` is done with each, in the same transaction.
+    """
     closed = 0
     for lapsed in queries.lapsed_claims():
         if stands_still(lapsed):
@@ -116,6 +121,7 @@ def expire_due(stands_still: Callable[[Claim], bool]) -> int:
         with transaction.atomic():
             if Claim.moves.move(lapsed, Claim.State.EXPIRED, unchanged=WINDING, ended_at=clock.now()):
                 record(None, "claim.expired", lapsed)
+                closing(lapsed)
                 closed += 1
     return closed
 

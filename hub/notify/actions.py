@@ -97,7 +97,7 @@ def _tell(people: list[User], news: News) -> int:
                 row.for_digest = True
         rows.append(row)
     for hook in hooks:
-        wish = wishes.get(hook.user_id) or Wishes(user_id=hook.user_id)
+        wish = wishes.get(hook.user_id or 0) or Wishes()
         if wish.wants(Channel.WEBHOOK, kind_of(news.what)):
             made.append(_request(hook, news, wish.language))
     _make(made)

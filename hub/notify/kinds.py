@@ -59,6 +59,7 @@ SENTENCES: dict[str, Promise] = {
     "nudge.proposal": _("%(by)s has waited for an answer to a proposal since %(since)s: “%(task)s”."),
     "nudge.contributor": _("It has been your turn on #%(pull)s since %(since)s: “%(task)s”."),
     "comment.pull": _("%(by)s commented on #%(pull)s: “%(task)s”."),
+    "comment.question": _("%(by)s began a discussion on “%(task)s”."),
     "comment.task": _("%(by)s replied in the discussion of “%(task)s”."),
     "mention.pull": _("%(by)s names you on #%(pull)s: “%(task)s”."),
     "mention.task": _("%(by)s names you in the discussion of “%(task)s”."),

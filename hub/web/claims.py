@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from hub import studying
+from hub import speaking, studying
 from hub.catalog.models import Task
 from hub.claims import actions, rules
 from hub.claims.models import Claim
@@ -74,7 +74,7 @@ def answer(request: HttpRequest, claim_id: int) -> HttpResponse:
     done = _("The proposal is accepted.") if accept else _("The proposal is refused, with your reason.")
     return act(
         request,
-        lambda: actions.answer(claim, request.user, accept=accept, text=request.POST.get("text", "")),
+        lambda: speaking.answer(claim, request.user, accept=accept, text=request.POST.get("text", "")),
         done=done,
         back=safe_next(request, request.POST.get("next"), _task_page(claim.task)),
     )

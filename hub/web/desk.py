@@ -19,6 +19,7 @@ from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.claims.models import Claim
 from hub.core import clock
+from hub.core.clock import working_days_after
 from hub.pulls import queries
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import DeskRow, Facts, Stage, Turn, Who
@@ -117,11 +118,3 @@ def due(row: DeskRow) -> datetime | None:
     if row.whose is not Who.MENTOR or row.kind not in ("review", "proposal"):
         return None
     return working_days_after(row.since, ANSWER_WITHIN)
-
-
-def working_days_after(moment: datetime, days: int) -> datetime:
-    """The same time of day, so many working days later; Saturdays and Sundays do not count."""
-    while days:
-        moment += timedelta(days=1)
-        days -= moment.weekday() < 5
-    return moment

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from hub import speaking
 from hub.catalog.models import Task
 from hub.community import actions
 from hub.community.models import Post
@@ -22,7 +23,7 @@ def say(request: HttpRequest, slug: str) -> HttpResponse:
     body, given = request.POST.get("body", ""), request.POST.get("thread", "")
     thread = get_object_or_404(task.posts, pk=given) if given.isdecimal() and len(given) < 18 else None
     try:
-        post = actions.say(task, request.user, body, thread)
+        post = speaking.say(task, request.user, body, thread)
     except (BadInput, NotNow) as refusal:
         written = {"body": body, "thread": thread and thread.pk, "problem": str(refusal)}
         return tasks.show(request, task, written=written, status=422)

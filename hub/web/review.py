@@ -19,10 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from hub import flow
+from hub import flow, speaking
 from hub.bench.queries import verdicts_of
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
-from hub.pulls import actions
 from hub.pulls.locks import lock_of
 from hub.pulls.models import PatchSet, PullRequest, Review
 from hub.pulls.queries import rows_of
@@ -93,7 +92,7 @@ def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
         if text and not _can_comment_at(pull, patch_set, spot):
             raise BadInput(_("“%(spot)s” is no line of this change.") % {"spot": plain_line(text)[:80]})
         where = {"path": spot.path, "side": spot.side, "line": spot.line} if spot else {}
-        made = actions.comment(patch_set, request.user, body, **where)
+        made = speaking.comment(patch_set, request.user, body, **where)
     except BadInput as refusal:
         return _again(request, pull, refusal, {"comment": body, "spot": text})
     except GitFailed:

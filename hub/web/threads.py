@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from hub import suggesting
+from hub import speaking, suggesting
 from hub.accounts.models import User
 from hub.pulls import threads
 from hub.pulls.models import Comment, PatchSet, PullRequest
@@ -102,7 +102,7 @@ def answer(request: HttpRequest, comment_id: int) -> HttpResponse:
     body = request.POST.get("body", "")
     done = _("Your answer is on the page.")
     return act(
-        request, lambda: threads.answer(remark, request.user, body), done=done, back=_back(request, remark)
+        request, lambda: speaking.reply(remark, request.user, body), done=done, back=_back(request, remark)
     )
 
 
