@@ -44,7 +44,7 @@ class PullRequest(models.Model):
 
     @property
     def ref(self) -> str:
-        return f"refs/heads/{self.author.username}/{self.topic}"
+        return f"refs/heads/{self.author.branch_name}/{self.topic}"
 
 
 class PatchSet(models.Model):
@@ -179,4 +179,44 @@ class MergeAttempt(models.Model):
             models.CheckConstraint(
                 condition=Q(state="conflict") | ~Q(merge_sha=""), name="merge_needs_a_commit"
             ),
+        ]
+
+
+class DeskSettings(models.Model):
+    """What a mentor chose for the desk."""
+
+    mentor = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="desk_settings")
+    capacity = models.PositiveSmallIntegerField()  # open pull requests under review at once
+
+
+class SavedReply(models.Model):
+    """Words that a mentor uses again and again."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_replies")
+    name = models.CharField(max_length=60)
+    body = models.TextField()
+
+    class Meta:
+        ordering = ("name", "pk")
+        constraints = [models.UniqueConstraint(fields=("owner", "name"), name="saved_reply_named_once")]
+
+
+class Rating(models.Model):
+    """What the author of an ended pull request says of a mentor who reviewed it."""
+
+    class Score(models.IntegerChoices):
+        GREAT = 5, _("a great help")
+        GOOD = 4, _("a good help")
+        SOME = 3, _("some help")
+        PROBLEM = 1, _("there was a problem")
+
+    pull = models.ForeignKey(PullRequest, models.PROTECT, related_name="ratings")
+    mentor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="ratings")
+    score = models.PositiveSmallIntegerField(choices=Score)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("pull", "mentor"), name="rating_one_per_mentor_of_a_pull"),
+            models.CheckConstraint(condition=Q(score__in=(1, 3, 4, 5)), name="rating_has_a_known_score"),
         ]

@@ -12,6 +12,8 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
@@ -21,12 +23,19 @@ from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.clock import working_days_after
 from hub.pulls import queries
-from hub.pulls.models import PullRequest
+from hub.pulls.locks import locks
+from hub.pulls.mentors import care_of
+from hub.pulls.models import PullRequest, ReviewLock
 from hub.pulls.queries import DeskRow, Facts, Stage, Turn, Who
 from hub.rulings import queries as rulings
 from hub.rulings.models import Rejudge
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
+SILENT = 14  # days of a contributor's turn: from then on the claim's clock decides
+NUDGES = (
+    (10, gettext_lazy("Time to ask the lead of its SIG.")),
+    (5, gettext_lazy("Time to ask the other mentors of its SIG.")),
+)  # working days that something has waited for a mentor
 LONG = timedelta(days=7)  # a contributor's turn that has lasted so long is worth a friendly word
 
 
@@ -36,6 +45,7 @@ class Waiting:
 
     row: DeskRow
     due: datetime | None
+    lock: ReviewLock | None = None
 
     @property
     def task(self) -> Task:
@@ -48,6 +58,19 @@ class Waiting:
     @property
     def is_long(self) -> bool:
         return self.row.since < clock.now() - LONG
+
+    @property
+    def nudge(self) -> str:
+        """What it is time for: the longer it waits, the more people are to be asked."""
+        days = (clock.now() - self.row.since).days
+        if self.row.whose is Who.CONTRIBUTOR:
+            return _("The claim's clock runs.") if days >= SILENT else _("Time for a friendly word.")
+        if self.due is None:
+            return ""
+        for limit, words in NUDGES:
+            if clock.working_days_after(self.row.since, limit) < clock.now():
+                return str(words)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -76,13 +99,17 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 def _queue(user: User, task: str, whose: str) -> dict[str, Any]:
     mentored = set(user.mentored_tasks.values_list("pk", flat=True))
-    every = [Waiting(row, due(row)) for row in queries.desk(user)]
+    held = {lock.pull_id: lock for lock in locks()}
+    every = [
+        Waiting(row, due(row), held.get(row.pull.pk) if row.pull else None) for row in queries.desk(user)
+    ]
     rows = [
         waiting
         for waiting in every
         if (not task or waiting.task.slug == task) and (whose != "mine" or waiting.task.pk in mentored)
     ]
     return {
+        "care": care_of(user),
         "asked_task": task,
         "whose": whose,
         "has_mentored": bool(mentored),

@@ -26,7 +26,8 @@ from hub.bench.queries import unserved, why_waiting
 from hub.catalog.models import Task
 from hub.learning.queries import is_solved, lesson_after, lesson_of
 from hub.pulls import queries
-from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
+from hub.pulls.mentors import unrated
+from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
 from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
 from hub.rulings.queries import may_see, standing_verdicts
 from hub.web import conversation, live, outcome, timing_plot
@@ -98,6 +99,8 @@ def by_branch(request: HttpRequest, slug: str, username: str, topic: str) -> Htt
 def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
     rows = queries.rows_of(_pull(pull_id))
     shown = overview(request, rows)
+    if rows.pull.state != PullRequest.State.OPEN and request.user.pk == rows.pull.author_id:
+        shown |= {"unrated": unrated(rows.pull), "scores": Rating.Score.choices}
     return render(request, "pulls/page.html", {**shown, **_results(request, rows, shown["beat"])})
 
 
@@ -155,7 +158,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         "is_old": chosen != current,
         "reports": [(report, _figure(report)) for report in own],
         "merge_reports": of_merges,
-        "history": _history(patch_sets),
+        "history": history(patch_sets),
         "runs": live.runs(beat, current, made),
         "faults": [one for one in made if one.state in FAILED and one.job.patch_set_id == chosen.pk],
         "lines": conversation.lines(rows, threads),
@@ -272,7 +275,7 @@ def _figure(report: outcome.Report) -> dict[str, Any] | None:
     return timing_plot.figure((row.measurement for row in report.timed), report.target)
 
 
-def _history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[tuple[Verdict, str]]]]:
+def history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[tuple[Verdict, str]]]]:
     """Newest first, each with the telling verdict of each hardware class and what it stands as."""
     by_work: dict[tuple[int, str], list[Verdict]] = defaultdict(list)
     rows = standing_verdicts().filter(job__patch_set__in=patch_sets, job__merge_attempt__isnull=True)

@@ -73,8 +73,12 @@ def show(
         "written": written or {},
         "open_before": [t for t in threads if t.is_open and t.root.patch_set.number < chosen.number],
         "to_apply": to_apply(threads) if chosen == rows.current else [],
-        "lock": lock_of(pull) if pull.state == PullRequest.State.OPEN else None,
     }
+    if shown["why_not_review"] is None:
+        replies = list(request.user.saved_replies.all())
+        asked = request.GET.get("reply", "")
+        reply = next((row.body for row in replies if str(row.pk) == asked), "")
+        shown |= {"lock": lock_of(pull), "replies": replies, "reply": reply}
     spot = (written or {}).get("spot") or request.GET.get("comment", "")
     own = [thread for thread in threads if thread.root.path and thread.root.patch_set_id == chosen.pk]
     shown |= _files(request, pull, chosen, since, spot, own)

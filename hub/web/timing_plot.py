@@ -18,6 +18,7 @@ from hub.boards.plots import ratio_axis
 from hub.web.plain import plain_line
 
 ROW_PIXELS = 52
+SAMPLES_MOST = 120  # of one side of one case that are drawn
 
 
 def figure(measurements: Iterable[Measurement], target: float | None = None) -> dict[str, Any]:
@@ -44,6 +45,65 @@ def figure(measurements: Iterable[Measurement], target: float | None = None) -> 
             "shapes": list(_marks(target)),
             "annotations": list(_captions(target)),
         },
+    }
+
+
+def samples(measurements: Iterable[Measurement]) -> dict[str, Any]:
+    """Every sample as a stroke, baseline and submission of each case below each other, with medians."""
+    rows = list(measurements)[::-1]
+    sides = (("candidate", _("submission"), "gold"), ("baseline", _("baseline"), "ink-3"))
+    data = []
+    for side, name, tone in sides:
+        strokes = [(seconds, _label(m, name)) for m in rows for seconds in _samples(m, side)]
+        middles = [(statistics.median(found), _label(m, name)) for m in rows if (found := _samples(m, side))]
+        look = {"size": 15, "symbol": "line-ns-open", "line": {"width": 1.5}}
+        data.append(_marks_of(name, strokes, tone, look) | {"opacity": 0.55})
+        look = {"size": 12, "symbol": "diamond"}
+        data.append(_marks_of(_("median of %(side)s") % {"side": name}, middles, tone, look))
+    order = [_label(m, name) for m in rows for _side, name, _tone in sides]
+    return {
+        "data": data,
+        "layout": {
+            "height": 150 + ROW_PIXELS * len(order),
+            "margin": {"l": 10, "r": 20, "t": 60, "b": 50},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+            "xaxis": {
+                "type": "log",
+                "title": {"text": _("seconds a call")},
+                "automargin": True,
+                "exponentformat": "SI",
+            },
+            "yaxis": {
+                "automargin": True,
+                "type": "category",
+                "categoryorder": "array",
+                "categoryarray": order,
+            },
+        },
+    }
+
+
+def _label(measurement: Measurement, side: str) -> str:
+    return f"{escape(plain_line(measurement.case), quote=False)} · {side}"
+
+
+def _samples(measurement: Measurement, side: str) -> list[float]:
+    """Of all pairs; of very many, every so many-th in the order of their size: the shape stays."""
+    every = sorted(seconds for pair in measurement.pairs for seconds in pair.get(side) or () if seconds > 0)
+    step = -(-len(every) // SAMPLES_MOST) or 1
+    return every[::step]
+
+
+def _marks_of(name: str, spots: list[tuple[float, str]], tone: str, marker: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [seconds for seconds, _label in spots],
+        "y": [label for _seconds, label in spots],
+        "meta": tone,
+        "marker": marker,
+        "hovertemplate": "%{y}: %{x:.3s}s<extra></extra>",
     }
 
 

@@ -24,13 +24,22 @@ function closeForm(link) {
   if (!place.querySelector(".remark")) place.remove();
 }
 
+// A saved reply goes to where the cursor was, beside what is written already.
+function insertReply(text) {
+  const field = document.getElementById("body");
+  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+  field.focus();
+}
+
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const say = event.target.closest("[data-spot]");
   const cancel = event.target.closest("[data-cancel]");
-  if (!say && !cancel) return;
+  const reply = event.target.closest("[data-reply]");
+  if (!say && !cancel && !reply) return;
   event.preventDefault();
   if (say) openForm(say);
+  else if (reply) insertReply(reply.dataset.reply);
   else closeForm(cancel);
 });
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import template
 from django.template.defaultfilters import date as format_date
@@ -24,3 +24,10 @@ def waited(since: datetime) -> SafeString:
     text = _("just now") if short else _("for %(time)s") % {"time": timesince(since, now, depth=1)}
     exact = f"{format_date(since, 'Y-m-d H:i')} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', since.isoformat(), exact, text)
+
+
+@register.simple_tag
+def span(length: timedelta) -> str:
+    """How long it took: 3 hours."""
+    now = clock.now()
+    return _("under a minute") if length < timedelta(minutes=1) else timesince(now - length, now, depth=1)

@@ -1,0 +1,132 @@
+"""Reads about mentoring: what a mentor looks after, how long first reviews take, what authors say.
+
+Jobs are read through the reverse relation of PatchSet, because bench lies above this app.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
+
+from bench_runner.contract import JobKind
+from hub.accounts.models import User
+from hub.core import clock
+from hub.pulls.models import DeskSettings, PatchSet, PullRequest, Rating, Review
+
+CAPACITY = 4  # open pull requests that a mentor looks after, unless chosen otherwise
+WINDOW = timedelta(days=28)
+SATISFIED = (Rating.Score.GREAT, Rating.Score.GOOD)
+FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Care:
+    """The open pull requests that a mentor reviewed or has taken, and how many may be."""
+
+    pulls: frozenset[int]
+    capacity: int
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.pulls) >= self.capacity
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long first reviews let wait."""
+
+    median: timedelta | None
+    number: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a mentor did within WINDOW; ratings of all time."""
+
+    mentor: User
+    reviews: int
+    contributors: int
+    waits: Waits
+    rated: int
+    satisfied: int
+
+    @property
+    def satisfied_percent(self) -> int | None:
+        return round(100 * self.satisfied / self.rated) if self.rated else None
+
+
+def care_of(mentor: User) -> Care:
+    now = clock.now()
+    own = Q(patch_sets__reviews__reviewer=mentor) | Q(
+        review_locks__mentor=mentor, review_locks__until__gt=now
+    )
+    found = PullRequest.objects.filter(own, state=PullRequest.State.OPEN).values_list("pk", flat=True)
+    chosen = DeskSettings.objects.filter(mentor=mentor).values_list("capacity", flat=True).first()
+    return Care(frozenset(found), CAPACITY if chosen is None else chosen)
+
+
+def reviewers_of(pull: PullRequest) -> QuerySet[User]:
+    """Who said something as a mentor, the author left out."""
+    said = Review.objects.filter(patch_set__pull=pull).exclude(reviewer=pull.author_id)
+    return User.objects.filter(pk__in=said.values("reviewer")).order_by("username")
+
+
+def unrated(pull: PullRequest) -> QuerySet[User]:
+    """Mentors of whom its author has said nothing yet."""
+    return reviewers_of(pull).exclude(ratings__pull=pull)
+
+
+def first_reviews(since: datetime) -> list[tuple[int, timedelta]]:
+    """Reviewer and waiting time of every first review of a pull request since then."""
+    others = Review.objects.exclude(reviewer=F("patch_set__pull__author"))
+    first = others.filter(patch_set__pull=OuterRef("patch_set__pull")).order_by("pk").values("pk")[:1]
+    checked = (
+        PatchSet.objects.filter(
+            pull=OuterRef("patch_set__pull"), jobs__kind=JobKind.CHECK, jobs__state=FINISHED
+        )
+        .order_by()
+        .values("pull")
+        .annotate(ready=Min("jobs__ended_at"))
+        .values("ready")
+    )
+    rows = others.filter(at__gte=since, pk=Subquery(first)).annotate(ready=Subquery(checked))
+    found = rows.values_list("reviewer_id", "at", "ready")
+    return [(who, max(at - ready, timedelta(0))) for who, at, ready in found if ready is not None]
+
+
+def waits_of(times: Iterable[timedelta]) -> Waits:
+    every = list(times)
+    return Waits(median(every) if every else None, len(every))
+
+
+def figures() -> tuple[Waits, list[Figures]]:
+    """How long all first reviews took, and who reviewed within WINDOW, most contributors first."""
+    since = clock.now() - WINDOW
+    times: dict[int, list[timedelta]] = defaultdict(list)
+    for who, waited in first_reviews(since):
+        times[who].append(waited)
+    said: dict[int, list[int]] = defaultdict(list)  # the authors, once for each review
+    rows = Review.objects.filter(at__gte=since).exclude(reviewer=F("patch_set__pull__author"))
+    for who, author in rows.values_list("reviewer_id", "patch_set__pull__author_id"):
+        said[who].append(author)
+    rated: dict[int, list[int]] = defaultdict(list)
+    for who, score in Rating.objects.filter(mentor__in=said).values_list("mentor_id", "score"):
+        rated[who].append(score)
+    made = [
+        Figures(
+            mentor,
+            reviews=len(said[mentor.pk]),
+            contributors=len(set(said[mentor.pk])),
+            waits=waits_of(times[mentor.pk]),
+            rated=len(rated[mentor.pk]),
+            satisfied=sum(score in SATISFIED for score in rated[mentor.pk]),
+        )
+        for mentor in User.objects.filter(pk__in=said)
+    ]
+    whole = waits_of(waited for each in times.values() for waited in each)
+    return whole, sorted(made, key=lambda row: (-row.contributors, row.mentor.username))
