@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from hub.accounts.models import ApiToken, User
+from hub.accounts.models import ApiToken, Part, Scope, User
 from hub.core import clock
 from hub.core.errors import BadInput
 from hub.core.ids import USERNAME, new_token, token_digest
@@ -34,16 +36,18 @@ def fit_username(username: str) -> str:
             )
             % {"name": username}
         )
-    if User.objects.filter(username=username).exists():
+    if User.objects.filter(Q(username=username) | Q(git_name=username)).exists():
         raise BadInput(_("The username “%(name)s” is taken: choose another.") % {"name": username})
     return username
 
 
-def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken, str]:
+def create_token(
+    user: User, name: str, days: int | None = 90, scope: str = Scope.GIT_PUSH
+) -> tuple[ApiToken, str]:
     """Make a personal token. The second value is its clear text: shown once, stored nowhere.
 
     Raises:
-        BadInput: no name, that of another live token, a lifetime out of range, or too many tokens.
+        BadInput: no name, that of another live token, a lifetime or scope that is none, or too many tokens.
     """
     name = name.strip()[:60]
     if not name:
@@ -52,6 +56,11 @@ def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken
         raise BadInput(
             _("A lifetime of %(days)s days is not possible: choose 1 to %(most)s.")
             % {"days": days, "most": TOKEN_DAYS_MOST}
+        )
+    if scope not in Scope:
+        raise BadInput(
+            _("A token for “%(scope)s” is not known: choose %(known)s.")
+            % {"scope": scope, "known": ", ".join(Scope.values)}
         )
     now = clock.now()
     live = user.tokens.filter(revoked_at=None)
@@ -67,11 +76,27 @@ def create_token(user: User, name: str, days: int | None = 90) -> tuple[ApiToken
         user=user,
         name=name,
         digest=token_digest(clear),
+        scopes=Scope.values[: Scope.values.index(scope) + 1],
         hint=clear[:8],
         created_at=now,
         expires_at=now + timedelta(days=days) if days is not None else None,
     )
     return token, clear
+
+
+def choose_hidden(user: User, parts: Iterable[str]) -> None:
+    """Keep these parts of one's profile to oneself, and show all others.
+
+    Raises:
+        BadInput: something that is no part of a profile.
+    """
+    chosen = set(parts)
+    if unknown := sorted(chosen - set(Part.values)):
+        raise BadInput(
+            _("“%(name)s” is no part of a profile: choose among %(parts)s.")
+            % {"name": unknown[0], "parts": ", ".join(Part.values)}
+        )
+    User.objects.filter(pk=user.pk).update(hidden=[part.value for part in Part if part in chosen])
 
 
 def revoke_token(user: User, token_id: int) -> bool:

@@ -8,6 +8,15 @@ from django.utils.translation import gettext_lazy as _
 from hub.core.ids import USERNAME
 
 
+class Part(models.TextChoices):
+    """What a person may keep to themselves on their profile; boards and pull requests stay public."""
+
+    POINTS = "points", _("points and their ledger")
+    WORK = "work", _("the list of pull requests and claims")
+    REVIEWS = "reviews", _("reviews given")
+    LEARNING = "learning", _("courses and how far I am")
+
+
 class User(AbstractUser):
     """A person. The username is also the namespace of their branches, so it is narrow and never changes."""
 
@@ -29,6 +38,10 @@ class User(AbstractUser):
     is_operator = models.BooleanField(_("operator of workers"), default=False)
     is_house = models.BooleanField(_("house account"), default=False)  # pushes the tasks' examples; no points
     is_demo = models.BooleanField(_("demo account"), default=False)
+    hidden = models.JSONField(default=list, blank=True)  # parts of the profile that only its owner sees
+    # Of who left: branches and folders in git keep the old name, which no page shows and nobody takes again.
+    git_name = models.CharField(max_length=32, blank=True, editable=False)
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.username
@@ -37,6 +50,22 @@ class User(AbstractUser):
     def shown_name(self) -> str:
         return self.display_name or self.username
 
+    @property
+    def branch_name(self) -> str:
+        """What their branches and folders are called in git."""
+        return self.git_name or self.username
+
+
+class Scope(models.TextChoices):
+    """What a token opens. Whoever may push may read."""
+
+    GIT_READ = "git:read", _("clone and fetch")
+    GIT_PUSH = "git:push", _("clone, fetch and push")
+
+
+def git_scopes() -> list[str]:
+    return [Scope.GIT_READ, Scope.GIT_PUSH]
+
 
 class ApiToken(models.Model):
     """A personal token for git over HTTP. Shown once; only its digest is kept."""
@@ -44,6 +73,7 @@ class ApiToken(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(_("name"), max_length=60)
     digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=git_scopes)
     hint = models.CharField(max_length=12)  # first characters, to tell tokens apart on the page
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -52,3 +82,8 @@ class ApiToken(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+
+    @property
+    def allows(self) -> str:
+        """The widest of its scopes, in words."""
+        return str(Scope(self.scopes[-1]).label) if self.scopes else ""

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from hub.accounts.models import ApiToken, User
+from hub.accounts.models import ApiToken, Scope, User
 from hub.core import clock
 from hub.core.ids import token_digest
 
@@ -29,21 +29,22 @@ def with_unread() -> QuerySet[User]:
     return User.objects.annotate(unread=Coalesce(Subquery(number.values("n")), 0))
 
 
-def user_by_token(clear: str) -> User | None:
-    """The person a token belongs to; None if it is unknown, expired or revoked, or the account is closed."""
+def user_by_token(clear: str, scope: str = Scope.GIT_READ) -> User | None:
+    """The person a token belongs to; None if it is unknown, expired, revoked or for something else, or the
+    account is closed."""
     now = clock.now()
     live = ApiToken.objects.filter(digest=token_digest(clear), revoked_at=None).filter(
         Q(expires_at=None) | Q(expires_at__gt=now)
     )
     token = live.select_related("user").first()
-    if token is None or not may_enter(token.user):
+    if token is None or scope not in token.scopes or not may_enter(token.user):
         return None
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - USED_RESOLUTION)
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
     return token.user
 
 
-def token_fault(clear: str) -> str:
+def token_fault(clear: str, scope: str = Scope.GIT_READ) -> str:
     """Why a token is refused, as a sentence for the terminal (English; git shows it as it is)."""
     token = ApiToken.objects.filter(digest=token_digest(clear)).first()
     if token is None:
@@ -52,6 +53,8 @@ def token_fault(clear: str) -> str:
         return f"The token “{token.name}” was revoked on {token.revoked_at:%Y-%m-%d}."
     if token.expires_at is not None and token.expires_at <= clock.now():
         return f"The token “{token.name}” expired on {token.expires_at:%Y-%m-%d}."
+    if scope not in token.scopes:
+        return f"The token “{token.name}” may not be used for this: it lacks {scope}."
     return f"The account of the token “{token.name}” is closed."
 
 

@@ -201,7 +201,7 @@ def _spec(claimed: _Claimed) -> JobSpec | None:
     pull = job.patch_set.pull
     sha = job.merge_attempt.merge_sha if job.merge_attempt else job.patch_set.head_sha
     try:
-        files = git.bundle(pull.task.slug, sha, f"solutions/{pull.author.username}")
+        files = git.bundle(pull.task.slug, sha, f"solutions/{pull.author.branch_name}")
     except Exception as error:
         # Whatever it was, it is ours: the attempt is open and must not wait for its reaper.
         log.exception("job %s: the submission cannot be read", job.pk)

@@ -73,7 +73,7 @@ class Visitor:
 
     def make_token(self, name: str) -> None:
         """Create a personal token on the settings page; its clear text is on that page this once."""
-        page = self.submit("/settings/tokens/create/", name=name, days="30")
+        page = self.submit("/settings/tokens/create/", name=name, scope="git:push", days="30")
         found = CLEAR_TOKEN.search(page)
         if found is None:
             raise PageRefused("/settings/tokens/: the page shows no new token")

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
 
-from hub.accounts.models import User
+from hub.accounts.models import Scope, User
 from hub.accounts.queries import token_fault, user_by_token
 from hub.core.refs import MAIN
 from hub.repos import git
@@ -67,16 +67,16 @@ def outside(names: Iterable[str], allowed: tuple[str, ...]) -> list[str]:
     return [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)]
 
 
-def identify(authorization: str) -> User:
+def identify(authorization: str, scope: str = Scope.GIT_READ) -> User:
     """The person behind an Authorization header: any of username and token, or the token alone as username.
 
     Raises:
-        Unidentified: the header or the token is not good.
+        Unidentified: the header or the token is not good, or not for this.
     """
     username, token = _credentials(authorization)
-    user = user_by_token(token)
+    user = user_by_token(token, scope)
     if user is None:
-        raise Unidentified(f"{_fault(token)} {_where()}")
+        raise Unidentified(f"{_fault(token, scope)} {_where()}")
     if username and username != user.username:
         raise Unidentified(
             f"This token belongs to {user.username}, and you gave the username {username}. "
@@ -108,9 +108,9 @@ def _credentials(authorization: str) -> tuple[str, str]:
     return username.lower(), password
 
 
-def _fault(token: str) -> str:
+def _fault(token: str, scope: str) -> str:
     if token.startswith(PERSONAL):
-        return token_fault(token)
+        return token_fault(token, scope)
     return "That is not a personal token. git does not take the password of the site, only a personal token."
 
 

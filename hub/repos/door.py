@@ -37,8 +37,9 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connections
 
-from hub.accounts.models import User
+from hub.accounts.models import Scope, User
 from hub.core.ids import SLUG
+from hub.core.limits import Limit
 from hub.repos import git, queries
 from hub.repos.access import Policy, PolicyTooLong, Unidentified, hidden_refs, identify
 from hub.repos.backend import ClientLeft, Message, NoAnswer, Receive, Send, complaint, converse, end
@@ -53,6 +54,7 @@ BACKEND_SECONDS = 120
 QUEUE_SECONDS = 60  # a request waits so long for one of the BACKENDS
 LEAVE_SECONDS = 5  # a push whose client has left may end by itself within these
 UNPACKED_MOST = 100  # objects of a push that are kept one by one; a larger push stays a pack
+WRONG_TOKENS = Limit("wrong_tokens", most=30, seconds=300)  # of one address; git asks twice for each
 HOOKS = Path(__file__).with_name("hooks")
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
@@ -79,6 +81,7 @@ class Request:
     service: str  # READ or WRITE
     method: str
     headers: dict[str, str]
+    client: str = ""  # the address that it comes from
 
     @property
     def is_push(self) -> bool:
@@ -222,12 +225,13 @@ def _request(scope: Message) -> Request:
     found = PATH.fullmatch(scope["path"])
     wanted = {f"service={service}".encode(): service for service in (READ, WRITE)}
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    client = str((scope.get("client") or ("",))[0])
     if found is not None:
         slug, path = found.groups()
         if path == "info/refs" and scope["method"] == "GET" and scope["query_string"] in wanted:
-            return Request(slug, path, wanted[scope["query_string"]], "GET", headers)
+            return Request(slug, path, wanted[scope["query_string"]], "GET", headers, client)
         if path != "info/refs" and scope["method"] == "POST":
-            return Request(slug, path, path, "POST", headers)
+            return Request(slug, path, path, "POST", headers, client)
     raise Turned(
         404,
         f"Only git finds something here: git clone {settings.SITE_URL}/git/<task>.git (smart HTTP). "
@@ -240,8 +244,12 @@ def _person(request: Request) -> User | None:
     authorization = request.headers.get("authorization", "")
     try:
         if authorization or request.service == WRITE:
-            return identify(authorization)
+            if WRONG_TOKENS.spent(request.client):
+                raise Turned(429, "Too many wrong tokens came from your address. Try again in five minutes.")
+            return identify(authorization, Scope.GIT_PUSH if request.service == WRITE else Scope.GIT_READ)
     except Unidentified as error:
+        if authorization:
+            WRONG_TOKENS.spend(request.client)
         raise Turned(401, str(error), (b"www-authenticate", b'Basic realm="Touchstone"')) from error
     return None
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from hub import honours
-from hub.accounts.models import User
+from hub.accounts.models import Part, User
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.learning.queries import begun
@@ -48,6 +48,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "certificates": certificates,
         "offers": _offers(who, learning, certificates) if shown["own"] else [],
     }
+    shown |= {part: [] if part != Part.POINTS else "–" for part in shown["hidden"] & shown.keys()}
     return render(request, "people/page.html", shown)
 
 
@@ -69,7 +70,7 @@ def badges(request: HttpRequest) -> HttpResponse:
 @require_safe
 def work(request: HttpRequest, username: str) -> HttpResponse:
     """Pull requests and claims."""
-    who, shown = _who(request, username)
+    who, shown = _who(request, username, Part.WORK)
     held = claims.claims_of(who).exclude(task__kind=Task.Kind.EXERCISE)  # lessons tell of those
     shown |= {
         "pulls": pull_rows(pulls_of(who)[:PULLS]),
@@ -85,7 +86,7 @@ def work(request: HttpRequest, username: str) -> HttpResponse:
 @require_safe
 def points(request: HttpRequest, username: str) -> HttpResponse:
     """The ledger."""
-    who, shown = _who(request, username)
+    who, shown = _who(request, username, Part.POINTS)
     page = Paginator(ledger_of(who), LINES_A_PAGE).get_page(request.GET.get("page"))
     shown |= {"points": points_of(who), "page": page, "may_export": _may_export(request, who)}
     return render(request, "people/points.html", shown)
@@ -118,10 +119,14 @@ def points_csv(request: HttpRequest, username: str) -> HttpResponse:
     return response
 
 
-def _who(request: HttpRequest, username: str) -> tuple[User, dict[str, Any]]:
+def _who(request: HttpRequest, username: str, part: str = "") -> tuple[User, dict[str, Any]]:
+    """Whose page it is, and what they keep to themselves; `part` is what the page is about."""
     own = request.user.is_authenticated and request.user.username == username
     who = request.user if own else get_object_or_404(User, username=username)
-    return who, {"who": who, "own": own}
+    hidden = set() if own else set(who.hidden)
+    if part in hidden and not _may_export(request, who):
+        raise PermissionDenied(_("%(name)s keeps this part private.") % {"name": who.shown_name})
+    return who, {"who": who, "own": own, "hidden": hidden}
 
 
 def _may_export(request: HttpRequest, who: User) -> bool:

@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from hub.accounts.actions import create_token, revoke_token
+from hub.accounts.models import Scope
 from hub.accounts.queries import tokens_of
 from hub.core import clock
 from hub.core.errors import BadInput, NotNow
 from hub.web.acting import act, member_post
 
+USES = [(Scope.GIT_PUSH, Scope.GIT_PUSH.label), (Scope.GIT_READ, Scope.GIT_READ.label)]
 LIFETIMES = [(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("1 year"))]
 
 
@@ -26,6 +28,13 @@ class TokenForm(forms.Form):
         max_length=60,
         help_text=gettext_lazy("Where you will use it, such as “laptop”."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scope = forms.TypedChoiceField(
+        label=gettext_lazy("It may"),
+        choices=USES,
+        initial=Scope.GIT_PUSH,
+        required=False,
+        empty_value=Scope.GIT_READ,  # what was not chosen is not given
     )
     days = forms.TypedChoiceField(
         label=gettext_lazy("Expires after"), choices=LIFETIMES, coerce=int, initial=90
@@ -46,7 +55,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     try:
-        token, clear = create_token(request.user, form.cleaned_data["name"], form.cleaned_data["days"])
+        token, clear = create_token(request.user, **form.cleaned_data)
     except BadInput as refusal:
         form.add_error("name", str(refusal))
         return _page(request, form, status=422)

@@ -20,6 +20,7 @@ from hub.repos.backend import Message, Receive, Send
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 PROBES = ("/healthz", "/metrics")
+KEYED = ("/password/reset/key/", "/confirm-email/")
 QUIET = ("/api/worker/", "/static/", *PROBES)  # many and dull; their refusals are logged all the same
 
 log = logging.getLogger("hub.http")
@@ -66,8 +67,13 @@ def _ended(request: HttpRequest, response: HttpResponse, began: float) -> HttpRe
     response.headers[trace.HEADER] = trace.ids().get("request", "")
     meter.note(kind_of(request.path), status, seconds)
     level = logging.DEBUG if status < 400 and request.path.startswith(QUIET) else logging.INFO
-    log.log(level, "%s %s %d in %.0f ms", request.method, request.path, status, 1e3 * seconds)
+    log.log(level, "%s %s %d in %.0f ms", request.method, _shown(request.path), status, 1e3 * seconds)
     return response
+
+
+def _shown(path: str) -> str:
+    """The path without a key that came by mail and opens an account."""
+    return next((f"{start}…" for start in KEYED if path.startswith(start)), path)
 
 
 def traced(application: Application) -> Application:

@@ -11,7 +11,7 @@ from tests.hub.web.conftest import Town, Visitor
 from tests.hub.web.markup import problems
 
 EVERYBODY = (None, "alice", "bob", "mei", "max")
-OWN_PAGES = ("/settings/", "/settings/tokens/", "/email/", "/2fa/", "/logout/")
+OWN_PAGES = ("/settings/", "/settings/delete/", "/settings/tokens/", "/email/", "/2fa/", "/logout/")
 
 
 @pytest.mark.parametrize(
