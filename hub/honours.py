@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -141,25 +141,28 @@ def award(*people: User) -> int:
     return _award({person.pk for person in people if not person.is_house})
 
 
-def award_everybody(*, at_once: bool = False) -> int:
-    """The same for all, if the rules have changed or a day has passed since it was last done."""
+def award_everybody(*, at: datetime | None = None) -> int:
+    """The same for all, if the rules have changed or a day has passed since it was last done.
+
+    `at`: do it in any case, as of that moment.
+    """
     done = Evaluation.objects.filter(rules=rules().digest, at__gt=clock.now() - AT_LEAST_EVERY)
-    if not at_once and done.exists():
+    if at is None and done.exists():
         return 0
-    awarded = _award(None)
+    awarded = _award(None, at)
     note_evaluation(rules().digest, awarded)
     return awarded
 
 
-def _award(people: set[int] | None) -> int:
+def _award(people: set[int] | None, at: datetime | None = None) -> int:
     held = defaultdict[int, set[str]](set)
     rows = Award.objects.all() if people is None else Award.objects.filter(user__in=people)
     for user, badge in rows.order_by().values_list("user", "badge"):
         held[user].add(badge)
     facts = _facts(people, held)
     new = [
-        Award(user_id=user, badge=badge.id, at=clock.now())
-        for user, own in facts.items()
+        Award(user_id=user, badge=badge.id, at=at or clock.now())
+        for user, own in sorted(facts.items())
         for badge in rules().badges.values()
         if badge.id not in held[user] and badge.is_met(own)
     ]

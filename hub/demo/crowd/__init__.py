@@ -5,4 +5,5 @@ rows.py    tuples into tables, as fast as the database takes them
 words.py   names, titles and sentences in both languages
 cast.py    people, machines, tasks
 work.py    claims, pull requests, verdicts, reviews, merges, points, discussion
+together.py  SIGs, study groups, announcements
 """

@@ -9,11 +9,13 @@ from random import Random
 
 from django.db import connection
 
+from hub import honours
 from hub.accounts.models import User
 from hub.catalog.models import Task
 from hub.core.errors import NotNow
 from hub.demo.crowd import cast
 from hub.demo.crowd.rows import finish, write
+from hub.demo.crowd.together import together
 from hub.demo.crowd.work import Work
 from hub.pulls.models import PullRequest
 
@@ -70,5 +72,7 @@ def make(size: Size, seed: int, until: datetime, progress: Callable[[str], None]
     progress(f"{size.tasks} tasks")
     work = Work(members, tasks, machines, rng, until)
     work.make(size.verdicts, lambda done: progress(f"{done} of {size.verdicts} verdicts"))
-    finish([people, computers, *lists, *work.tables])
+    gathered = together(members, Random(seed + 1), until)  # noqa: S311  # its own, so that work stays as it is
+    finish([people, computers, *lists, *work.tables, *gathered])
     progress(f"{size.verdicts} verdicts of {work.pull.last} pull requests")
+    progress(f"{honours.award_everybody(at=until)} badges")

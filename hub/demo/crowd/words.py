@@ -132,6 +132,33 @@ SUMMARIES = (
     ),
 )
 SIGS = ("kernels", "compiler", "models", "training", "inference", "docs", "data", "numerics")
+SIG_TITLES = {
+    "kernels": ("Kernels", "算子"),
+    "compiler": ("Compiler", "编译器"),
+    "models": ("Models", "模型"),
+    "training": ("Training", "训练"),
+    "inference": ("Inference", "推理"),
+    "docs": ("Documentation", "文档"),
+    "data": ("Data", "数据"),
+    "numerics": ("Numerics", "数值"),
+}
+SIG_ABOUT_EN = "SIG {title} looks after its tasks, reviews what is pushed to them, and meets every week."
+SIG_ABOUT_ZH = "{title} SIG 照看自己的任务，评审推送上来的工作，每周聚会一次。"
+MEETINGS = (
+    "Reading a solution together",
+    "Questions and answers",
+    "一起读一份解答",
+    "性能分析入门",
+    "Roofline by hand",
+    "新任务讨论",
+)
+MEETING_ABOUT = "Bring what you are working on. 带上你正在做的东西。"
+NEWS = (
+    ("New tasks this week", "There are *three* new ones, from level 1 to 4. Take one while they are free."),
+    ("本周新任务", "新增三个任务，难度 1 到 4。先到先得。"),
+    ("Study group moves", "From this month on we meet half an hour later."),
+    ("评审值班表", "本月评审由两位导师轮值，三个工作日内必有答复。"),
+)
 
 TOPICS = ("fast", "simd", "blocked", "first-try", "second", "tiles", "fma", "unrolled", "threads", "tidy")
 SUBJECTS = (

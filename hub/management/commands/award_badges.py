@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from hub import honours
+from hub.core import clock
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{honours.award_everybody(at_once=True)} badge(s) awarded")
+        self.stdout.write(f"{honours.award_everybody(at=clock.now())} badge(s) awarded")

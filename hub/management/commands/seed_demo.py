@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hub.demo import people
+from hub.demo import meetings, people
 
 
 class Command(BaseCommand):
@@ -17,6 +17,7 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo accounts exist only in demo mode: set DEMO=1.")
         people.make_people()
+        meetings.make_meetings()
         pushed = people.push_examples()
         if options["verbosity"]:
             for person in people.PEOPLE:
