@@ -11,17 +11,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from hub import flow
+from hub import publishing
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
-from hub.bench.queries import classes_for
-from hub.catalog.models import Task
-from hub.catalog.queries import files_of, published_tasks, spec_of
-from hub.core.refs import MAIN
-from hub.repos import git
-from tasks.spec import LANGUAGES
-
-HOUSE = "touchstone"
+from hub.catalog.queries import published_tasks, spec_of
 
 
 @dataclass(frozen=True)
@@ -59,42 +52,11 @@ def make_people() -> None:
             is_demo=True,
             **person.rights,
         )
-    User.objects.get_or_create(
-        username=HOUSE,
-        defaults={"display_name": "Touchstone 试金石", "is_house": True, "is_active": False, "password": "!"},
-    )
+    publishing.house()
     for task in published_tasks():
         task.mentors.set(mentors_among(spec_of(task.current).mentors))
 
 
 def push_examples() -> int:
-    """Put each task's accepted examples on branches of the house account; how many were new.
-
-    Those for cards only once some machine has one: else they would wait on the first page that people see.
-    """
-    house = User.objects.get(username=HOUSE)
-    return sum(_push_examples_of(task, house) for task in published_tasks())
-
-
-def _push_examples_of(task: Task, house: User) -> int:
-    spec, files = spec_of(task.current), files_of(task.current)
-    branches = git.branches(task.slug)
-    pushed = 0
-    for example in spec.examples:
-        ref = f"refs/heads/{HOUSE}/{example.name}"
-        on_card = LANGUAGES[example.language].device == "gpu"
-        if example.verdict != "passed" or ref in branches or (on_card and not classes_for(task, "gpu")):
-            continue
-        content = {f"solutions/{HOUSE}/{name}": data for name, data in example.files_of(files).items()}
-        git.commit_files(
-            task.slug,
-            ref,
-            content,
-            author=house,
-            message=f"{example.about.en}\n",
-            parent=branches[MAIN],
-        )
-        pushed += 1
-    if pushed:
-        flow.branches_moved(task.repository)
-    return pushed
+    """Have each task's accepted examples judged; how many were new."""
+    return sum(publishing.push_examples(task) for task in published_tasks())

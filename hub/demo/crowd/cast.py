@@ -24,7 +24,7 @@ from hub.catalog.fulltext import cut
 from hub.catalog.models import Programme, SearchText, Task, TaskRevision
 from hub.demo.crowd import words
 from hub.demo.crowd.rows import Table
-from hub.demo.people import HOUSE
+from hub.publishing import HOUSE
 from tasks.spec import Task as Spec
 from tasks.spec import digest, load_files, read_folder, task_folders
 

@@ -1,0 +1,132 @@
+"""Maintainers publish and revise tasks: what is checked before, and what the judge tries after.
+
+Not in charge of publishing itself (`flow.publish_task`) nor of archives (`hub/catalog/archives.py`).
+
+Theory of operation. The site reads a task's files and runs none of them: names, task.toml, statements,
+starters, examples, with every mistake at once. What only running can tell is told by the judge, in its
+sandbox: the examples that must pass are pushed by the house account, like anybody's work, and their verdicts
+say whether inputs, oracle, baseline and tolerances hold together.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from bench_runner.contract import Bundle
+from hub import flow
+from hub.accounts.models import User
+from hub.bench.queries import classes_for
+from hub.catalog.models import Task, TaskRevision
+from hub.catalog.queries import files_of, spec_of
+from hub.core.errors import BadInput, NotAllowed, NotNow
+from hub.core.ids import SLUG
+from hub.core.refs import MAIN
+from hub.pulls.models import PullRequest
+from hub.repos import git
+from tasks.spec import LANGUAGES, TaskError, load_files
+
+HOUSE = "touchstone"
+KEY = re.compile(r"[\w.'\[\]{}* -]{1,80}")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake of a task: in which file, at which key (either may be empty), and its cure."""
+
+    file: str
+    key: str
+    text: str
+
+
+def why_not_publish(user: User) -> str | None:
+    """Why this person publishes no tasks, as a sentence; None if they may."""
+    if user.is_authenticated and user.is_maintainer:
+        return None
+    return _("Only maintainers publish tasks.")
+
+
+def problems(slug: str, files: Bundle) -> list[Problem]:
+    """Everything that reading the files finds; nothing of them is run."""
+    if not SLUG.fullmatch(slug):
+        return [Problem("", "", _("The name takes 2 to 63 small letters, digits and hyphens."))]
+    if broken := [name for name, content in files.items() if b"\0" in content]:
+        return [Problem(name, "", _("It holds a NUL byte: a task's files are text.")) for name in broken]
+    try:
+        load_files(slug, files)
+    except TaskError as error:
+        return [_problem(slug, text) for text in error.problems]
+    return []
+
+
+def publish(slug: str, files: Bundle, by: User, base: str = "") -> TaskRevision:
+    """Make these files the current revision, and let the judge try the examples that must pass.
+
+    `base` is the digest of the revision that was revised; empty for a new task.
+
+    Raises:
+        NotAllowed: no maintainer.
+        BadInput: the files are no valid task: ask `problems`.
+        NotNow: somebody published another revision meanwhile, or the id or name belongs to another task.
+    """
+    if why := why_not_publish(by):
+        raise NotAllowed(why)
+    if found := problems(slug, files):
+        raise BadInput(" ".join(problem.text for problem in found))
+    task = Task.objects.select_related("current").filter(slug=slug).first()
+    if (task.current.digest if task and task.current else "") != base:
+        raise NotNow(_("Another revision was published meanwhile: begin again from that one."))
+    revision = flow.publish_task(slug, files, by)
+    push_examples(revision.task)
+    return revision
+
+
+def house() -> User:
+    """The account that pushes the tasks' examples: nobody logs in with it, and it gets no points."""
+    columns = {"display_name": "Touchstone 试金石", "is_house": True, "is_active": False, "password": "!"}
+    return User.objects.get_or_create(username=HOUSE, defaults=columns)[0]
+
+
+def push_examples(task: Task) -> int:
+    """Put a task's accepted examples on branches of the house account; how many were new or changed.
+
+    Those for cards only once some machine has one: else they would wait on the first page that people see.
+    """
+    task.refresh_from_db(fields=["current"])
+    spec, files = spec_of(task.current), files_of(task.current)
+    branches, author, pushed = git.branches(task.slug), house(), 0
+    for example in spec.examples:
+        ref = f"refs/heads/{HOUSE}/{example.name}"
+        on_card = LANGUAGES[example.language].device == "gpu"
+        if example.verdict != "passed" or (on_card and not classes_for(task, "gpu")):
+            continue
+        own = example.files_of(files)
+        old = git.bundle(task.slug, branches[ref], f"solutions/{HOUSE}") if ref in branches else {}
+        if own == old:
+            continue
+        content: dict[str, bytes | None] = {f"solutions/{HOUSE}/{name}": None for name in old}
+        content |= {f"solutions/{HOUSE}/{name}": data for name, data in own.items()}
+        parent = branches.get(ref, branches[MAIN])
+        git.commit_files(task.slug, ref, content, author, f"{example.about.en}\n", parent)
+        pushed += 1
+    if pushed:
+        flow.branches_moved(task.repository)
+    return pushed
+
+
+def tried(task: Task) -> list[PullRequest]:
+    """The pull requests of the house: one for each example that the judge tries."""
+    return list(PullRequest.objects.filter(task=task, author__is_house=True).order_by("topic"))
+
+
+def _problem(slug: str, text: str) -> Problem:
+    """The reader says "tasks/<slug>/<file>: <key>: what is wrong; cure", the key where there is one."""
+    place, colon, rest = text.partition(": ")
+    if not colon or not place.startswith(f"tasks/{slug}"):
+        return Problem("", "", text)
+    key, colon, words = rest.partition(": ")
+    if not colon or not KEY.fullmatch(key):
+        key, words = "", rest
+    return Problem(place.removeprefix(f"tasks/{slug}").lstrip("/"), key, words)
