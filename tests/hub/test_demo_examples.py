@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.accounts.models import User
 from hub.demo import people
 from hub.pulls.models import PatchSet
 from tests.hub.story import Story
@@ -15,7 +14,6 @@ pytestmark = pytest.mark.django_db
 
 
 def test_examples_for_cards_wait_until_a_machine_has_one(make_story: Callable[..., Story]) -> None:
-    User.objects.create(username=people.HOUSE, is_house=True)
     story = make_story("row-softmax")
     story.worker()
     assert people.push_examples() == 2
