@@ -51,7 +51,7 @@ def test_a_profile_tells_what_somebody_did(town: Town) -> None:
     assert '<dd class="is-gold">10</dd>' in page
     assert "First streak" in page
     assert "Right at once" in page
-    assert "1 contribution on 1 days" in page
+    assert "1 contribution (pushes, reviews, posts) · active on 1 of" in page
     assert page.count('class="day-1"') == 1
     stands = Visitor(None).get("/people/alice/standing/")
     assert "1 merged · 0 reviewed" in stands
