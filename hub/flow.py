@@ -37,6 +37,7 @@ from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
 from hub.bench import queue, quotas
 from hub.bench.models import Job, Verdict, Worker
+from hub.boards import stored as boards
 from hub.catalog.actions import publish
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import spec_of
@@ -202,16 +203,19 @@ def job_ended(job: Job) -> None:
     if rejudging.trial_ended(job):
         bench.settle(job)
         return
+    held = False
     if job.kind == JobKind.CHECK:
         claims.note_activity(pull.task, pull.author)  # it is the contributor's turn from now on, not before
     if job.kind == JobKind.CHECK and passed:
-        rejudging.hold_if_alike(job)
+        held = rejudging.hold_if_alike(job)
         judge(job.patch_set)
     elif job.kind in (JobKind.RANK, JobKind.CONFIRM):
         rejudging.confirm_podium(pull.task, job.hardware_class)
         honours.timed(job)
     elif job.kind == JobKind.MERGE:
         merge_judged(job)
+    if held or boards.may_move(job):
+        boards.refresh([job.revision_id])
     if studying.judged(pull):
         honours.award(pull.author)
     telling.job_ended(job)
@@ -226,6 +230,7 @@ def rule(verdict: Verdict, by: User, kind: str, reason: str) -> Ruling:
     with transaction.atomic():
         ruling = rulings.rule(verdict, by, kind, reason)
         judge(verdict.job.patch_set)
+        boards.refresh([verdict.job.revision_id])
         rejudging.confirm_podium(verdict.job.patch_set.pull.task, verdict.job.hardware_class)
         telling.review_due(verdict.job.patch_set.pull)
     return ruling

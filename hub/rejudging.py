@@ -30,8 +30,10 @@ from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.bench import actions as bench
 from hub.bench.models import Job, Verdict
+from hub.boards import stored as boards
 from hub.boards.queries import PODIUM, board, earlier_board, unconfirmed_podium
 from hub.boards.runs import TIMED, Candidate
+from hub.catalog import roles
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of, spec_of
 from hub.core.errors import NotAllowed, NotNow
@@ -85,7 +87,7 @@ def run_podium_again(task: Task, hardware_class: str, by: User) -> list[Job]:
         NotAllowed: no maintainer.
         NotNow: nobody stands on the board, or it is being run already.
     """
-    if not by.is_maintainer:
+    if not roles.maintains(task, by):
         raise NotAllowed(_("Only a maintainer has a podium run again."))
     with transaction.atomic():
         queued = []
@@ -284,9 +286,11 @@ def trial_ended(job: Job) -> bool:
 
 
 def apply(rejudge: Rejudge, by: User, decision: str, changes: int) -> list[RejudgeItem]:
-    """Let the new verdicts count (see `rulings.apply`); stage and boards follow by themselves."""
+    """Let the new verdicts count (see `rulings.apply`); the stage follows by itself."""
     with transaction.atomic():
         items = rulings.apply(rejudge, by, decision, changes)
+        judged = (job for item in items for job in (item.old.job, item.job) if job is not None)
+        boards.refresh({job.revision_id for job in judged})
         for name in sorted({item.old.job.hardware_class for item in items}):
             confirm_podium(rejudge.task, name)
     return items

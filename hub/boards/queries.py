@@ -1,5 +1,7 @@
 """Boards: a task's revision on a hardware class, computed from verdicts each time it is asked for.
 
+Pages read what was computed last: `stored.py`.
+
 Only passed, sandboxed verdicts of one revision make entries. Each contributor has one: the best confirmed one
 if there is any, else the best. Two entries whose intervals overlap share a rank. What an entry shows of its
 runs, and when it is confirmed or off the board: `runs.py`.
@@ -7,13 +9,13 @@ runs, and when it is confirmed or off the board: `runs.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from bench_runner.contract import Outcome
 from hub.accounts.models import User
 from hub.bench.models import Job, Verdict
 from hub.boards.runs import TIMED, Candidate, candidates, candidates_on, ratio_of
@@ -22,7 +24,6 @@ from hub.catalog.queries import published_tasks
 from hub.pulls.models import PullRequest
 
 PODIUM = 3  # so many places of a board are confirmed by a second run
-NEWEST_OF_EACH = 20  # timings looked through for each board that is to be found
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Board:
     hardware_class: str
     entries: tuple[Entry, ...]
     standing: tuple[Candidate, ...] = ()  # every artefact that is not off the board, the best of each or not
+    number_of_all: int | None = None  # of entries, where only some were read
+
+    @property
+    def number(self) -> int:
+        """Of entries in all."""
+        return len(self.entries) if self.number_of_all is None else self.number_of_all
 
     @property
     def confirmed(self) -> bool:
@@ -69,23 +76,7 @@ def board(
     `as_if`: as it would be if this re-judge set were applied.
     """
     rules = revision or task.current
-    return _made(task, hardware_class, candidates(rules, hardware_class, as_if) if rules else [])
-
-
-def boards_on(tasks: Iterable[Task]) -> dict[int, list[Board]]:
-    """The boards on which each task's current revision has entries, by the task's key; in three queries."""
-    by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
-    boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
-    for (revision, name), found in sorted(candidates_on(by_revision.keys()).items()):
-        made = _made(by_revision[revision], name, found)
-        if made.entries:
-            boards[made.task.pk].append(made)
-    return boards
-
-
-def boards_of(task: Task) -> list[Board]:
-    """The boards on which the task's current revision has entries."""
-    return boards_on([task]).get(task.pk, [])
+    return made_from(task, hardware_class, candidates(rules, hardware_class, as_if) if rules else [])
 
 
 def timed_tasks() -> QuerySet[Task]:
@@ -101,25 +92,10 @@ def earlier_board(task: Task, hardware_class: str) -> tuple[TaskRevision, Board]
     before = {row.pk: row for row in task.revisions.filter(pk__lt=task.current.pk).defer("files")}
     found = candidates_on(before.keys(), hardware_class)
     for revision, name in sorted(found, reverse=True):
-        made = _made(task, name, found[revision, name])
+        made = made_from(task, name, found[revision, name])
         if made.entries:
             return before[revision], made
     return None
-
-
-def moved_last(most: int) -> list[Board]:
-    """The boards of published tasks on which something was timed last, the newest first."""
-    rows = Verdict.objects.filter(
-        job__kind__in=TIMED,
-        ranked=True,
-        outcome=Outcome.PASSED,
-        job__revision__task__current=F("job__revision"),
-    )
-    rows = rows.filter(job__revision__task__in=published_tasks()).order_by("-at")
-    newest = list(rows.values_list("job__revision__task_id", flat=True)[: most * NEWEST_OF_EACH])
-    tasks = Task.objects.in_bulk(list(dict.fromkeys(newest))[:most])
-    boards = [found for rest in boards_on(tasks.values()).values() for found in rest]
-    return sorted(boards, key=lambda found: -max(entry.at.timestamp() for entry in found.entries))[:most]
 
 
 def unconfirmed_podium(task: Task, hardware_class: str) -> list[Candidate]:
@@ -134,7 +110,8 @@ def unconfirmed_podium(task: Task, hardware_class: str) -> list[Candidate]:
     return [candidate for candidate in first if candidate.wants_confirmation]
 
 
-def _made(task: Task, hardware_class: str, found: Iterable[Candidate]) -> Board:
+def made_from(task: Task, hardware_class: str, found: Iterable[Candidate]) -> Board:
+    """The board of these artefacts."""
     standing = tuple(candidate for candidate in found if candidate.fallen is None)
     return Board(task, hardware_class, tuple(_ranked(_best_by_contributor(standing))), standing)
 
@@ -159,9 +136,9 @@ def _ranked(best: list[Candidate]) -> list[Entry]:
         above = best[place - 1].shown if place else None
         shares = above is not None and (candidate.shown.high or 0) >= (above.low or 0)
         ranks.append(ranks[-1] if shares else place + 1)
+    number = Counter(ranks)
     return [
-        _entry(candidate, rank, tied=ranks.count(rank) > 1)
-        for rank, candidate in zip(ranks, best, strict=True)
+        _entry(candidate, rank, tied=number[rank] > 1) for rank, candidate in zip(ranks, best, strict=True)
     ]
 
 

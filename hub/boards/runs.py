@@ -133,16 +133,16 @@ def _verdicts(revisions: Collection[int], hardware_class: str, as_if: int | None
 
 def _by_artefact(timed: list[Verdict], checks: list[Verdict]) -> list[list[Verdict]]:
     """The runs of each artefact of each contributor, oldest first."""
-    groups: list[list[Verdict]] = []
+    groups: dict[int, list[list[Verdict]]] = defaultdict(list)  # by author
     for runs in _by_patch_set(sorted([*timed, *checks], key=lambda run: run.at)):
-        author, artefacts = runs[0].job.patch_set.pull.author_id, _artefacts(runs)
-        for group in groups:
-            if group[0].job.patch_set.pull.author_id == author and _artefacts(group) & artefacts:
+        own, artefacts = groups[runs[0].job.patch_set.pull.author_id], _artefacts(runs)
+        for group in own:
+            if _artefacts(group) & artefacts:
                 group.extend(runs)
                 break
         else:
-            groups.append(runs)
-    return [sorted(group, key=lambda run: run.at) for group in groups]
+            own.append(runs)
+    return [sorted(group, key=lambda run: run.at) for own in groups.values() for group in own]
 
 
 def _by_patch_set(verdicts: list[Verdict]) -> list[list[Verdict]]:

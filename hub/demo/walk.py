@@ -17,7 +17,7 @@ from typing import TypeVar
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict
-from hub.boards.queries import boards_of
+from hub.boards.stored import boards_of
 from hub.catalog.models import Task
 from hub.catalog.queries import files_of, spec_of
 from hub.claims.queries import live_claim

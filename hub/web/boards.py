@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +15,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from hub.bench.models import Verdict
-from hub.boards import queries
+from hub.boards import queries, stored
 from hub.boards.cases import tables
-from hub.boards.history import Moment, history, record_of
+from hub.boards.history import record_of
 from hub.boards.plots import figure, history_figure
+from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
 from hub.rulings.models import Rejudge
@@ -39,7 +39,7 @@ BARE_SHOWN = 12
 @require_safe
 def board_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(queries.timed_tasks(), SHELVES_A_PAGE).get_page(request.GET.get("page"))
-    boards = queries.boards_on(page)
+    boards = stored.boards_on(page, SHELF_EXCERPT)
     shelves = [
         (task, [(board, stone(board, SHELF_EXCERPT)) for board in boards[task.pk]])
         for task in page
@@ -49,58 +49,51 @@ def board_list(request: HttpRequest) -> HttpResponse:
     return render(request, "boards/list.html", {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]})
 
 
-def board_of(slug: str, hardware: str) -> tuple[Task, queries.Board, list[queries.Board]]:
-    """A task's board on that hardware, which may be empty, and all its boards.
+def board_of(slug: str, hardware: str) -> tuple[Task, stored.Whole]:
+    """A task and its board on that hardware, which may be empty.
 
     Raises:
         Http404: no such task, or it is not judged there.
     """
     task = get_object_or_404(Task.objects.select_related("current"), slug=slug)
-    boards = queries.boards_of(task)
-    found = next((board for board in boards if board.hardware_class == hardware), None)
-    if found is None and not spec_of(task.current).on(hardware).cases:
+    board = stored.Whole(task, hardware)
+    if hardware not in board.classes and not spec_of(task.current).on(hardware).cases:
         said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
         raise Http404(Sentence(said))
-    return task, found or queries.Board(task, hardware, ()), boards
+    return task, board
 
 
 @with_plot
 @require_safe
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board, boards = board_of(slug, hardware)
-    moments = history(board)
+    task, board = board_of(slug, hardware)
+    page = Paginator(board, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
+    listed = queries.Board(task, hardware, tuple(page), number_of_all=board.count())
+    moments = board.moments(MOMENTS)
     record = record_of(moments)
-    page = Paginator(board.entries, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
-    listed = replace(board, entries=tuple(page))
-    first = page.start_index() - 1 if board.entries else 0
+    first = page.start_index() - 1 if board.count() else 0
     shown = {
         "task": task,
         "spec": spec_of(task.current).on(hardware),
-        "board": board,
+        "board": listed,
         "page": page,
-        "stone": draw(listed.entries, above=board.baseline_after - first),
+        "stone": draw(listed.entries, above=board.above - first),
         "podium": queries.PODIUM - first,
-        "classes": [found.hardware_class for found in boards],
-        "figure": figure(listed) if board.entries else None,
+        "classes": board.classes,
+        "figure": figure(listed) if listed.entries else None,
         "moments": moments[::-1][:MOMENTS],
         "record": record.verdict.pk if record else None,
-        "over_time": history_figure(told_of(moments)) if len(moments) > 1 else None,
+        "over_time": history_figure(moments) if len(moments) > 1 else None,
         "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(listed.entries)],
         "embed": _embed(task, hardware),
         "machines": _machines(listed),
-        "earlier": queries.earlier_board(task, hardware) if not board.entries else None,
+        "earlier": None if listed.entries else queries.earlier_board(task, hardware),
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
-        "may_run_again": request.user.is_authenticated and request.user.is_maintainer,
+        "may_run_again": roles.maintains(task, request.user),
     }
     if shown["earlier"]:
         shown["earlier_stone"] = stone(shown["earlier"][1])
     return render(request, "boards/page.html", shown)
-
-
-def told_of(moments: list[Moment]) -> list[Moment]:
-    """All records and the newest of the others, oldest first."""
-    newest = {moment.verdict.pk for moment in moments[-MOMENTS:]}
-    return [moment for moment in moments if moment.is_record or moment.verdict.pk in newest]
 
 
 def _embed(task: Task, hardware: str) -> str:

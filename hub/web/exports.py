@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -23,8 +24,9 @@ from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
 from hub.boards.cases import tables
-from hub.boards.history import history, record_of
-from hub.boards.queries import Board, Entry
+from hub.boards.history import record_of
+from hub.boards.queries import Entry
+from hub.boards.stored import Whole
 from hub.web.boards import board_of
 from hub.web.plain import plain_line
 from hub.web.templatetags.touchstone import times
@@ -42,11 +44,11 @@ IMAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 @require_safe
 def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    _task, board, _boards = board_of(slug, hardware)
+    _task, board = board_of(slug, hardware)
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in _rows(board))
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in _rows(board, board[:]))
     response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{slug}-{hardware}.csv"'
     return response
@@ -54,9 +56,10 @@ def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 
 @require_safe
 def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board, _boards = board_of(slug, hardware)
-    rows = _rows(board)
-    for table in tables(board.entries):
+    task, board = board_of(slug, hardware)
+    entries = board[:]
+    rows = _rows(board, entries)
+    for table in tables(entries):
         for row, (_entry, cells) in zip(rows, table.rows, strict=True):
             row.setdefault("cases", {})[table.metric] = {
                 case: {
@@ -83,7 +86,7 @@ def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 @require_safe
 def badge(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     """The first place; with `user`, that person's; `language=zh-hans` for Chinese, whoever asks."""
-    task, board, _boards = board_of(slug, hardware)
+    task, board = board_of(slug, hardware)
     with override("zh-hans" if request.GET.get("language") == "zh-hans" else "en"):
         shown = _badge(task.title, board, request.GET.get("user", ""))
         response = render(request, "boards/badge.svg", {"badge": shown}, content_type="image/svg+xml")
@@ -116,27 +119,26 @@ class Badge:
         return round(self.left + ROOM, 1)
 
 
-def _badge(title: str, board: Board, username: str) -> Badge:
-    entries = [entry for entry in board.entries if not username or entry.user.username == username]
-    if not entries:
+def _badge(title: str, board: Whole, username: str) -> Badge:
+    entry = board.entry_of(username) if username else next(iter(board[:1]), None)
+    if entry is None:
         value = _("not on the board") if username else _("no entry yet")
     elif username:
-        entry = entries[0]
-        place = _("%(rank)s of %(number)s") % {"rank": entry.rank, "number": len(board.entries)}
+        place = _("%(rank)s of %(number)s") % {"rank": entry.rank, "number": len(board)}
         value = f"{times(entry.ratio)} · {place}"
     else:
-        value = f"{times(entries[0].ratio)} · {plain_line(entries[0].user.shown_name)[:24]}"
+        value = f"{times(entry.ratio)} · {plain_line(entry.user.shown_name)[:24]}"
     # The mark stands left of the title.
-    return Badge(title, value, 20 + _width(title) + 2 * ROOM, _width(value) + 2 * ROOM, bool(entries))
+    return Badge(title, value, 20 + _width(title) + 2 * ROOM, _width(value) + 2 * ROOM, entry is not None)
 
 
 def _width(text: str) -> float:
     return round(sum(WIDE if unicodedata.east_asian_width(one) in "WF" else LETTER for one in text), 1)
 
 
-def _rows(board: Board) -> list[dict[str, Any]]:
-    record = record_of(history(board))
-    return [_row(entry, record is not None and record.verdict == entry.verdict) for entry in board.entries]
+def _rows(board: Whole, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    record = record_of(board.moments(0))
+    return [_row(entry, record is not None and record.verdict == entry.verdict) for entry in entries]
 
 
 def _row(entry: Entry, is_record: bool) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
 from hub.bench.models import Verdict
-from hub.boards.history import Moment, history, record_of
-from hub.boards.queries import Entry, moved_last
+from hub.boards.history import Moment
+from hub.boards.queries import Entry
+from hub.boards.stored import moved_last
 from hub.catalog.finding import FREE, TaskFilter, find
 from hub.catalog.models import Task
 from hub.claims import queries as claims
@@ -64,9 +65,8 @@ def _pulse(request: HttpRequest) -> dict[str, Any]:
 
 
 def _latest() -> list[Entry | Moment]:
-    """The record of each board that moved last, newest first. The same for everybody, and dear to compute."""
-    found = (record_of(history(board)) or board.entries[0] for board in moved_last(TOP_BOARDS))
-    return sorted(found, key=lambda one: one.at, reverse=True)
+    """The record of each board that moved last, newest first. The same for everybody."""
+    return moved_last(TOP_BOARDS)
 
 
 def _newest_verdicts() -> list[Verdict]:

@@ -12,11 +12,9 @@ from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
-from bench_runner.contract import Outcome
 from hub.accounts.models import User
-from hub.bench.models import Verdict
-from hub.boards.queries import Board, Entry, boards_on
-from hub.boards.runs import TIMED
+from hub.boards import stored
+from hub.boards.queries import Board, Entry
 from hub.catalog.models import Task
 from hub.community.models import Post, Sig
 from hub.core import clock
@@ -25,7 +23,7 @@ from hub.rewards.models import Award
 from hub.rewards.rules import Badge, Rule, rules
 from hub.web.medals import Year, first_day, year
 
-BOARDS = 8  # tasks whose boards are looked at, the newest work first
+BOARDS = 8  # that are looked at, the newest work first
 TOP = 0.1  # of a board's entries
 TOP_NEEDS = 10  # entries, for a top to mean something
 COUNTED_SECONDS = 600
@@ -87,23 +85,12 @@ def sigs_of(who: User, places: Iterable[tuple[Board, Entry]]) -> list[InSig]:
 
 
 def places_of(who: User) -> list[tuple[Board, Entry]]:
-    """Where somebody stands on the boards of the tasks that they were timed on last; in five queries."""
-    timed = Verdict.objects.filter(
-        job__kind__in=TIMED,
-        outcome=Outcome.PASSED,
-        ranked=True,
-        job__patch_set__pull__author=who,
-        job__patch_set__pull__task__state=Task.State.PUBLISHED,
-    ).exclude(job__patch_set__pull__task__kind=Task.Kind.EXERCISE)
-    newest = timed.order_by("-pk").values_list("job__patch_set__pull__task", flat=True)[: BOARDS * 20]
-    tasks = Task.objects.in_bulk(list(dict.fromkeys(newest))[:BOARDS])
-    boards = (board for found in boards_on(tasks.values()).values() for board in found)
-    places = [(board, entry) for board in boards for entry in board.entries if entry.user == who]
-    return sorted(places, key=lambda place: (place[1].rank, -len(place[0].entries)))
+    """Where somebody stands on the boards that they came to last; in two queries."""
+    return sorted(stored.places_of(who, BOARDS), key=lambda place: (place[1].rank, -place[0].number))
 
 
 def is_top(board: Board, entry: Entry) -> bool:
-    number = len(board.entries)
+    number = board.number
     return entry.confirmed and number >= TOP_NEEDS and entry.rank <= math.ceil(number * TOP)
 
 

@@ -46,7 +46,7 @@ class Stone:
 
 
 def stone(board: Board, most: int | None = None) -> Stone:
-    return draw(board.entries[:most], more=len(board.entries) - len(board.entries[:most]))
+    return draw(board.entries[:most], more=board.number - len(board.entries[:most]))
 
 
 def draw(entries: Sequence[Entry | Moment], more: int = 0, above: int | None = None) -> Stone:

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from hub.bench.queries import grounds
-from hub.boards.queries import boards_of
+from hub.boards.stored import boards_of
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of, statement_html
@@ -58,7 +58,7 @@ def show(
         "cases": [_case_row(spec, case) for case in spec.cases],
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "requirements": requirements(task, request.user),
-        "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task)],
+        "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task, BOARD_EXCERPT)],
         "grounds": grounds(task),
         "working": working[:WORKING],
         "more_work": claims.working_on(task).count() - WORKING if len(working) > WORKING else 0,

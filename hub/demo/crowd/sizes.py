@@ -11,6 +11,7 @@ from django.db import connection
 
 from hub import honours
 from hub.accounts.models import User
+from hub.boards import stored
 from hub.catalog.models import Task
 from hub.core.errors import NotNow
 from hub.demo.crowd import cast
@@ -18,6 +19,8 @@ from hub.demo.crowd.rows import finish, write
 from hub.demo.crowd.together import together
 from hub.demo.crowd.work import Work
 from hub.pulls.models import PullRequest
+
+BOARDS_A_LINE = 50  # so many boards are computed between two lines of progress
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ class Command(BaseCommand):
         if _migrations_missing():
             with self.progress.step("Database: migrate"):
                 call_command("migrate", interactive=False, verbosity=0)
+            with self.progress.step("Boards: compute them from the verdicts"):
+                call_command("rebuild_boards", verbosity=0)
         with self.progress.step("Tasks: publish what changed under tasks/"):
             try:
                 call_command("sync_tasks", verbosity=0)

@@ -11,14 +11,12 @@ from plotly.graph_objects import Figure
 
 from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict, Worker
+from hub.boards import stored
 from hub.boards.history import history, record_of
 from hub.boards.plots import figure, history_figure
 from hub.boards.queries import (
     board,
-    boards_of,
-    boards_on,
     earlier_board,
-    moved_last,
     timed_tasks,
     unconfirmed_podium,
 )
@@ -76,7 +74,7 @@ class Bench:
             ended_at=clock.now(),
         )
         values = {"outcome": "passed", "reason": "passed", "ranked": True, "speed": "faster", **columns}
-        return Verdict.objects.create(
+        made = Verdict.objects.create(
             job=job,
             attempt=attempt,
             ratio=ratio,
@@ -85,6 +83,8 @@ class Bench:
             at=clock.now(),
             **values,
         )
+        stored.refresh([patch_set.revision_id])
+        return made
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_confirmed_entry_shows_the_lower_of_its_two_runs(cast, bench):
 def test_only_passed_and_sandboxed_verdicts_make_entries(cast, bench, columns):
     bench.verdict(bench.pull(cast.alice), 9.0, **columns)
     assert ranks(bench) == []
-    assert boards_of(bench.task) == []
+    assert stored.boards_of(bench.task) == []
 
 
 def unconfirmed(bench: Bench) -> list[PatchSet]:
@@ -321,13 +321,13 @@ def test_boards_of_many_tasks_take_as_many_queries_as_of_one(
     other = Bench(make_task("row-softmax"), bench.worker, made=100)
     timed(other, cast.bob, 3.0)
     tasks = list(timed_tasks())
-    with django_assert_num_queries(3):
-        found = boards_on(tasks)
+    with django_assert_num_queries(2):
+        found = stored.boards_on(tasks)
     assert {
         slug: [line.ratio for line in found[pk][0].entries] for slug, pk in ((t.slug, t.pk) for t in tasks)
     } == {
         "vector-add": [2.0],
         "row-softmax": [3.0],
     }
-    assert [made.task.slug for made in moved_last(5)] == ["row-softmax", "vector-add"]
-    assert [made.task.slug for made in moved_last(1)] == ["row-softmax"]
+    assert [made.pull.task.slug for made in stored.moved_last(5)] == ["row-softmax", "vector-add"]
+    assert [made.pull.task.slug for made in stored.moved_last(1)] == ["row-softmax"]

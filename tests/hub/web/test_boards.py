@@ -13,10 +13,8 @@ import pytest
 from plotly import graph_objects
 
 from hub.bench.models import Job, Verdict
-from hub.boards import queries
-from hub.boards.history import history
+from hub.boards import queries, stored
 from hub.boards.plots import figure
-from hub.web.boards import told_of
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import Visitor, measure
@@ -58,6 +56,7 @@ def test_a_first_place_without_a_second_run_awaits_it(board: Story) -> None:
     found = rows(Visitor(None).get(PATH))
     assert "confirmed" in found[0]
     Job.objects.filter(kind="confirm").update(kind="rank")
+    list(stored.rebuild())
     assert "awaiting confirmation" in rows(Visitor(None).get(PATH))[0]
 
 
@@ -216,7 +215,6 @@ def test_a_long_board_has_pages_and_the_baseline_keeps_its_place(
     assert problems(second) == []
 
 
-def test_an_old_history_keeps_its_records(board: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.web.boards.MOMENTS", 1)
-    told = told_of(history(queries.board(board.task, HARDWARE)))
+def test_an_old_history_keeps_its_records(board: Story) -> None:
+    told = stored.Whole(board.task, HARDWARE).moments(1)
     assert [(one.user.username, one.is_record) for one in told] == [("alice", True), ("mei", False)]

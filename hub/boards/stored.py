@@ -1,0 +1,266 @@
+"""Boards as pages read them: rows of `Standing`, so that a page costs what it shows and not what was judged.
+
+Not in charge of what stands on a board: `queries.py` computes it from verdicts, and whoever decides something
+by it (confirmations, re-judge sets) asks there.
+
+Theory of operation
+- `refresh` computes the boards of a revision anew and replaces their rows, under a lock on the revision. The
+  story calls it whenever a verdict, a ruling or a re-judge set may have changed something (`hub/flow.py`); a
+  job that ended is settled only afterwards, so the sweeper makes up for a refresh that a crash left out.
+- Nothing else writes here, and nothing is lost with these rows: `manage.py rebuild_boards`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+
+from bench_runner.contract import JobKind
+from hub.accounts.models import User
+from hub.bench.models import Job, Verdict
+from hub.boards.history import Moment, history
+from hub.boards.models import Standing
+from hub.boards.queries import Board, Entry, made_from
+from hub.boards.runs import TIMED, candidates_on
+from hub.catalog.models import Task, TaskRevision
+from hub.catalog.queries import published_tasks
+
+NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
+UNREAD = ("log", "cases", "environment", "seconds", "reason_args")  # columns of a verdict
+
+
+@transaction.atomic
+def refresh(revisions: Collection[int], hardware_class: str = "") -> None:
+    """Compute the boards of these revisions anew, on that class or on all."""
+    locked = TaskRevision.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=revisions)
+    tasks = {row.pk: row.task for row in locked.defer("files").select_related("task").order_by("pk")}
+    rows = [
+        row
+        for (revision, name), found in sorted(candidates_on(tasks.keys(), hardware_class).items())
+        for row in _rows(revision, made_from(tasks[revision], name, found))
+    ]
+    old = Standing.objects.filter(revision__in=tasks)
+    (old.filter(hardware_class=hardware_class) if hardware_class else old).delete()
+    Standing.objects.bulk_create(rows, batch_size=500)
+
+
+def rebuild() -> Iterator[tuple[int, int]]:
+    """Refresh every revision that anything was timed by or that has rows; how many rows were different."""
+    timed = Job.objects.filter(kind__in=TIMED).order_by().values_list("revision", flat=True).distinct()
+    stood = Standing.objects.order_by().values_list("revision", flat=True).distinct()
+    for revision in sorted({*timed, *stood}):
+        before = _told(revision)
+        refresh([revision])
+        yield revision, len(before ^ _told(revision))
+
+
+def _told(revision: int) -> set[tuple[Any, ...]]:
+    """What the rows say, without their keys."""
+    columns = [field.attname for field in Standing._meta.concrete_fields if not field.primary_key]
+    return set(Standing.objects.filter(revision=revision).values_list(*columns))
+
+
+def may_move(job: Job) -> bool:
+    """Whether what came of this job can change a board: it is a timing, or its artefact was timed."""
+    verdict = Verdict.objects.filter(job=job).only("artefact_sha256").first()
+    if verdict is None or job.kind not in (JobKind.CHECK, *TIMED):
+        return False
+    timed = Verdict.objects.filter(job__kind__in=TIMED, job__revision=job.revision_id)
+    of_it = Q(job__patch_set=job.patch_set_id)
+    if verdict.artefact_sha256:
+        of_it |= Q(artefact_sha256=verdict.artefact_sha256)
+    return job.kind in TIMED or timed.filter(of_it).exists()
+
+
+def _rows(revision: int, board: Board) -> list[Standing]:
+    entries = {entry.verdict.pk: (place, entry) for place, entry in enumerate(board.entries, 1)}
+    records = {moment.verdict.pk for moment in history(board) if moment.is_record}
+    rows = []
+    for candidate in board.standing:
+        shown = candidate.shown
+        place, entry = entries.get(shown.pk, (None, None))
+        rows.append(
+            Standing(
+                revision_id=revision,
+                hardware_class=board.hardware_class,
+                author_id=candidate.author_id,
+                verdict=shown,
+                place=place,
+                rank=entry.rank if entry else None,
+                tied=entry.tied if entry else False,
+                ratio=shown.ratio or 0.0,
+                confirmed=candidate.confirmed,
+                disputed=candidate.disputed,
+                runs=len(candidate.runs),
+                first_at=candidate.runs[0].at,
+                is_record=shown.pk in records,
+            )
+        )
+    return sorted(rows, key=lambda row: (row.place is None, row.place or 0, row.first_at, row.verdict_id))
+
+
+# Reads
+
+
+def boards_on(tasks: Iterable[Task], most: int | None = None) -> dict[int, list[Board]]:
+    """The boards on which each task's current revision has entries, by the task's key; in two queries.
+
+    Each with its first `most` entries, or all.
+    """
+    by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
+    rows = _entries().filter(revision__in=by_revision)
+    listed: dict[tuple[int, str], list[Entry]] = defaultdict(list)
+    for row in _read(rows.filter(place__lte=most) if most else rows).order_by("place"):
+        listed[row.revision_id, row.hardware_class].append(_entry(row))
+    boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
+    for (revision, name), number in sorted(_numbers(rows).items()):
+        task = by_revision[revision]
+        boards[task.pk].append(Board(task, name, tuple(listed[revision, name]), number_of_all=number))
+    return boards
+
+
+def boards_of(task: Task, most: int | None = None) -> list[Board]:
+    return boards_on([task], most).get(task.pk, [])
+
+
+class Whole(Sequence[Entry]):
+    """The entries of one board, read as far as they are asked for: a page of them is a slice."""
+
+    def __init__(self, task: Task, hardware_class: str) -> None:
+        self.task, self.hardware_class = task, hardware_class
+        self._rows = Standing.objects.filter(revision=task.current_id, hardware_class=hardware_class)
+        self._entries = self._rows.filter(place__isnull=False)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """On which the task has a board."""
+        rows = _entries().filter(revision=self.task.current_id, place=1)
+        return sorted(rows.values_list("hardware_class", flat=True))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return self._entries.aggregate(all=Count("pk"), above=Count("pk", filter=Q(ratio__gte=1)))
+
+    @property
+    def above(self) -> int:
+        """How many entries stand above the baseline's own line."""
+        return self._numbers["above"]
+
+    def count(self) -> int:  # type: ignore[override]  # as Django's paginator counts
+        return self._numbers["all"]
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __getitem__(self, places: Any) -> Any:
+        """Entries by a slice; the first by 0."""
+        if isinstance(places, int):
+            return self[places : places + 1][0]
+        rows = self._entries.filter(place__gt=places.start or 0)
+        rows = rows if places.stop is None else rows.filter(place__lte=places.stop)
+        return [_entry(row) for row in _read(rows).order_by("place")]
+
+    def entry_of(self, username: str) -> Entry | None:
+        row = _read(self._entries.filter(author__username=username)).first()
+        return _entry(row) if row else None
+
+    def moments(self, most: int) -> list[Moment]:
+        """All records and the newest of the others, oldest first."""
+        newest = self._rows.order_by("-first_at").values_list("pk", flat=True)[:most]
+        rows = _read(self._rows.filter(Q(pk__in=list(newest)) | Q(is_record=True)))
+        return [_moment(row) for row in rows.order_by("first_at", "verdict_id")]
+
+
+def moved_last(most: int) -> list[Moment | Entry]:
+    """Of the boards on which something was timed last the record, or the first entry; newest first."""
+    rows = Standing.objects.filter(revision__task__current=F("revision"))
+    rows = rows.filter(revision__task__in=published_tasks().order_by().values("pk"))
+    newest = rows.order_by("-first_at").values_list("revision", "hardware_class")[: most * NEWEST_OF_EACH]
+    found = [_record(*board) for board in list(dict.fromkeys(newest))[:most]]
+    return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+
+
+def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
+    """Where somebody stands on boards of published tasks, the newest first; in two queries."""
+    rows = _entries().filter(author=user, revision__task__current=F("revision"))
+    rows = rows.filter(revision__task__state=Task.State.PUBLISHED)
+    rows = rows.exclude(revision__task__kind=Task.Kind.EXERCISE)
+    own = list(
+        _read(rows).select_related("revision__task").defer("revision__files").order_by("-first_at")[:most]
+    )
+    numbers = _numbers(_entries().filter(revision__in={row.revision_id for row in own}))
+    return [
+        (
+            Board(
+                row.revision.task,
+                row.hardware_class,
+                (),
+                number_of_all=numbers[row.revision_id, row.hardware_class],
+            ),
+            _entry(row),
+        )
+        for row in own
+    ]
+
+
+def _record(revision: int, hardware_class: str) -> Moment | Entry | None:
+    rows = _read(Standing.objects.filter(revision=revision, hardware_class=hardware_class))
+    record = rows.filter(is_record=True).order_by("-first_at").first()
+    if record is not None:
+        return _moment(record)
+    first = rows.filter(place=1).first()
+    return _entry(first) if first else None
+
+
+def _entries() -> QuerySet[Standing]:
+    return Standing.objects.filter(place__isnull=False)
+
+
+def _numbers(rows: QuerySet[Standing]) -> dict[tuple[int, str], int]:
+    counted = rows.order_by().values_list("revision", "hardware_class").annotate(Count("pk"))
+    return {(revision, name): number for revision, name, number in counted}
+
+
+def _read(rows: QuerySet[Standing]) -> QuerySet[Standing]:
+    """With what a line of a board shows, in the same query."""
+    whole: Sequence[str] = [f"verdict__{name}" for name in UNREAD]
+    return rows.select_related("author", "verdict__job__patch_set__pull__task").defer(*whole)
+
+
+def _entry(row: Standing) -> Entry:
+    verdict = row.verdict
+    return Entry(
+        rank=row.rank or 0,
+        tied=row.tied,
+        user=row.author,
+        pull=verdict.job.patch_set.pull,
+        verdict=verdict,
+        ratio=row.ratio,
+        low=verdict.low or 0.0,
+        high=verdict.high or 0.0,
+        speed=verdict.speed,
+        confirmed=row.confirmed,
+        disputed=row.disputed,
+        runs=row.runs,
+        at=verdict.at,
+    )
+
+
+def _moment(row: Standing) -> Moment:
+    verdict = row.verdict
+    return Moment(
+        at=row.first_at,
+        user=row.author,
+        pull=verdict.job.patch_set.pull,
+        verdict=verdict,
+        ratio=row.ratio,
+        low=verdict.low or 0.0,
+        high=verdict.high or 0.0,
+        confirmed=row.confirmed,
+        is_record=row.is_record,
+    )
