@@ -23,6 +23,7 @@ from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core.guard import each, guarded
 from hub.notify import deliveries, digests
+from hub.notify.actions import forget_old
 from hub.pulls import queries as pull_facts
 from hub.repos.models import Repository
 from hub.rulings import queries as ruling_facts
@@ -92,6 +93,7 @@ def sweep() -> None:
 def remind() -> None:
     """Once an hour: nobody waits for these to the minute."""
     guarded(reminding.remind, "reminders")
+    guarded(forget_old, "what was told long ago")
 
 
 class SweepAtStart(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -24,6 +24,7 @@ from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
+from hub.notify.choosing import forget
 from hub.pulls.models import MergeAttempt, PullRequest
 
 
@@ -73,6 +74,7 @@ def _forget_log_ins(user: User) -> None:
         kept.objects.filter(user=user).delete()
     user.tokens.all().delete()
     user.saved_filters.all().delete()
+    forget(user)
 
 
 def _rename(user: User) -> User:

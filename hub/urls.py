@@ -4,6 +4,8 @@ from allauth.urls import build_provider_urlpatterns
 from django.contrib import admin
 from django.urls import include, path
 
+from hub.web.preferences import set_language
+
 urlpatterns = [
     path("", include("hub.web.urls")),
     path("", include("allauth.account.urls")),  # /login/, /signup/, /logout/, /email/, /password/…
@@ -11,6 +13,7 @@ urlpatterns = [
     path("3rdparty/", include("allauth.socialaccount.urls")),
     *build_provider_urlpatterns(),
     path("api/", include("hub.api.urls")),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

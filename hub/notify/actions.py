@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,10 +18,13 @@ from hub.catalog.models import Task
 from hub.core import clock
 from hub.notify.kinds import AT_ONCE, OF_TASKS, Channel, kind_of, sentence, text_of
 from hub.notify.models import Delivery, Hook, Notification, Wishes
+from hub.notify.queries import reachable
 
 EXCERPT = 300  # characters of what somebody wrote that are told with it
 ANNOUNCED = 4000  # characters of an announcement
 BATCH = 500
+NOTIFICATIONS_KEPT = timedelta(days=180)
+DELIVERIES_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ def read_all(user: User, until: int) -> int:
     return _mark(Notification.objects.filter(user=user, pk__lte=until))
 
 
+def forget_old() -> int:
+    """Nobody needs to read of it any more; how many rows went."""
+    now = clock.now()
+    ended = Delivery.objects.exclude(state=Delivery.State.WAITING)
+    gone = ended.filter(made_at__lt=now - DELIVERIES_KEPT).delete()[0]
+    return gone + Notification.objects.filter(at__lt=now - NOTIFICATIONS_KEPT).delete()[0]
+
+
 def _mark(rows: QuerySet[Notification]) -> int:
     """What was read in the site is not told again by a digest."""
     return rows.filter(read_at=None).update(read_at=clock.now(), for_digest=False)
@@ -84,11 +96,12 @@ def _tell(people: list[User], news: News) -> int:
     people = [user for user in people if user.pk not in before]
     wishes = Wishes.objects.in_bulk([user.pk for user in people])
     hooks = Hook.objects.filter(user__in=people, off_at=None)
+    can_be_mailed = reachable(people)
     rows, made = [], []
     for user in people:
         wish = wishes.get(user.pk) or Wishes(user=user)
         row = _row(user, wish, news)
-        if wish.wants(Channel.EMAIL, row.kind) and user.email:
+        if wish.wants(Channel.EMAIL, row.kind) and user.pk in can_be_mailed:
             if wish.digest == Wishes.Digest.OFF or row.kind in AT_ONCE:
                 mail = _delivery(f"email:{user.pk}:{news.key}", Channel.EMAIL, row.kind, user=user)
                 made.append(mail)

@@ -31,6 +31,7 @@ from hub.notify.kinds import Channel
 from hub.notify.mail import letter
 from hub.notify.models import Delivery, Hook, Notification, Wishes
 from hub.notify.outbound import Answer
+from hub.notify.queries import reachable
 
 BATCH = 16  # requests side by side
 LOOKED_UP = 5.0  # seconds beyond a request's deadline that looking its name up may take
@@ -101,7 +102,7 @@ def _send_mails(rows: Sequence[Delivery]) -> int:
 def _send_mail(row: Delivery, connection: mail.backends.base.BaseEmailBackend) -> bool:
     user = row.user
     told = list(Notification.objects.filter(delivery=row).order_by("id"))
-    if user is None or not told or not user.email or not may_enter(user):
+    if user is None or not told or not reachable([user]) or not may_enter(user):
         return _end(row, Delivery.State.GIVEN_UP, fault="there is nobody to write to any more")
     wishes = Wishes.objects.filter(user=user).first() or Wishes(user=user)
     try:

@@ -23,14 +23,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from hub.accounts.actions import fit_username
 from hub.accounts.models import User
 from hub.accounts.queries import may_enter
 from hub.audit.actions import record
 from hub.core.errors import BadInput
+from hub.notify.choosing import remember_language
 from hub.web.preferences import safe_next
 
 
@@ -65,6 +66,7 @@ class Entrance(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: User, *, signup: bool, **more: Any) -> HttpResponse:
         answer: HttpResponse = super().post_login(request, user, signup=signup, **more)
+        remember_language(user, get_language() or "", only_first=True)
         if signup:
             messages.success(request, _("Welcome, %(name)s. Pick a task to begin with.") % {"name": user})
         return answer

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import i18n
 from django.views.decorators.http import require_POST, require_safe
 
+from hub.notify.choosing import remember_language
 from hub.web.context import THEME_COOKIE, THEMES
 
 A_YEAR = 365 * 24 * 3600
@@ -17,6 +19,15 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     theme = request.POST.get("theme", "auto")
     response = HttpResponseRedirect(safe_next(request, request.POST.get("next", "/")))
     response.set_cookie(THEME_COOKIE, theme if theme in THEMES else "auto", max_age=A_YEAR, samesite="Lax")
+    return response
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Django's own, and mails to a member come in that language from now on."""
+    response = i18n.set_language(request)
+    if request.user.is_authenticated:
+        remember_language(request.user, request.POST.get("language", ""))
     return response
 
 

@@ -58,6 +58,7 @@ PAGES = [
     "/workers/",
     "/learn/",
     "/notifications/",
+    "/settings/notifications/",
     "/people/alice/",
     "/people/bob/",
     "/people/mei/",
