@@ -43,7 +43,7 @@ AT_ONCE = frozenset({Kind.REMINDER})  # a digest may come too late for these
 OF_TASKS = frozenset({Kind.VERDICT, Kind.REVIEW, Kind.MERGED, Kind.RECORD, Kind.TROUBLE})  # tasks' webhooks
 
 # Kind and sentence; what stands before the dot of a name is the kind.
-SENTENCES: dict[str, Promise] = {
+SENTENCES: dict[str, str | Promise] = {
     "verdict.passed": _("#%(pull)s passed: “%(task)s”."),
     "verdict.timed": _("#%(pull)s was timed on %(hardware)s: %(ratio)s times as fast as the baseline."),
     "verdict.failed": _("#%(pull)s did not pass on %(hardware)s: read the verdict."),
@@ -74,7 +74,7 @@ SENTENCES: dict[str, Promise] = {
     "record.confirmed": _("#%(pull)s holds the record of “%(task)s” on %(hardware)s: %(ratio)s times."),
     "record.lost": _("#%(pull)s by %(by)s beat your record of “%(task)s” on %(hardware)s: %(ratio)s times."),
     "trouble.abandoned": _("The judge gave up a job of #%(pull)s on %(hardware)s."),
-    "announcement.made": _("%(title)s"),
+    "announcement.made": "%(title)s",
 }  # fmt: skip
 DATES = ("since", "until")
 
