@@ -36,9 +36,10 @@ class Traits:
     values: Mapping[str, Sequence[str]]  # facet -> the task's values
 
 
-FACETS = ("kind", "level", "language", "hardware", "reward", "sig", "mentor", "policy", "state")
+FACETS = ("kind", "level", "language", "hardware", "reward", "sig", "programme", "mentor", "policy", "state")
 COLUMNS = (
     "pk", "slug", "level", "points", "kind", "languages", "hardware", "sig", "policy", "state", "slots",
+    "programme__slug",
 )  # fmt: skip
 Order = Callable[[Traits], tuple[object, ...]]
 ORDERS: dict[str, Order] = {
@@ -145,7 +146,7 @@ def _place(name: str, value: str, count: int) -> tuple[object, ...]:
             return (value == ABOVE, int(value) if value != ABOVE else 0)
         case "state":
             return ((FREE, TAKEN, RETIRED).index(value),)
-        case "mentor" | "sig":
+        case "mentor" | "sig" | "programme":
             return (-count, value)
     return (value,)
 
@@ -172,12 +173,13 @@ def _traits() -> list[Traits]:
                 "hardware": hardware,
                 "reward": (reward_of(points),),
                 "sig": (sig,),
+                "programme": (programme,) if programme else (),
                 "mentor": mentors.get(key, ()),
                 "policy": (policy,),
                 "state": (_state(state, policy, slots - held[key]),),
             },
         )
-        for key, slug, level, points, kind, languages, hardware, sig, policy, state, slots in found
+        for key, slug, level, points, kind, languages, hardware, sig, policy, state, slots, programme in found
     ]
 
 

@@ -99,7 +99,7 @@ def rank(programme: Programme, task: Task, by: User, ranks: Mapping[int, int | N
         NotAllowed: neither a mentor of the task nor a maintainer.
         BadInput: the same rank twice, or one that is not above 0.
     """
-    if task not in queries.mentored_in(programme, by):
+    if task not in queries.mentored_in(queries.tasks_in(programme), by):
         raise NotAllowed(_("Only the mentors of a task and maintainers rank its applicants."))
     given = sorted(value for value in ranks.values() if value is not None)
     if len(set(given)) != len(given):
@@ -152,7 +152,7 @@ def announce(programme: Programme, by: User, title: str, body: str) -> Announcem
         NotAllowed: neither a maintainer nor a mentor of one of its tasks.
         BadInput: without a title or a text, or too long.
     """
-    if not queries.mentored_in(programme, by) and not queries.may_organise(by):
+    if not queries.mentored_in(queries.tasks_in(programme), by) and not queries.may_organise(by):
         raise NotAllowed(_("Only maintainers and the programme's mentors announce something in it."))
     title, body = " ".join(_text(title).split()), _text(body)
     if not title or not body:

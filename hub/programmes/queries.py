@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
@@ -55,11 +55,10 @@ def may_organise(user: User) -> bool:
     return bool(user.is_authenticated and user.is_maintainer)
 
 
-def mentored_in(programme: Programme, user: User) -> list[Task]:
-    """Its tasks whose applicants this person ranks: a maintainer those of all, a mentor of their own."""
+def mentored_in(tasks: Iterable[Task], user: User) -> list[Task]:
+    """Those of these tasks whose applicants this person ranks: a maintainer all, mentors their own."""
     if not user.is_authenticated:
         return []
-    tasks = tasks_in(programme)
     return [task for task in tasks if user.is_maintainer or user in task.mentors.all()]
 
 
@@ -69,9 +68,9 @@ def is_insider(programme: Programme, user: User) -> bool:
 
 
 def insiders(programme: Programme) -> set[int]:
-    mentors = User.objects.filter(mentored_tasks__programme=programme)
-    others = User.objects.filter(is_maintainer=True) | User.objects.filter(is_house=True)
-    return {*mentors.values_list("pk", flat=True), *others.values_list("pk", flat=True)}
+    mentors = Task.mentors.through.objects.filter(task__programme=programme).values("user")
+    rows = User.objects.filter(Q(is_maintainer=True) | Q(is_house=True) | Q(pk__in=mentors))
+    return set(rows.values_list("pk", flat=True))
 
 
 def announcements(programme: Programme) -> QuerySet[Announcement]:
@@ -179,12 +178,12 @@ def plan(programme: Programme) -> Plan:
 # Teams
 
 
-def teams(programme: Programme) -> QuerySet[Team]:
-    return programme.teams.prefetch_related("members__user")
+def teams(programme: Programme) -> list[Team]:
+    """With their people; in two queries."""
+    people = Member.objects.select_related("user")
+    return list(programme.teams.prefetch_related(Prefetch("members", people)))
 
 
-def team_of(programme: Programme, user: User) -> Team | None:
-    if not user.is_authenticated or programme.team_most < 2:
-        return None
-    found = Member.objects.filter(programme=programme, user=user).select_related("team").first()
-    return found.team if found else None
+def team_of(found: Iterable[Team], user: User) -> Team | None:
+    """The one of these teams that the person is in."""
+    return next((team for team in found if any(one.user_id == user.pk for one in team.members.all())), None)

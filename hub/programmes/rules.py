@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from hub.catalog.models import ClaimPolicy, Programme
 
-SLUGS_TAKEN = frozenset({"new", "import"})  # addresses of pages
+SLUGS_TAKEN = frozenset({"new", "import", "announcements"})  # addresses of pages
 DATES = ("apply_from", "apply_until", "starts_at", "freeze_at", "ends_at", "closes_at")
 WISHES_MOST, TEAM_MOST = 10, 20
 PRESETS: dict[str, dict[str, Any]] = {

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
@@ -30,6 +31,8 @@ from hub.programmes import queries
 from hub.programmes.models import Application, Member
 from hub.pulls.models import PatchSet, PullRequest
 from hub.rewards.models import Reward
+
+MERGED = Q(state=PullRequest.State.MERGED)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Standing:
     tasks: list[Task]
     lines: list[Line]
     frozen: bool
+    inside: set[int]  # keys of the insiders
 
     def cells(self, line: Line) -> list[float | None]:
         """The line's points in the order of the tasks."""
@@ -64,29 +68,49 @@ class Standing:
 
 def standing(programme: Programme) -> Standing:
     """As of now; frozen while the programme says so."""
-    frozen = programme.is_frozen(clock.now())
-    until = programme.freeze_at if frozen else None
-    tasks = queries.tasks_in(programme)
+    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED).select_related("current"))
+    timed = _timed(programme, tasks) if programme.kind == Programme.Kind.CONTEST else None
+    return _standing(programme, tasks, timed)
+
+
+def _standing(programme: Programme, tasks: list[Task], timed: Timed | None) -> Standing:
+    until = _until(programme)
+    inside = queries.insiders(programme)
     if programme.kind == Programme.Kind.CONTEST:
-        found = _by_speed(programme, tasks, until)
+        found = _by_speed(timed or [])
     else:
         found = _by_points(programme, until)
-    return Standing(tasks, _ranked(_lines(programme, found)), frozen)
+    return Standing(tasks, _ranked(_lines(programme, found, inside)), until is not None, inside)
+
+
+def _until(programme: Programme) -> datetime | None:
+    """Until when what happened counts, while standings are frozen."""
+    return programme.freeze_at if programme.is_frozen(clock.now()) else None
+
+
+Timed = list[tuple[Task, list[Candidate]]]  # what counts on each board of each task
+
+
+def _timed(programme: Programme, tasks: list[Task]) -> Timed:
+    until = _until(programme)
+    revisions = {task.current_id: task for task in tasks if task.current_id is not None}
+    return [
+        (
+            revisions[revision],
+            [one for candidate in found if (one := _entered(candidate, programme, until)) is not None],
+        )
+        for (revision, _hardware), found in candidates_on(revisions.keys()).items()
+    ]
 
 
 Points = dict[int, dict[int, float]]  # of a person's key, by task
 
 
-def _by_speed(programme: Programme, tasks: list[Task], until: datetime | None) -> Points:
-    revisions = {task.current_id: task for task in tasks if task.current_id is not None}
+def _by_speed(timed: Timed) -> Points:
     points: Points = defaultdict(dict)
-    for (revision, _hardware), found in candidates_on(revisions.keys()).items():
-        task = revisions[revision]
-        entered = [one for candidate in found if (one := _entered(candidate, programme, until)) is not None]
-        if not entered:
-            continue
-        best = max((one.shown for one in entered), key=ratio_of)
-        for one in entered:
+    for task, entered in timed:
+        best = max((one.shown for one in entered), key=ratio_of, default=None)
+        for one in entered if best is not None else ():
             mine = task.points * _share(one.shown, best)
             before = points[one.author_id].get(task.pk, 0.0)
             points[one.author_id][task.pk] = max(before, mine)
@@ -129,11 +153,10 @@ def _by_points(programme: Programme, until: datetime | None) -> Points:
     return points
 
 
-def _lines(programme: Programme, found: Points) -> Iterable[Line]:
+def _lines(programme: Programme, found: Points, inside: set[int]) -> Iterable[Line]:
     """Teams put together, people named."""
-    inside = queries.insiders(programme)
     members = Member.objects.filter(programme=programme).select_related("team")
-    team_of = {member.user_id: member.team for member in members}
+    team_of = {member.user_id: member.team for member in members} if programme.team_most > 1 else {}
     people = User.objects.in_bulk({*found, *team_of})
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for key in found.keys() | team_of.keys():
@@ -179,11 +202,16 @@ class Owed:
 
 def statement(programme: Programme) -> list[Owed]:
     """Who is owed what by the ledger, most first. Insiders are listed and are owed nothing."""
-    inside = queries.insiders(programme)
+    return _statement(programme, queries.insiders(programme))
+
+
+def _statement(programme: Programme, inside: set[int], known: Iterable[User] = ()) -> list[Owed]:
     merged = Count("pull", filter=Q(kind=Reward.Kind.MERGE), distinct=True)
     sums = ledger(programme).order_by().values("user").annotate(sum=Sum("points"), merged=merged)
     rows = {row["user"]: row for row in sums if row["sum"]}
-    people = User.objects.in_bulk(rows)
+    people = {user.pk: user for user in known}
+    if missing := set(rows) - set(people):
+        people |= User.objects.in_bulk(missing)
     found = [_owed(programme, people[key], row, key in inside) for key, row in rows.items()]
     return sorted(found, key=lambda owed: (owed.insider, -owed.points, owed.user.username))
 
@@ -227,39 +255,42 @@ class Report:
 
 def report(programme: Programme) -> Report:
     """Everything that its last page tells, from the rows as they are now."""
-    pulls = PullRequest.objects.filter(task__programme=programme).exclude(author__is_house=True)
-    patch_sets = PatchSet.objects.filter(pull__in=_in_time(programme, pulls))
-    found = standing(programme)
-    owed = statement(programme)
-    verdicts = Verdict.objects.filter(job__patch_set__in=patch_sets)
-    applied = Application.objects.filter(programme=programme).exclude(state=Application.State.WITHDRAWN)
-    totals = _in_time(programme, pulls).aggregate(
-        people=Count("author", distinct=True),
-        pulls=Count("pk", distinct=True),
-        merged=Count("pk", filter=Q(state=PullRequest.State.MERGED), distinct=True),
-        last_merge=Max("ended_at", filter=Q(state=PullRequest.State.MERGED)),
+    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED).select_related("current"))
+    timed = _timed(programme, tasks)
+    found = _standing(programme, tasks, timed)
+    owed = _statement(programme, found.inside, (user for line in found.lines for user in line.people))
+    pulls = _pulls(programme)
+    worked = list(
+        pulls.order_by()
+        .values("task", "author")
+        .annotate(pulls=Count("pk"), merged=Count("pk", filter=MERGED), last=Max("ended_at", filter=MERGED))
     )
-    pushed = patch_sets.aggregate(number=Count("pk"), first=Min("pushed_at"))
+    pushed = PatchSet.objects.filter(pull__in=pulls).aggregate(
+        patch_sets=Count("pk", distinct=True),
+        verdicts=Count("jobs__verdict", distinct=True),
+        first_push=Min("pushed_at"),
+    )
+    applied = Application.objects.filter(programme=programme).exclude(state=Application.State.WITHDRAWN)
+    chosen = Q(state=Application.State.ACCEPTED)
+    counts = applied.aggregate(applied=Count("pk"), accepted=Count("pk", filter=chosen))
     return Report(
         standing=found,
         statement=owed,
-        tasks=_task_lines(programme, found.tasks, pulls),
-        **applied.aggregate(
-            applied=Count("pk"), accepted=Count("pk", filter=Q(state=Application.State.ACCEPTED))
-        ),
-        **totals,
-        patch_sets=pushed["number"],
-        first_push=pushed["first"],
-        verdicts=verdicts.count(),
+        tasks=[_task_line(task, worked, timed) for task in tasks],
+        people=len({row["author"] for row in worked}),
+        pulls=sum(row["pulls"] for row in worked),
+        merged=sum(row["merged"] for row in worked),
+        last_merge=max((row["last"] for row in worked if row["last"]), default=None),
         points=sum(line.points for line in owed),
-        owed=sum((line.amount for line in owed if line.amount is not None), Decimal(0))
-        if programme.point_value is not None
-        else None,
+        owed=_total(owed) if programme.point_value is not None else None,
+        **pushed,
+        **counts,
     )
 
 
-def _in_time(programme: Programme, pulls: QuerySet[PullRequest]) -> QuerySet[PullRequest]:
-    """Pull requests that were opened while the programme ran."""
+def _pulls(programme: Programme) -> QuerySet[PullRequest]:
+    """Pull requests that were opened while the programme ran; the house's do not count."""
+    pulls = PullRequest.objects.filter(task__programme=programme, author__is_house=False)
     if programme.starts_at is not None:
         pulls = pulls.filter(opened_at__gte=programme.starts_at)
     if programme.ends_at is not None:
@@ -267,35 +298,17 @@ def _in_time(programme: Programme, pulls: QuerySet[PullRequest]) -> QuerySet[Pul
     return pulls
 
 
-def _task_lines(programme: Programme, tasks: list[Task], pulls: QuerySet[PullRequest]) -> list[TaskLine]:
-    counts = (
-        _in_time(programme, pulls)
-        .order_by()
-        .values("task")
-        .annotate(
-            people=Count("author", distinct=True),
-            pulls=Count("pk"),
-            merged=Count("pk", filter=Q(state=PullRequest.State.MERGED)),
-        )
+def _task_line(task: Task, worked: list[dict[str, Any]], timed: Timed) -> TaskLine:
+    rows = [row for row in worked if row["task"] == task.pk]
+    ratios = [ratio_of(one.shown) for about, entered in timed if about.pk == task.pk for one in entered]
+    return TaskLine(
+        task=task,
+        people=len(rows),
+        pulls=sum(row["pulls"] for row in rows),
+        merged=sum(row["merged"] for row in rows),
+        best=max(ratios, default=None),
     )
-    by_task = {row["task"]: row for row in counts}
-    none = {"people": 0, "pulls": 0, "merged": 0}
-    best = _best(programme, tasks)
-    return [
-        TaskLine(task, row["people"], row["pulls"], row["merged"], best.get(task.pk))
-        for task in tasks
-        for row in (by_task.get(task.pk, none),)
-    ]
 
 
-def _best(programme: Programme, tasks: list[Task]) -> dict[int, float]:
-    """The best ratio on each task, by its key, the freeze kept."""
-    until = programme.freeze_at if programme.is_frozen(clock.now()) else None
-    revisions = {task.current_id: task for task in tasks if task.current_id is not None}
-    best: dict[int, float] = {}
-    for (revision, _hardware), found in candidates_on(revisions.keys()).items():
-        for candidate in found:
-            if (one := _entered(candidate, programme, until)) is not None:
-                key = revisions[revision].pk
-                best[key] = max(best.get(key, 0.0), ratio_of(one.shown))
-    return best
+def _total(owed: list[Owed]) -> Decimal:
+    return sum((line.amount for line in owed if line.amount is not None), Decimal(0))

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_safe
 from hub.accounts.models import User
 from hub.catalog.actions import forget_filter, save_filter
 from hub.catalog.finding import ABOVE, BY_RELEVANCE, ORDERS, REWARDS, Facet, Found, TaskFilter, find
-from hub.catalog.models import Task
+from hub.catalog.models import Programme, Task
 from hub.catalog.queries import tasks_of
 from hub.claims import queries as claims
 from hub.pulls.queries import merged_counts
@@ -53,6 +53,7 @@ TITLES: dict[str, tuple[str | Promise, dict[str, Any]]] = {
     "hardware": (_("Hardware"), HARDWARE),
     "reward": (_("Points"), BANDS),
     "sig": (_("Interest group"), {}),
+    "programme": (_("Programme"), {}),
     "mentor": (_("Mentor"), {}),
     "policy": (_("Claiming"), dict(Task.Policy.choices)),
 }
@@ -150,9 +151,13 @@ def forget(request: HttpRequest, saved_id: int) -> HttpResponse:
 def shown_facets(wanted: TaskFilter, found: Found) -> list[Shown]:
     """Every filter that divides what there is, in the order of TITLES."""
     by_name = {facet.name: facet for facet in found.facets}
-    names = _names_of_people(value for value, _count in by_name["mentor"].values)
-    shown = (_shown(by_name[name], wanted, names if name == "mentor" else {}) for name in TITLES)
-    return [facet for facet in shown if len(facet.choices) > 1 or facet.chosen]
+    names = {
+        "mentor": _names_of_people(value for value, _count in by_name["mentor"].values),
+        "programme": {one.slug: one.title for one in Programme.objects.all()},
+    }
+    shown = (_shown(by_name[name], wanted, names.get(name, {})) for name in TITLES)
+    # One programme divides the tasks too: most belong to none.
+    return [facet for facet in shown if len(facet.choices) > (facet.name != "programme") or facet.chosen]
 
 
 def _shown(facet: Facet, wanted: TaskFilter, names: dict[str, str]) -> Shown:

@@ -22,12 +22,15 @@ from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.claims.models import Claim
 from hub.community.queries import answers_to
+from hub.core import clock
 from hub.learning.models import Lesson
 from hub.learning.queries import Standing, begun
+from hub.programmes.queries import next_programme
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of
 from hub.rewards.queries import points_of
 from hub.web.finding import cards
+from hub.web.programmes import TONES, next_date
 from hub.web.stone import draw
 
 NEWEST_VERDICTS = 6
@@ -50,7 +53,14 @@ class Step:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     own = _own(request.user) if request.user.is_authenticated else _pulse(request)
-    return render(request, "home/index.html", {"verdicts": _newest_verdicts(), **own})
+    programme = next_programme()
+    shown = {
+        "verdicts": _newest_verdicts(),
+        "programme": programme,
+        "programme_stage": TONES[programme.stage(clock.now())] if programme else None,
+        "programme_next": next_date(programme) if programme else None,
+    }
+    return render(request, "home/index.html", {**shown, **own})
 
 
 def _pulse(request: HttpRequest) -> dict[str, Any]:
