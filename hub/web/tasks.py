@@ -20,8 +20,10 @@ from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.community import queries as community
-from hub.learning.queries import lesson_of, requirements, why_not_begin
+from hub.learning.queries import lesson_of, requirements
 from hub.pulls.models import PullRequest
+from hub.studying import why_not_begin
+from hub.web.programmes import in_programme
 from hub.web.stone import stone
 from tasks.spec import Case
 from tasks.spec import Task as Spec
@@ -34,7 +36,7 @@ WORKING = 12  # people that are named
 
 @require_safe
 def task_page(request: HttpRequest, slug: str) -> HttpResponse:
-    rows = Task.objects.select_related("current").prefetch_related("mentors")
+    rows = Task.objects.select_related("current", "programme").prefetch_related("mentors")
     return show(request, get_object_or_404(rows, slug=slug))
 
 
@@ -58,6 +60,7 @@ def show(
         "cases": [_case_row(spec, case) for case in spec.cases],
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "requirements": requirements(task, request.user),
+        "programme": in_programme(task, request.user),
         "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task, BOARD_EXCERPT)],
         "grounds": grounds(task),
         "working": working[:WORKING],

@@ -33,6 +33,7 @@ from hub.web import (
     timings,
     tokens,
     urls_people,
+    urls_programmes,
     workers,
 )
 
@@ -131,4 +132,5 @@ urlpatterns: list[URLPattern] = [
     path("workers/<int:worker_id>/pause/", operating.pause, name="worker_pause"),
     path("workers/<int:worker_id>/resume/", operating.resume, name="worker_resume"),
     *urls_people.urlpatterns,
+    *urls_programmes.urlpatterns,
 ]
