@@ -22,10 +22,12 @@ from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.claims import actions as claims
 from hub.claims.models import Claim
+from hub.community import sigs
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.notify.choosing import forget
 from hub.pulls.models import MergeAttempt, PullRequest
+from hub.rewards import certificates
 
 
 def leave(user: User, username: str) -> User:
@@ -65,6 +67,7 @@ def _lay_down(user: User) -> None:
     for claim in Claim.objects.filter(user=user, state=Claim.State.REQUESTED):
         claims.withdraw(claim, user)
     user.mentored_tasks.clear()
+    sigs.forget(user)
 
 
 def _forget_log_ins(user: User) -> None:
@@ -75,6 +78,7 @@ def _forget_log_ins(user: User) -> None:
     user.tokens.all().delete()
     user.saved_filters.all().delete()
     forget(user)
+    certificates.forget(user)
 
 
 def _rename(user: User) -> User:

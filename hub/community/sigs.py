@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
 from hub.audit.actions import record
-from hub.community.models import Announcement, Membership, Sig
+from hub.community.models import Announcement, CalendarKey, Membership, Sig, SignUp
 from hub.community.queries import is_lead
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
@@ -123,6 +123,15 @@ def withdraw(announcement: Announcement, by: User) -> None:
     if not shown.update(withdrawn_at=clock.now()):
         raise NotNow(_("It was taken off the page before."))
     record(by, "announcement.withdrawn", announcement)
+
+
+def forget(user: User) -> None:
+    """Take somebody who leaves the hub out of every SIG and off every list to come; their calendar goes."""
+    Membership.objects.filter(user=user).delete()
+    CalendarKey.objects.filter(user=user).delete()
+    user.led_sigs.clear()
+    coming = SignUp.objects.filter(user=user, left_at=None, event__ends_at__gt=clock.now())
+    coming.update(left_at=clock.now())
 
 
 def _lead(sig: Sig, by: User) -> None:

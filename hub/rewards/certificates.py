@@ -88,3 +88,12 @@ def revoke(certificate: Certificate, by: User, why: str) -> None:
     if not valid.update(revoked_at=clock.now(), revoked_by=by, revoked_why=why):
         raise NotNow(_("It is revoked already."))
     record(by, "certificate.revoked", certificate, why=why)
+
+
+def forget(user: User) -> None:
+    """Take the certificates of somebody who leaves off the hub: they carry a name.
+
+    What the person has saved verifies as before, with the published key.
+    """
+    Certificate.objects.filter(user=user).delete()
+    record(user, "certificates.forgotten", user)

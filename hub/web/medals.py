@@ -34,7 +34,7 @@ MEDALS = {
 }  # fmt: skip
 
 DAYS = 7
-CELL, GAP, LEFT, TOP = 11, 2, 26, 15  # pixels
+CELL, GAP, LEFT, TOP = 11, 2, 32, 15  # pixels
 STEPS = (1, 3, 6, 10)  # so many on a day begin a stronger colour
 
 

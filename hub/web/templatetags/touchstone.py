@@ -42,12 +42,12 @@ def span(event: Any) -> SafeString:
     """From when to when something is, as clocks in its own zone show it."""
     zone = ZoneInfo(event.time_zone)
     starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
-    until = format_date(ends, "H:i" if ends.date() == starts.date() else "DATETIME_FORMAT")
+    until = "H:i" if ends.date() == starts.date() else "Y-m-d H:i"
     return format_html(
         '<time datetime="{}">{}</time> – {} <span class="muted small">{}</span>',
         starts.isoformat(),
-        format_date(starts, "DATETIME_FORMAT"),
-        until,
+        f"{format_date(starts, 'Y-m-d D')} {format_date(starts, 'H:i')}",
+        format_date(ends, until),
         event.time_zone,
     )
 

@@ -213,3 +213,17 @@ def test_ones_own_calendar_tells_a_seat_from_a_place_on_the_waiting_list(sig: Si
     assert text.count("STATUS:TENTATIVE") == text.count("STATUS:CONFIRMED") == 1
     gatherings.leave(free, cast.alice)
     assert [event.title for event in queries.own_events(cast.alice)[0]] == ["Full"]
+
+
+def test_who_leaves_the_hub_leaves_every_list_and_their_calendar(sig: Sig, cast: Cast) -> None:
+    event = events.plan(sig, cast.mei, wanted())
+    for who in (cast.alice, cast.bob):
+        events.sign_up(event, who)
+        sigs.join(sig, who)
+    secret = calendars.secret_of(cast.alice)
+    sigs.forget(cast.alice)
+    assert queries.seats(event).seated == (cast.bob,)
+    assert [row.user for row in sig.memberships.all()] == [cast.bob]
+    assert calendars.user_by_secret(secret) is None
+    sigs.forget(cast.mei)
+    assert not queries.is_lead(sig, cast.mei)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from hub.rewards import signing
+from hub.rewards import certificates, signing
 from hub.rewards.models import Certificate
 from hub.rewards.paper import as_pdf
 from tests.hub.web.conftest import Town, Visitor
@@ -120,6 +120,15 @@ def test_the_pdf_is_the_same_each_time_and_has_two_pages(town: Town, certificate
     assert b"/Count 2" in answer.content
     assert b"/STSong-Light" in answer.content
     assert f"/certificates/{certificate.number}/".encode() in answer.content  # the link
+
+
+def test_who_leaves_takes_their_certificates_along_and_they_still_verify(
+    town: Town, certificate: Certificate
+) -> None:
+    saved = files(certificate)
+    certificates.forget(town.people.alice)
+    Visitor(None).get(f"/certificates/{certificate.number}/", status=404)
+    load_pem_public_key(saved["key"]).verify(saved["sig"], saved["json"])  # type: ignore[union-attr, call-arg]
 
 
 def test_the_database_keeps_one_valid_certificate_and_no_revocation_without_a_reason(
