@@ -34,7 +34,6 @@ from tests.kernels.trying import (
 )
 
 NAMES = sorted(operators())
-EVERYWHERE = ("softmax",)  # tried on every level in each run
 pytestmark = pytest.mark.skipif(not cc.available(), reason="needs gcc and g++")
 
 
@@ -98,9 +97,8 @@ def report(wrong: list[str]) -> str:
     return "\n".join([f"{len(wrong)} wrong", *wrong[:12]])
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=[] if each in EVERYWHERE else pytest.mark.slow) for each in NAMES]
-)
+@pytest.mark.slow  # compiles everything twice more
+@pytest.mark.parametrize("name", NAMES)
 def test_every_version_is_right_at_lower_levels(name: str, lower_level: str) -> None:
     operator = operators()[name]
     wrong = []

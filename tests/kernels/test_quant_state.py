@@ -22,6 +22,8 @@ from kernels.quant.state import (
     unpack_moments,
 )
 
+pytestmark = pytest.mark.slow  # the compiler takes half a minute over the kernels that quantise
+
 NAME = "model.layers.0.q_proj.weight"
 
 

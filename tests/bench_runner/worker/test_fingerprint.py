@@ -101,6 +101,7 @@ def test_a_machine_that_was_busy_while_measured_holds_nobody_for_impossible() ->
         assert busy.floor_seconds(moved, 1e6) <= MACHINE.floor_seconds(moved, 1e6)
 
 
+@pytest.mark.slow
 def test_the_machine_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     flags = set(calibration_flags())

@@ -10,6 +10,8 @@ from framework.errors import ArgumentError, ShapeError
 
 RNG = np.random.default_rng(0)
 CONVOLUTIONS = [(1, 0, 1, 1), ((2, 1), (1, 2), 1, 2), (1, 1, (2, 1), 4), (3, (0, 2), 1, 1)]
+# Those of float32 are operators of `kernels`, whose compiling takes longer than all else here.
+DTYPES = [pytest.param(np.float32, marks=pytest.mark.slow), np.float64]
 POOLS = [(2, None, 0), (3, 2, 1), ((3, 2), (1, 2), (1, 0))]
 
 
@@ -34,7 +36,7 @@ def loops(x, w, stride, padding, dilation, groups):
     return y
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), CONVOLUTIONS)
 def test_conv2d_is_a_sum_over_windows(stride, padding, dilation, groups, dtype):
     x, w, b = draw(2, 4, 7, 8, dtype=dtype), draw(8, 4 // groups, 3, 2, dtype=dtype), draw(8, dtype=dtype)
@@ -44,7 +46,7 @@ def test_conv2d_is_a_sum_over_windows(stride, padding, dilation, groups, dtype):
     np.testing.assert_allclose(y.asnumpy(), expected, atol=1e-5 if dtype == np.float32 else 1e-12)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), CONVOLUTIONS)
 def test_gradients_of_conv2d_are_torchs(stride, padding, dilation, groups, dtype):
     torch = pytest.importorskip("torch")
@@ -92,7 +94,7 @@ def test_what_does_not_fit_is_named():
         ops.max_pool2d(draw(1, 2, 5, 5), 2, padding=2)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("kernel", "stride", "padding"), POOLS)
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
 def test_pools_and_their_gradients_are_torchs_with_ties_too(name, kernel, stride, padding, dtype):
@@ -107,7 +109,7 @@ def test_pools_and_their_gradients_are_torchs_with_ties_too(name, kernel, stride
     np.testing.assert_allclose(slope.asnumpy(), t.grad, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_pools_are_the_largest_and_the_mean_of_blocks(dtype):
     x = draw(2, 3, 4, 6, dtype=dtype)
     blocks = x.reshape(2, 3, 2, 2, 3, 2)

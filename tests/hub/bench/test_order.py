@@ -111,6 +111,7 @@ def test_a_timing_is_begun_though_checks_never_stop_coming() -> None:
 # In the database
 
 
+@pytest.mark.slow
 def test_a_newcomers_first_push_comes_next_after_a_hundred_of_another(story: Story, cast: Cast) -> None:
     story.worker()
     [first] = pushes(story, cast.alice, 1)

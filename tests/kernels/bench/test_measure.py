@@ -35,6 +35,7 @@ def _refuse(call: Call) -> Any:
     raise NotImplementedError("no such thing\non this processor")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_peers_that_raise_or_answer_wrongly_are_left_out_and_say_why():
     tables = {
