@@ -11,17 +11,18 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 # These need the app registry.
-from hub import flow
+from hub import flow, publishing
 from hub.bench.quotas import push_policy
 from hub.repos.backend import Message, Receive, Send
-from hub.repos.door import Door
+from hub.repos.door import AllTasks, Door
 from hub.web.tracing import traced
 
 # Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
 # we take is a worker's result, which has its own limit below this one and a better answer.
 BODY_MOST = 16 * 1024 * 1024
 
-git_door = Door(policy_of=push_policy, on_push=flow.branches_moved)
+all_tasks = AllTasks(publishing.why_not_publish, publishing.mirror, publishing.absorb)
+git_door = Door(all_tasks=all_tasks, policy_of=push_policy, on_push=flow.branches_moved)
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from django.utils.translation import gettext as _
 
@@ -22,10 +23,11 @@ from hub.bench.queries import classes_for
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of, spec_of
 from hub.core.errors import BadInput, NotAllowed, NotNow
+from hub.core.guard import guarded
 from hub.core.ids import SLUG
 from hub.core.refs import MAIN
 from hub.pulls.models import PullRequest
-from hub.repos import git
+from hub.repos import collection, git
 from tasks.spec import LANGUAGES, TaskError, load_files
 
 HOUSE = "touchstone"
@@ -52,6 +54,8 @@ def problems(slug: str, files: Bundle) -> list[Problem]:
     """Everything that reading the files finds; nothing of them is run."""
     if not SLUG.fullmatch(slug):
         return [Problem("", "", _("The name takes 2 to 63 small letters, digits and hyphens."))]
+    if slug == collection.TASKS:
+        return [Problem("", "", _("This name belongs to the repository of all tasks: choose another."))]
     if broken := [name for name, content in files.items() if b"\0" in content]:
         return [Problem(name, "", _("It holds a NUL byte: a task's files are text.")) for name in broken]
     try:
@@ -81,6 +85,34 @@ def publish(slug: str, files: Bundle, by: User, base: str = "") -> TaskRevision:
     revision = flow.publish_task(slug, files, by)
     push_examples(revision.task)
     return revision
+
+
+def mirror() -> None:
+    """Bring the repository of all tasks to what is published, unless a push waits there to be taken in."""
+    with collection.locked():
+        if collection.brought():
+            return
+        known = collection.known()
+        rows = Task.objects.exclude(kind=Task.Kind.EXERCISE).exclude(current=None).select_related("current")
+        stale = [
+            row for row in rows.defer("current__files") if known.get(row.slug, [""])[0] != row.current.digest
+        ]
+        if stale:
+            collection.commit({row.slug: files_of(row.current) for row in stale})
+            collection.note(known | {row.slug: [row.current.digest, str(row.uuid)] for row in stale})
+
+
+def absorb(by: User) -> None:
+    """Publish what was pushed to the repository of all tasks; what is refused, the next mirror undoes."""
+    with collection.locked():
+        known, brought = collection.known(), collection.brought()
+        for slug, files in brought.items():
+            base = known.pop(slug, [""])[0]
+            revision = guarded(partial(publish, slug, files, by, base), f"tasks/{slug}")
+            if revision is not None:
+                known[slug] = [revision.digest, str(revision.task.uuid)]
+        if brought:
+            collection.note(known)
 
 
 def house() -> User:

@@ -40,7 +40,7 @@ from django.db import connections
 from hub.accounts.models import Scope, User
 from hub.core.ids import SLUG
 from hub.core.limits import Limit
-from hub.repos import git, queries
+from hub.repos import collection, git, queries
 from hub.repos.access import Policy, PolicyTooLong, Unidentified, hidden_refs, identify
 from hub.repos.backend import ClientLeft, Message, NoAnswer, Receive, Send, complaint, converse, end
 from hub.repos.models import Repository
@@ -56,6 +56,8 @@ LEAVE_SECONDS = 5  # a push whose client has left may end by itself within these
 UNPACKED_MOST = 100  # objects of a push that are kept one by one; a larger push stays a pack
 WRONG_TOKENS = Limit("wrong_tokens", most=30, seconds=300)  # of one address; git asks twice for each
 HOOKS = Path(__file__).with_name("hooks")
+TASK_HOOKS = Path(__file__).with_name("task_hooks")
+ASK = ((b"www-authenticate", b'Basic realm="Touchstone"'),)
 
 READ, WRITE = "git-upload-pack", "git-receive-pack"
 PATH = re.compile(rf"/git/({SLUG.pattern})\.git/(info/refs|{READ}|{WRITE})")
@@ -93,9 +95,19 @@ class Admitted:
     """A request that git may answer, with the configuration and environment it gets."""
 
     request: Request
-    repository: Repository
+    repository: Repository | None  # None: the repository of all tasks
     config: list[tuple[str, str]]
     environment: dict[str, str] = field(default_factory=dict)
+    user: User | None = None
+
+
+@dataclass(frozen=True)
+class AllTasks:
+    """What is asked about the repository of all tasks; the functions may use the database."""
+
+    why_not: Callable[[User], str | None]  # why this person may neither read it nor push to it
+    mirror: Callable[[], object]  # brings it to what is published
+    on_push: Callable[[User], object]  # called after each push, whatever it moved
 
 
 def _nobody_hides(_: Repository) -> bool:
@@ -120,7 +132,9 @@ class Door:
         on_push: Callable[[Repository], object],
         hides_branches: Callable[[Repository], bool] = _nobody_hides,
         places: int = BACKENDS,
+        all_tasks: AllTasks | None = None,
     ) -> None:
+        self._all_tasks = all_tasks
         self._policy_of, self._on_push, self._hides_branches = policy_of, on_push, hides_branches
         self._places = asyncio.Semaphore(places)
         self._readers = asyncio.Semaphore(max(1, places - KEPT_FOR_PUSHES))
@@ -139,6 +153,8 @@ class Door:
 
     def _admit(self, request: Request) -> Admitted:
         """Who asks, and for what: everything that needs the database."""
+        if self._all_tasks is not None and request.slug == collection.TASKS:
+            return self._admit_to_all(request, self._all_tasks)
         repository = queries.repository_of(request.slug)
         if repository is None or not git.exists(request.slug):
             raise Turned(
@@ -154,10 +170,26 @@ class Door:
             environment["TOUCHSTONE_POLICY"] = self._policy(repository, user)
         return Admitted(request, repository, config, environment)
 
+    def _admit_to_all(self, request: Request, all_tasks: AllTasks) -> Admitted:
+        """Oracles and hidden examples are in it: those who publish tasks read it, nobody else."""
+        if not request.headers.get("authorization"):
+            raise Turned(401, "Log in with a token of a maintainer.", *ASK)
+        user = _person(request)
+        if user is None or (why := all_tasks.why_not(user)):
+            raise Turned(403, why if user is not None and why else "Only maintainers publish tasks.")
+        if request.path == "info/refs":
+            all_tasks.mirror()
+        environment, config = _cgi(request, user, plain=False), hidden_refs(False, None)
+        if request.is_push:
+            _require_hook(TASK_HOOKS)
+            config += [*_push_config(TASK_HOOKS), ("receive.denyNonFastForwards", "true")]
+            environment["TOUCHSTONE_PYTHON"] = sys.executable
+            environment["TOUCHSTONE_SITE"] = settings.SITE_URL
+            environment["TOUCHSTONE_KNOWN"] = str(collection.known_path())
+        return Admitted(request, None, config, environment, user)
+
     def _policy(self, repository: Repository, user: User) -> str:
-        if not os.access(HOOKS / "pre-receive", os.X_OK):
-            log.error("Pushes are refused: %s is not executable. Cure: chmod +x", HOOKS / "pre-receive")
-            raise Turned(503, "Pushes are closed: the check of pushes cannot run. Tell the maintainers.")
+        _require_hook(HOOKS)
         try:
             return self._policy_of(repository, user).to_json()
         except PolicyTooLong as error:
@@ -188,14 +220,17 @@ class Door:
             if process.returncode or said:
                 log.info("%s: %s ended with %s: %r", request.slug, request.service, process.returncode, said)
             if request.is_push:
-                await self._absorb(admitted.repository)
+                await self._absorb(admitted)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _absorb(self, repository: Repository) -> None:
+    async def _absorb(self, admitted: Admitted) -> None:
         try:
-            await self._in_thread(self._on_push, repository)
+            if admitted.repository is not None:
+                await self._in_thread(self._on_push, admitted.repository)
+            elif self._all_tasks is not None and admitted.user is not None:
+                await self._in_thread(self._all_tasks.on_push, admitted.user)
         except Exception:  # the push is done and safe in git; the sweeper absorbs it later
-            log.exception("A push to %s could not be absorbed", repository.task)
+            log.exception("A push to %s could not be absorbed", admitted.request.slug)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         def call() -> T:
@@ -277,9 +312,15 @@ def _cgi(request: Request, user: User | None, plain: bool) -> dict[str, str]:
     return variables
 
 
-def _push_config() -> list[tuple[str, str]]:
+def _require_hook(folder: Path) -> None:
+    if not os.access(folder / "pre-receive", os.X_OK):
+        log.error("Pushes are refused: %s is not executable. Cure: chmod +x", folder / "pre-receive")
+        raise Turned(503, "Pushes are closed: the check of pushes cannot run. Tell the maintainers.")
+
+
+def _push_config(hooks: Path = HOOKS) -> list[tuple[str, str]]:
     return [
-        ("core.hooksPath", str(HOOKS)),
+        ("core.hooksPath", str(hooks)),
         ("receive.maxInputSize", str(settings.GIT_MAX_PACK_BYTES)),
         ("receive.fsckObjects", "true"),
         ("receive.denyDeletes", "true"),

@@ -24,7 +24,9 @@ from hub.catalog.models import Task
 from hub.catalog.queries import files_of
 from hub.core.errors import BadInput, Refusal
 from hub.publishing import Problem
+from hub.repos.collection import TASKS
 from hub.repos.git import GitFailed
+from hub.repos.queries import clone_url
 from hub.web.acting import log, member_post
 from tasks.spec import UnsafeName, check_names
 
@@ -49,7 +51,8 @@ class Shown:
 def task_list(request: HttpRequest) -> HttpResponse:
     _require_publisher(request)
     tasks = Task.objects.select_related("current").order_by("slug")
-    return render(request, "publishing/list.html", {"tasks": tasks})
+    clone = f"git clone {clone_url(TASKS)} all-tasks"
+    return render(request, "publishing/list.html", {"tasks": tasks, "clone": clone})
 
 
 @login_required

@@ -116,7 +116,9 @@ def test_mistakes_are_said_by_file_and_key_and_what_was_typed_stays(
     page = max_.post("/publish/read/", upload(zipped(wrong, "vector-add/"))).content.decode()
     assert "<code>task.toml</code> <b>level</b>:" in page
     assert TaskRevision.objects.count() == 1
-    assert problems(max_.get("/publish/")) == []
+    page = max_.get("/publish/")
+    assert "/git/tasks.git all-tasks" in page
+    assert problems(page) == []
     assert problems(max_.get("/publish/task/vector-add/")) == []
     assert "no zip file" in max_.send("/publish/read/", upload(b"rubbish")) or language != "en"
 
@@ -142,6 +144,7 @@ def test_a_revision_is_published_and_its_examples_are_judged_in_the_sandbox(
         publishing.publish("vector-add", FILES, cast.max, base)
 
 
+@pytest.mark.slow
 def test_an_example_that_changed_is_tried_anew_and_others_are_left(story: Story, cast: people.Cast) -> None:
     story.worker()
     assert publishing.push_examples(story.task) == 2
