@@ -23,7 +23,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py tests/hub/catalog/test_search.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo demo-data test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
+.PHONY: help up demo demo-data test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu bench-pages screenshots check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ chaos: prepare-dev  ## Judge 500 jobs while everything around them is killed, cu
 
 adversary: prepare-dev  ## Judge honest, wrong and cheating submissions; fail unless each gets its verdict (RUNS=3)
 	@$(PY) -m tests.adversary --runs $(or $(RUNS),3)
+
+bench-pages: prepare-dev  ## Time the first paint of each page in Chromium, count what it loads, keep both in docs/pages.json
+	@$(PY) -m tests.bench.pages
+
+screenshots: prepare-dev  ## Photograph ten pages, light and dark, wide and narrow, in both languages: docs/screenshots
+	@$(PY) -m tests.browser.screenshots
 
 doctor: prepare  ## Say what is missing here, with its cure (peaks: python -m bench_runner doctor --calibrate)
 	@$(PY) manage.py doctor; hub=$$?; $(PY) -m bench_runner doctor && exit $$hub

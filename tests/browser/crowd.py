@@ -9,6 +9,7 @@ Theory of operation
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
+import django
 from django.urls import Resolver404, resolve
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
@@ -70,6 +72,12 @@ def crowded_hub(folder: Path) -> Iterator[Crowd]:
         yield Crowd(hub, json.loads(line.removeprefix("keys ")))
     finally:
         hub.stop()
+
+
+def knows_the_site() -> None:
+    """For programs: Django tells which view an address belongs to. pytest sets it up for tests."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
 
 
 @dataclass(frozen=True)
