@@ -237,6 +237,10 @@ class _Trace:
 
     def donated(self, positions: Sequence[int]) -> list[int]:
         """The inputs that outputs may be written over: assigned parameters and donated arguments."""
+        if missing := [i for i in positions if i >= len(self.args)]:
+            raise ArgumentError(
+                f"jit: donate={missing}, but the call has {len(self.args)} arguments by position"
+            )
         found = list(self.assigned)
         first = 0
         for position, arg in enumerate(self.args):
@@ -280,18 +284,22 @@ def jit(
         function: of tensors, arrays, containers of them, and anything hashable, for each value of which it is
             compiled anew. What it returns becomes tensors. A Cell, a method, a partial serve as well.
         jit_level: "O1" compiles to C (`framework/README.md` says what that may change in the last bits); "O0"
-        runs the
-            optimised program by the primitives' implementations, and gives the bits that eager mode gives.
+            runs the optimised program by the primitives' implementations, and gives the bits of eager mode.
         fullgraph: raise where the function cannot be traced, instead of running it as it is with a warning.
         donate: positions of arguments whose memory may be used for results: do not use them after the call.
 
     Raises:
-        ArgumentError: another level; an argument that is neither array nor hashable.
+        ArgumentError: no function; another level; `donate` that is no position; an argument that is neither
+            array nor hashable.
         TraceError: Python needs the value of a traced tensor, and `fullgraph` is set.
     """
     if jit_level not in LEVELS:
         raise ArgumentError(f"jit: jit_level is {jit_level!r}; one of {', '.join(LEVELS)}")
+    if not (function is None or callable(function)):
+        raise ArgumentError(f"jit: {function!r:.100} ({type(function).__name__}) cannot be called")
     positions = (donate,) if isinstance(donate, int) else tuple(donate)
+    if wrong := [i for i in positions if type(i) is not int or i < 0]:
+        raise ArgumentError(f"jit: donate={wrong!r:.100}; positions of arguments are counted from 0")
     if function is None:
         return lambda later: Jit(later, jit_level, fullgraph, positions)
     return Jit(function, jit_level, fullgraph, positions)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from framework import Parameter, Tensor, ops, value_and_grad
+from framework.errors import ArgumentError
 from framework.jit import jit
 
 RNG = np.random.default_rng(0)
@@ -91,3 +92,22 @@ def test_donated_arguments_give_their_memory_to_results() -> None:
     place = x.value.ctypes.data
     result = jit(lambda x: ops.exp(x) * 2, donate=0)(x)
     assert result.value.ctypes.data == place
+
+
+@pytest.mark.parametrize(
+    ("donate", "said"),
+    [
+        (-1, r"donate=\[-1\]; positions"),
+        (("x",), r"donate=\['x'\]"),
+        (True, "donate="),
+        (1, r"donate=\[1\], but the call has 1 arguments"),
+    ],
+)
+def test_what_cannot_be_donated_is_refused(donate: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        jit(lambda x: x + 1, donate=donate)(Tensor([1.0]))
+
+
+def test_what_cannot_be_called_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"3 \(int\) cannot be called"):
+        jit(3)
