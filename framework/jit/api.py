@@ -238,9 +238,7 @@ class _Trace:
     def donated(self, positions: Sequence[int]) -> list[int]:
         """The inputs that outputs may be written over: assigned parameters and donated arguments."""
         if missing := [i for i in positions if i >= len(self.args)]:
-            raise ArgumentError(
-                f"jit: donate={missing}, but the call has {len(self.args)} arguments by position"
-            )
+            raise ArgumentError(f"jit: donate={missing}, but the call has {len(self.args)} arguments")
         found = list(self.assigned)
         first = 0
         for position, arg in enumerate(self.args):
