@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from hub import flow
 from hub.accounts.models import User
 from hub.audit.actions import record
+from hub.catalog import roles
 from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.community import sigs
@@ -67,6 +68,7 @@ def _lay_down(user: User) -> None:
     for claim in Claim.objects.filter(user=user, state=Claim.State.REQUESTED):
         claims.withdraw(claim, user)
     user.mentored_tasks.clear()
+    roles.end_all(user)
     sigs.forget(user)
 
 

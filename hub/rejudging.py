@@ -33,6 +33,7 @@ from hub.bench.models import Job, Verdict
 from hub.boards import stored as boards
 from hub.boards.queries import PODIUM, board, earlier_board, unconfirmed_podium
 from hub.boards.runs import TIMED, Candidate
+from hub.catalog import roles
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of, spec_of
 from hub.core.errors import NotAllowed, NotNow
@@ -86,7 +87,7 @@ def run_podium_again(task: Task, hardware_class: str, by: User) -> list[Job]:
         NotAllowed: no maintainer.
         NotNow: nobody stands on the board, or it is being run already.
     """
-    if not by.is_maintainer:
+    if not roles.maintains(task, by):
         raise NotAllowed(_("Only a maintainer has a podium run again."))
     with transaction.atomic():
         queued = []

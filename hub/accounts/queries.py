@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from hub.accounts.models import ApiToken, Scope, User
@@ -22,11 +22,17 @@ def may_enter(user: User) -> bool:
 
 
 def with_unread() -> QuerySet[User]:
-    """People with `unread`: how much they were told that they have not read. The app that keeps it lies above
-    this one; read with the person, it costs no query of its own."""
+    """People with `unread`: how much they were told that they have not read; and with `is_appointed`: whether
+    they have a role for some SIG or task. The apps that keep these lie above this one; read with the person,
+    they cost no query of their own."""
     new = Q(notifications__in_site=True, notifications__read_at=None)
     number = User.objects.filter(new, pk=OuterRef("pk")).order_by().values("pk").annotate(n=Count("pk"))
-    return User.objects.annotate(unread=Coalesce(Subquery(number.values("n")), 0))
+    appointed = User.objects.filter(
+        pk=OuterRef("pk"), appointments__at__isnull=False, appointments__ended_at=None
+    )
+    return User.objects.annotate(
+        is_appointed=Exists(appointed), unread=Coalesce(Subquery(number.values("n")), 0)
+    )
 
 
 def user_by_token(clear: str, scope: str = Scope.GIT_READ) -> User | None:

@@ -210,6 +210,41 @@ class Task(models.Model):
         return self.summary_zh if (get_language() or "").startswith("zh") else self.summary_en
 
 
+class Appointment(models.Model):
+    """Somebody mentors or maintains one task, or all tasks of one SIG. An ended one stays as a row."""
+
+    class Role(models.TextChoices):
+        MENTOR = "mentor", _("mentor")
+        MAINTAINER = "maintainer", _("maintainer")
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="appointments")
+    role = models.CharField(max_length=10, choices=Role)
+    sig = models.CharField(max_length=40, blank=True)
+    task = models.ForeignKey(Task, models.PROTECT, null=True, related_name="appointments")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("sig", "task", "role", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sig="", task__isnull=False) | (~Q(sig="") & Q(task=None)),
+                name="appointment_for_a_sig_or_a_task",
+            ),
+            models.UniqueConstraint(
+                fields=("user", "role", "sig"),
+                condition=Q(ended_at=None, task=None),
+                name="appointment_once_a_sig",
+            ),
+            models.UniqueConstraint(
+                fields=("user", "role", "task"),
+                condition=Q(ended_at=None, task__isnull=False),
+                name="appointment_once_a_task",
+            ),
+        ]
+
+
 class TaskRevision(models.Model):
     """One immutable state of a task's folder, with all its files."""
 

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
+from hub.catalog import roles
 from hub.catalog.models import Programme, Task
 from hub.claims import rules
 from hub.claims.models import Claim
@@ -190,7 +191,7 @@ def open_proposals(mentor: User) -> QuerySet[Claim]:
     """Proposals that this person may answer, longest waiting first."""
     waiting = Claim.objects.filter(state=Claim.State.REQUESTED).exclude(user=mentor)
     if not (mentor.is_maintainer or mentor.is_mentor):
-        waiting = waiting.filter(task__mentors=mentor)
+        waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
     return waiting.select_related("task", "user").order_by("requested_at")
 
 
@@ -198,7 +199,7 @@ def may_answer(claim: Claim, user: User) -> bool:
     """Mentors and maintainers answer proposals, never their own."""
     if claim.user_id == user.pk:
         return False
-    return user.is_maintainer or user.is_mentor or claim.task.mentors.filter(pk=user.pk).exists()
+    return user.is_mentor or roles.mentors(claim.task, user)
 
 
 def clock(claim: Claim) -> Clock:

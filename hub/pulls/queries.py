@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import User
 from hub.audit.queries import events_about
+from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims.models import Claim
 from hub.claims.queries import open_proposals
@@ -98,7 +99,7 @@ def merges_landing() -> QuerySet[MergeAttempt]:
 
 def is_mentor_of(task: Task, user: User) -> bool:
     """Mentor of the task, or maintainer: may merge."""
-    return user.is_maintainer or user in task.mentors.all()
+    return roles.mentors(task, user)
 
 
 def may_change(pull: PullRequest, user: User) -> bool:
@@ -276,7 +277,7 @@ def _pull_rows(mentor: User) -> Iterable[DeskRow]:
     waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
     waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
-        waiting = waiting.filter(Q(task__mentors=mentor))
+        waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
     for found in facts_of(waiting).values():
         turn, now = turn_of(found), stage_of(found)
         kind = KINDS.get(now, "review")

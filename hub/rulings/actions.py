@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.bench.models import Job, Verdict
+from hub.catalog import roles
 from hub.catalog.models import Task, TaskRevision
 from hub.core import clock
 from hub.core.constraints import broken
@@ -112,7 +113,7 @@ def open_task(task: Task, verdicts: Iterable[Verdict], by: User, why: str) -> Re
         NotNow: there is nothing to run again, or a set of this task waits for its decision.
         BadInput: no reason given.
     """
-    if not by.is_maintainer:
+    if not roles.maintains(task, by):
         raise NotAllowed(_("Only a maintainer decides that."))
     olds = list(verdicts)
     if not olds or task.current is None:
@@ -203,7 +204,7 @@ def _decide(rejudge: Rejudge, state: str, by: User, decision: str) -> None:
 
 
 def _may_decide(rejudge: Rejudge, by: User) -> None:
-    if not by.is_maintainer:
+    if not roles.maintains(rejudge.task, by):
         raise NotAllowed(_("Only a maintainer decides that."))
     if rejudge.about is not None and rejudge.about.job.patch_set.pull.author_id == by.pk:
         raise NotAllowed(_("This is your own work: somebody else looks at it."))

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from bench_runner.contract import JobKind, Outcome
 from hub.accounts.models import User
 from hub.bench.models import Job, Verdict
+from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.core import clock
 from hub.pulls.models import PullRequest
@@ -118,7 +119,7 @@ def why_not_see(verdict: Verdict, user: User) -> str | None:
 
 def why_not_rule(verdict: Verdict, user: User) -> str | None:
     """Why this person does not decide about the verdict, as a sentence; None if they may."""
-    if not user.is_authenticated or not user.is_maintainer:
+    if not roles.maintains(verdict.job.patch_set.pull.task, user):
         return _("Only a maintainer decides that.")
     return why_not_see(verdict, user)
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
+from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.claims.models import Claim
@@ -86,7 +87,7 @@ class Own:
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     user = request.user
-    is_mentor = user.is_mentor or user.is_maintainer or user.mentored_tasks.exists()
+    is_mentor = roles.mentors_any(user)
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN, **_own_work(user)}
     if is_mentor:
         shown |= {

@@ -24,6 +24,7 @@ from bench_runner.contract import Outcome
 from hub import flow
 from hub import rejudging as second_looks
 from hub.bench.models import Verdict
+from hub.catalog import roles
 from hub.pulls.models import PatchSet
 from hub.pulls.standing import stands_as
 from hub.repos import git
@@ -70,7 +71,7 @@ class Source:
 @require_safe
 def held_list(request: HttpRequest) -> HttpResponse:
     user = request.user
-    if not (user.is_mentor or user.is_maintainer or user.mentored_tasks.exists()):
+    if not roles.mentors_any(user):
         raise PermissionDenied(_("Only mentors and maintainers read the evidence about a verdict."))
     shown = {
         "waiting": [_line(v) for v in queries.held() if queries.why_not_see(v, user) is None],

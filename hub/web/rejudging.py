@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from hub import rejudging
 from hub.bench.models import Job, Verdict
 from hub.boards.queries import Board, board
+from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks
 from hub.pulls.standing import last_rulings, stands_as
@@ -56,7 +57,7 @@ class Line:
 @require_safe
 def set_list(request: HttpRequest) -> HttpResponse:
     user = request.user
-    if not (user.is_mentor or user.is_maintainer or user.mentored_tasks.exists()):
+    if not roles.mentors_any(user):
         raise PermissionDenied(_("Only mentors and maintainers read the evidence about a verdict."))
     found = [one for one in queries.rejudges()[:SETS_SHOWN] if _why_not_see(one, request) is None]
     live = [one for one in found if one.state in Rejudge.moves.live]
@@ -81,7 +82,7 @@ def set_page(request: HttpRequest, set_id: int) -> HttpResponse:
         "judged": sum(line.new is not None for line in lines),
         "changed": sum(line.changed for line in lines),
         "missing": sum(line.new is None for line in lines),
-        "may_decide": request.user.is_maintainer,
+        "may_decide": roles.maintains(found.task, request.user),
     }
     return render(request, "rejudging/page.html", shown)
 

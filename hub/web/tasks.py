@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from hub.bench.queries import grounds
 from hub.boards.stored import boards_of
+from hub.catalog import roles
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of, statement_html
@@ -108,7 +109,7 @@ def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
         "threads": community.threads(begun[:THREADS_A_PAGE]),
         "newer": page - 1,
         "older": page + 1 if len(begun) > THREADS_A_PAGE else 0,
-        "moderates": user.is_authenticated and (user.is_maintainer or user in task.mentors.all()),
+        "moderates": roles.mentors(task, user),
     }
 
 
@@ -125,7 +126,7 @@ def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
         "why_not": claims.why_not_claim(task, user, own) or why_not_begin(task, user),
         "own_pulls": PullRequest.objects.filter(task=task, author=user),
         "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
-        if user.is_mentor or user.is_maintainer
+        if user.is_mentor or roles.mentors(task, user)
         else [],
         "refused": own.last_refusal,
     }

@@ -76,6 +76,7 @@ PAGES = [
     "/rejudging/",
     "/settings/",
     "/settings/tokens/",
+    "/roles/",
     "/email/",
     "/2fa/",
 ]
