@@ -25,6 +25,7 @@ from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.guard import each
 from hub.notify.actions import News, tell
+from hub.notify.kinds import Kind
 from hub.notify.models import Notification
 from hub.pulls import queries as pulls
 from hub.pulls.models import PullRequest
@@ -36,14 +37,17 @@ CONTRIBUTOR_NUDGED = (timedelta(days=7), timedelta(days=14))
 BEFORE_THE_END = rules.FIRST_PUSH - rules.FIRST_PUSH_WARNING  # the last reminder of a claim
 BATCH = 200
 
+Known = frozenset[str]  # keys of nudges that somebody was given before
+
 
 def remind() -> int:
     """Tell what is due to be told; how many people heard something."""
+    known = frozenset(Notification.objects.filter(kind=Kind.NUDGE).values_list("key", flat=True))
     held = Claim.objects.filter(state=Claim.State.ACTIVE, slot__isnull=False)
     waiting = Claim.objects.filter(state=Claim.State.REQUESTED)
     told = each(held.select_related("task__programme", "user"), _of_its_end)
-    told += each(waiting.select_related("task", "user"), _of_a_proposal)
-    return told + each(_waits(), _of_a_wait)
+    told += each(waiting.select_related("task", "user"), lambda claim: _of_a_proposal(claim, known))
+    return told + each(_waits(), lambda facts: _of_a_wait(facts, known))
 
 
 def others_are_to_move(claim: Claim) -> bool:
@@ -82,10 +86,10 @@ def _reminder(claim: Claim) -> tuple[str, datetime] | None:
 # Whoever owes an answer
 
 
-def _of_a_proposal(claim: Claim) -> int:
+def _of_a_proposal(claim: Claim, known: Known) -> int:
     words = {"by": claim.user.username, **telling.of_task(claim.task)}
     path, key = f"/tasks/{claim.task.slug}/", f"proposal:{claim.pk}"
-    return _nudge("nudge.proposal", claim.requested_at, key, path, words, claim.task, but=claim.user)
+    return _nudge("nudge.proposal", claim.requested_at, key, path, words, claim.task, known, but=claim.user)
 
 
 def _waits() -> Iterator[Facts]:
@@ -97,32 +101,40 @@ def _waits() -> Iterator[Facts]:
         yield from pulls.facts_of(pulls.pulls().filter(pk__in=keys[start : start + BATCH])).values()
 
 
-def _of_a_wait(facts: Facts) -> int:
+def _of_a_wait(facts: Facts, known: Known) -> int:
     pull, turn = facts.pull, pulls.turn_of(facts)
     if pull.task.kind == Task.Kind.EXERCISE:
         return 0
     words = {"pull": pull.pk, "by": pull.author.username, **telling.of_task(pull.task)}
     path, key = f"/pulls/{pull.pk}/", f"pull:{pull.pk}"
     if turn.who is Who.MENTOR:
-        return _nudge("nudge.review", turn.since, key, path, words, pull.task, but=pull.author)
+        return _nudge("nudge.review", turn.since, key, path, words, pull.task, known, but=pull.author)
     if turn.who is not Who.CONTRIBUTOR:
         return 0
     lasted = [step for step in CONTRIBUTOR_NUDGED if turn.since + step <= clock.now()]
-    key = f"nudge:{key}:{turn.since:%Y-%m-%d}"
+    if not lasted or (key := f"nudge:{key}:{turn.since:%Y-%m-%d}:{lasted[-1].days}") in known:
+        return 0
     words |= {"since": turn.since.isoformat()}
-    news = [News("nudge.contributor", f"{key}:{step.days}", path, words) for step in lasted[-1:]]
-    return sum(tell([pull.author], told) for told in news)
+    return tell([pull.author], News("nudge.contributor", key, path, words))
 
 
 def _nudge(
-    what: str, since: datetime, key: str, path: str, words: dict[str, Any], task: Task, *, but: User
+    what: str,
+    since: datetime,
+    about: str,
+    path: str,
+    words: dict[str, Any],
+    task: Task,
+    known: Known,
+    *,
+    but: User,
 ) -> int:
     """Tell those whose step has come."""
     now = clock.now()
     words = {"since": since.isoformat(), **words}
     told = 0
     for days, people in STEPS:
-        if clock.working_days_after(since, days) <= now:
-            named = News(what, f"nudge:{key}:{since:%Y-%m-%d}:{days}", path, words, task)
-            told += tell(people(task), named, but=but)
+        key = f"nudge:{about}:{since:%Y-%m-%d}:{days}"
+        if key not in known and clock.working_days_after(since, days) <= now:
+            told += tell(people(task), News(what, key, path, words, task), but=but)
     return told

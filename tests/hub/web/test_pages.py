@@ -12,6 +12,7 @@ from tests.hub.web.markup import problems
 
 EVERYBODY = (None, "alice", "bob", "mei", "max")
 OWN_PAGES = ("/settings/", "/settings/delete/", "/settings/tokens/", "/email/", "/2fa/", "/logout/")
+OWN_PAGES += ("/notifications/", "/settings/notifications/")
 
 
 @pytest.mark.parametrize(
