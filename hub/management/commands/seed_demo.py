@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from hub.demo import meetings, people
+from hub.demo import meetings, people, programmes
 
 
 class Command(BaseCommand):
@@ -18,6 +18,7 @@ class Command(BaseCommand):
             raise CommandError("Demo accounts exist only in demo mode: set DEMO=1.")
         people.make_people()
         meetings.make_meetings()
+        programmes.make_programmes()
         pushed = people.push_examples()
         if options["verbosity"]:
             for person in people.PEOPLE:
