@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery, Value
 
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
@@ -65,9 +65,16 @@ def care_of(mentor: User) -> Care:
     own = Q(patch_sets__reviews__reviewer=mentor) | Q(
         review_locks__mentor=mentor, review_locks__until__gt=now
     )
-    found = PullRequest.objects.filter(own, state=PullRequest.State.OPEN).values_list("pk", flat=True)
-    chosen = DeskSettings.objects.filter(mentor=mentor).values_list("capacity", flat=True).first()
-    return Care(frozenset(found), CAPACITY if chosen is None else chosen)
+    cared = PullRequest.objects.filter(own, state=PullRequest.State.OPEN).order_by()
+    chosen = DeskSettings.objects.filter(mentor=mentor)
+    # Both in one query: every page of the desk asks for them.
+    rows = list(
+        cared.annotate(what=Value("pull"))
+        .values_list("what", "pk")
+        .union(chosen.annotate(what=Value("capacity")).values_list("what", "capacity"))
+    )
+    capacity = next((number for what, number in rows if what == "capacity"), CAPACITY)
+    return Care(frozenset(number for what, number in rows if what == "pull"), capacity)
 
 
 def reviewers_of(pull: PullRequest) -> QuerySet[User]:

@@ -9,7 +9,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, prefetch_related_objects
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    JSONField,
+    OuterRef,
+    Q,
+    TextField,
+    Value,
+    When,
+    prefetch_related_objects,
+)
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -28,6 +39,7 @@ from hub.web.stone import Stone, draw
 from tasks.spec import Task as Spec
 
 LEAST_BUSY_CORES = 0.1  # less is not worth a word
+LONG = (("log", "", TextField()), ("cases", [], JSONField()), ("environment", {}, JSONField()))
 NOT_RUN = "not_run"  # detail of a case that was not reached any more
 REASON = "reason"  # detail that the verdict's words tell already
 
@@ -145,11 +157,28 @@ class Report:
         ]
 
 
-def reports(patch_set: PatchSet) -> tuple[list[Report], list[Report]]:
-    """One report per hardware class that has judged the patch set; then the same of its merge commits."""
+def told(patch_sets: Iterable[PatchSet], chosen: PatchSet) -> list[Any]:
+    """The verdicts on these patch sets that stand, oldest first; what is long of the chosen one alone.
+
+    One query for what came out now and for the history: pages have few to spare.
+    """
+    own = Q(job__patch_set=chosen)
+    long = {
+        f"own_{name}": Case(When(own, then=F(name)), default=Value(empty, field), output_field=field)
+        for name, empty, field in LONG
+    }
     items = RejudgeItem.objects.filter(Q(old=OuterRef("pk")) | Q(job=OuterRef("job")))
-    rows = standing_verdicts().filter(job__patch_set=patch_set).annotate(was_rejudged=Exists(items))
-    verdicts: list[Any] = list(rows.order_by("at"))
+    rows = standing_verdicts().filter(job__patch_set__in=patch_sets).annotate(was_rejudged=Exists(items))
+    verdicts: list[Any] = list(rows.defer(*(name for name, *_ in LONG)).annotate(**long).order_by("at"))
+    for verdict in verdicts:
+        for name, *_empty in LONG:
+            setattr(verdict, name, getattr(verdict, f"own_{name}"))
+    return verdicts
+
+
+def reports(told: Iterable[Any], patch_set: PatchSet) -> tuple[list[Report], list[Report]]:
+    """One report per hardware class that has judged the patch set; then the same of its merge commits."""
+    verdicts = [verdict for verdict in told if verdict.job.patch_set_id == patch_set.pk]
     prefetch_related_objects([v for v in verdicts if v.ratio is not None], "measurements")
     looks = Looks(
         rulings_about(v for v in verdicts if v.ruling is not None),

@@ -6,6 +6,7 @@ Not in charge of the stream (`live.py`), of the diff and reviews (`review.py`) n
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from hub.pulls import queries
 from hub.pulls.mentors import unrated
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
 from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
-from hub.rulings.queries import may_see, standing_verdicts
+from hub.rulings.queries import may_see
 from hub.web import conversation, live, outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
@@ -150,7 +151,8 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
     chosen = _chosen(patch_sets, request.GET.get("patch_set", "")) or current
     if chosen is None or current is None:
         return {}
-    own, of_merges = outcome.reports(chosen)
+    told = outcome.told(patch_sets, chosen)
+    own, of_merges = outcome.reports(told, chosen)
     waits, made = why_waiting(rows.facts), tries({chosen, current})
     threads = threads_of(rows.comments, pull, current, request.user)
     return {
@@ -158,7 +160,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         "is_old": chosen != current,
         "reports": [(report, _figure(report)) for report in own],
         "merge_reports": of_merges,
-        "history": history(patch_sets),
+        "history": history(patch_sets, told),
         "runs": live.runs(beat, current, made),
         "faults": [one for one in made if one.state in FAILED and one.job.patch_set_id == chosen.pk],
         "lines": conversation.lines(rows, threads),
@@ -275,14 +277,16 @@ def _figure(report: outcome.Report) -> dict[str, Any] | None:
     return timing_plot.figure((row.measurement for row in report.timed), report.target)
 
 
-def history(patch_sets: list[PatchSet]) -> list[tuple[PatchSet, list[tuple[Verdict, str]]]]:
+def history(
+    patch_sets: list[PatchSet], told: Iterable[Verdict]
+) -> list[tuple[PatchSet, list[tuple[Verdict, str]]]]:
     """Newest first, each with the telling verdict of each hardware class and what it stands as."""
     by_work: dict[tuple[int, str], list[Verdict]] = defaultdict(list)
-    rows = standing_verdicts().filter(job__patch_set__in=patch_sets, job__merge_attempt__isnull=True)
-    for verdict in rows.defer("log", "cases", "environment").order_by("at"):
-        by_work[verdict.job.patch_set_id, verdict.job.hardware_class].append(verdict)
-    told: dict[int, list[tuple[Verdict, str]]] = defaultdict(list)
+    for verdict in told:
+        if verdict.job.merge_attempt_id is None:
+            by_work[verdict.job.patch_set_id, verdict.job.hardware_class].append(verdict)
+    found: dict[int, list[tuple[Verdict, str]]] = defaultdict(list)
     for (patch_set_id, _hardware), verdicts in sorted(by_work.items()):
         shown = outcome.telling(verdicts)
-        told[patch_set_id] += [(shown, outcome.outcome_of(shown))] if shown else []
-    return [(row, told[row.pk]) for row in reversed(patch_sets)]
+        found[patch_set_id] += [(shown, outcome.outcome_of(shown))] if shown else []
+    return [(row, found[row.pk]) for row in reversed(patch_sets)]

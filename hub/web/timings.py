@@ -21,6 +21,7 @@ from hub.boards.queries import board
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.pulls.queries import rows_of
+from hub.rulings.queries import standing_verdicts
 from hub.web import roofline_plot, timing_plot
 from hub.web.plain import plain_line
 from hub.web.pulls import history, overview, watched_pulls
@@ -58,7 +59,8 @@ class Row:
 def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
     pull = get_object_or_404(watched_pulls(), pk=pull_id)
     rows = rows_of(pull)
-    told = history(rows.patch_sets)
+    past = standing_verdicts().filter(job__patch_set__in=rows.patch_sets).select_related("attempt__worker")
+    told = history(rows.patch_sets, past.defer("log", "cases", "environment").order_by("at"))
     timed = [(patch_set, verdict) for patch_set, verdicts in told for verdict in _passed(verdicts)]
     classes = sorted({verdict.job.hardware_class for _patch_set, verdict in timed})
     hardware = next(
@@ -87,14 +89,15 @@ def _shown(chosen: tuple[PatchSet, Verdict], own: list[tuple[PatchSet, Verdict]]
         for row, before in own
         if row.number < patch_set.number
     ][:EARLIER_MOST]
-    best = next(iter(board(patch_set.pull.task, verdict.job.hardware_class).entries), None)
+    rules = verdict.job.revision
+    best = next(iter(board(patch_set.pull.task, verdict.job.hardware_class, rules).entries), None)
     if best is not None and best.verdict.pk not in {column.verdict.pk for column in columns}:
         columns.append(Column(_("the board's best"), best.verdict, best.verdict.job.patch_set, best.user))
     measured = _measured(columns)
     own_ones = list(measured[verdict.pk].values())
-    cases = {case.id: case for case in spec_of(verdict.job.revision).on(verdict.job.hardware_class).cases}
+    cases = {case.id: case for case in spec_of(rules).on(verdict.job.hardware_class).cases}
     worker = verdict.attempt.worker.fingerprint
-    work = spec_of(verdict.job.revision).work
+    work = spec_of(rules).work
     return {
         "verdict": verdict,
         "columns": columns,

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from hub.bench import actions as bench
 from hub.bench.models import Worker
 from hub.pulls import actions as pulls
+from hub.pulls import threads
 from hub.pulls.models import PullRequest
 from hub.web import live
 from tests.hub.replay import played_once
@@ -16,6 +17,7 @@ from tests.hub.story import HARDWARE, Story, attempt_id, event
 from tests.hub.web.conftest import Visitor
 from tests.people import Cast
 
+PATH = "solutions/alice/solution.c"
 MOST = 15  # a request; session and reader are two of them
 
 
@@ -29,6 +31,9 @@ def busy(story: Story, cast: Cast) -> dict[str, PullRequest]:
     reviewed = story.push(cast.alice, "second")
     story.run_all(1.7)
     pulls.review(reviewed, cast.max, "approve", "Good.")
+    for line in (1, 2, 3):
+        remark = pulls.comment(reviewed, cast.mei, "```suggestion\nx\n```", PATH, line=line)
+        threads.answer(remark, cast.bob, "Yes")
     failing = story.push(cast.bob, "wrong")
     story.run(story.live()[0], "wrong_answer")
     story.push(cast.bob, "held")
@@ -72,6 +77,8 @@ PAGES = [
     "/sigs/kernels/",
     "/events/",
     "/desk/",
+    "/desk/mentoring/",
+    "/mentors/",
     "/held/",
     "/rejudging/",
     "/settings/",
@@ -94,7 +101,7 @@ def test_every_page_asks_the_database_fifteen_times_at_most(
 ) -> None:
     monkeypatch.setattr(live, "LINE_SECONDS", 60.0)  # somebody looked at the queue just before
     visitor = Visitor(getattr(cast, who) if who else None)
-    of_pulls = [f"/pulls/{pull.pk}/{part}" for pull in busy.values() for part in ("", "diff/")]
+    of_pulls = [f"/pulls/{pull.pk}/{part}" for pull in busy.values() for part in ("", "diff/", "timing/")]
     of_pulls += [f"/workers/{worker.pk}/" for worker in Worker.objects.all()]
     Visitor(None).get(of_pulls[0])
     asked = {path: queries(visitor, path) for path in (*PAGES, *of_pulls)}
