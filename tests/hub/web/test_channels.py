@@ -28,7 +28,9 @@ def news(cast: Cast, key: str = "news") -> None:
 
 def test_a_kind_that_is_switched_off_is_not_told_by_that_channel(cast: Cast) -> None:
     alice = Visitor(cast.alice)
-    assert problems(alice.get(PAGE)) == []
+    page = alice.get(PAGE)
+    assert problems(page) == []
+    assert '<option value="zh-hans" lang="zh-hans">简体中文</option>' in page
     on = sorted(choosing.EVERY - {"email:announcement", "site:announcement"})
     alice.send(f"{PAGE}save/", {"on": on, "digest": "off", "language": "en"})
     news(cast)
