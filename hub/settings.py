@@ -108,6 +108,7 @@ ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", "").split(",") if h]
 ]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SITE_URL.startswith("https://") else 0
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis.url(DATA_DIR)
 CACHES = {"default": outside.cache(os.environ.get("REDIS_URL", ""))}
 try:
@@ -156,6 +157,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "hub.web.tracing.Tracing",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hub.web.security.ContentSecurityPolicy",  # above all that may answer by itself
     "hub.web.static.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -165,9 +168,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "hub.web.entrance.AccountPages",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "hub.web.security.ContentSecurityPolicy",
 ]
 
 ROOT_URLCONF = "hub.urls"

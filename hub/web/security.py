@@ -1,4 +1,4 @@
-"""The header that keeps a page from loading or running anything that is not ours.
+"""The headers that keep a page from loading or running anything that is not ours, and from using devices.
 
 Scripts come from our own origin and are never inline, on any page. Styles likewise, save on pages that show
 a plot: Plotly writes style elements of its own, so `with_plot` says `response.inline_styles = True` there.
@@ -24,6 +24,9 @@ DIRECTIVES = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+
+UNUSED = ("camera", "microphone", "geolocation", "payment", "usb", "display-capture", "browsing-topics")
+PERMISSIONS = ", ".join(f"{name}=()" for name in UNUSED)
 
 
 def policy(inline_styles: bool = False) -> str:
@@ -68,4 +71,5 @@ def with_plot(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def _stamp(response: HttpResponse) -> HttpResponse:
     response.headers.setdefault("Content-Security-Policy", policy(getattr(response, "inline_styles", False)))
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
     return response

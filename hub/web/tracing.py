@@ -20,7 +20,7 @@ from hub.repos.backend import Message, Receive, Send
 
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 PROBES = ("/healthz", "/metrics")
-KEYED = ("/password/reset/key/", "/confirm-email/")
+KEYED = ("/password/reset/key/", "/confirm-email/", "/events/own/")
 QUIET = ("/api/worker/", "/static/", *PROBES)  # many and dull; their refusals are logged all the same
 
 log = logging.getLogger("hub.http")
@@ -72,7 +72,7 @@ def _ended(request: HttpRequest, response: HttpResponse, began: float) -> HttpRe
 
 
 def _shown(path: str) -> str:
-    """The path without a key that came by mail and opens an account."""
+    """The path without a key: whoever reads the log must not be able to use it."""
     return next((f"{start}…" for start in KEYED if path.startswith(start)), path)
 
 
