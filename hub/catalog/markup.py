@@ -77,6 +77,7 @@ def render_markdown(text: str) -> SafeString:
             html,
             tags=HTML | MATHML,
             attributes=ATTRIBUTES,
+            set_tag_attribute_values={"pre": {"tabindex": "0"}},  # it may scroll: by keyboard as well
             filter_style_properties={"text-align"},
             url_schemes={"http", "https", "mailto"},
             link_rel="nofollow noopener noreferrer",
