@@ -186,6 +186,22 @@ MATRIX = {
     "web:rate": Row(NO_SUCH_METHOD, "lnrnnnnn", {"mentor": "mei", "score": "5"}),
     "web:review_take": Row(NO_SUCH_METHOD, "lnnnooon"),
     "web:review_give_back": Row(NO_SUCH_METHOD, MEMBERS),
+    "web:roles": Row("lnnnnnon", READ_ONLY),
+    "web:role_give": Row(
+        NO_SUCH_METHOD, "lnnnnnon", {"username": "bob", "role": "mentor", "scope": "vector-add"}
+    ),
+    "web:role_end": Row(NO_SUCH_METHOD, "lnnnnnon"),
+    "web:unsubscribe": Row("gggggggg", "gggggggg"),  # the signed link is the right to it
+    "web:channels": Row(MEMBERS, READ_ONLY),
+    "web:channels_save": Row(NO_SUCH_METHOD, MEMBERS, {"digest": "off", "language": "en"}),
+    "web:hook_add": Row(NO_SUCH_METHOD, MEMBERS, {"url": "https://93.184.216.34/hook"}),
+    "web:hook_renew": Row(NO_SUCH_METHOD, "lnonnnnn"),
+    "web:hook_remove": Row(NO_SUCH_METHOD, "lnonnnnn"),
+    "web:hook_try": Row(NO_SUCH_METHOD, "lnonnnnn"),
+    "web:publish": Row("lnnnnnon", READ_ONLY),
+    "web:publish_revise": Row("lnnnnnon", READ_ONLY),
+    "web:publish_read": Row(NO_SUCH_METHOD, "lnnnnnrn"),
+    "web:publish_files": Row(NO_SUCH_METHOD, "lnnnnnrn"),
     "api:hello": WORKERS_ALONE,
     "api:canary": WORKERS_ALONE,
     "api:claim": WORKERS_ALONE,

@@ -18,6 +18,7 @@ from hub import flow, honours, rejudging
 from hub.accounts.actions import create_token
 from hub.accounts.models import User
 from hub.bench import operating
+from hub.catalog import roles
 from hub.catalog.actions import save_filter
 from hub.catalog.finding import TaskFilter
 from hub.claims.actions import claim
@@ -25,7 +26,7 @@ from hub.community import calendars, events, sigs
 from hub.community.actions import hide, say
 from hub.core import clock
 from hub.notify.kinds import Kind
-from hub.notify.models import Notification
+from hub.notify.models import Hook, Notification
 from hub.programmes import actions as programmes
 from hub.pulls import actions as pulls
 from hub.pulls import threads
@@ -121,6 +122,8 @@ def build(story: Story, cast: people.Cast) -> World:
     paused = story.worker(name="paused")
     operating.pause(paused, cast.max, "A new disk.")
     token, _clear = create_token(cast.alice, "laptop")
+    ming = User.objects.create_user("ming", password=people.PASSWORD, is_mentor=True)
+    appointed = roles.appoint(cast.max, "ming", "mentor", single.slug)
     lesson = reading_course().lessons.get(slug="threads")
     named = {
         "slug": task.slug,
@@ -149,6 +152,9 @@ def build(story: Story, cast: people.Cast) -> World:
         **_community(cast),
         **_programme(cast),
         "reply_id": 1,
+        "role_id": appointed.pk,
+        "hook_id": _hook(cast).pk,
+        "web:unsubscribe token": "no-such-link",
         "number": honours.certify(cast.alice, f"task:{task.slug}").number,
         "session_id": 1,
         "notification_id": told.pk,
@@ -166,7 +172,7 @@ def build(story: Story, cast: people.Cast) -> World:
         "author": cast.alice,
         "other": cast.bob,
         "mentor": cast.mei,
-        "other mentor": User.objects.create_user("ming", password=people.PASSWORD, is_mentor=True),
+        "other mentor": ming,
         "maintainer": cast.max,
         "operator": User.objects.create_user("oona", password=people.PASSWORD, is_operator=True),
     }
@@ -200,6 +206,11 @@ def _programme(cast: people.Cast) -> dict[str, Any]:
         "task": task.slug,
         **{f"web:{view} slug": made.slug for view in views},
     }
+
+
+def _hook(cast: people.Cast) -> Hook:
+    url = "https://example.org/hook"
+    return Hook.objects.create(user=cast.alice, url=url, salt="salt", made_by=cast.alice, made_at=clock.now())
 
 
 def addresses() -> list[Address]:
