@@ -108,7 +108,8 @@ def first_reviews(since: datetime) -> list[tuple[int, timedelta]]:
 
 def waits_of(times: Iterable[timedelta]) -> Waits:
     every = list(times)
-    return Waits(median(every) if every else None, len(every))
+    middle = timedelta(seconds=median(time.total_seconds() for time in every)) if every else None
+    return Waits(middle, len(every))
 
 
 def figures() -> tuple[Waits, list[Figures]]:
