@@ -4,7 +4,7 @@ Not in charge of who may (`door.py`), of what a push may hold (`task_hooks/`), n
 (`hub/publishing.py`).
 
 Theory of operation. The database knows what is published. `main` follows it: what was published in other
-ways is committed before anybody looks. `refs/keep/absorbed` is where `main` stood when the two last agreed, so
+ways is committed before anybody looks. `refs/keep/absorbed` is where `main` stood when the two last agreed:
 what a push brought is the difference, found again by whoever comes next if the process died. A file in the
 repository tells which revision each folder is, for the hook as well. One lock for everything that moves.
 """
