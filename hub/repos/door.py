@@ -160,7 +160,7 @@ class Door:
             raise Turned(
                 404, f"There is no task “{request.slug}” here. All tasks: {settings.SITE_URL}/tasks/"
             )
-        user = _person(request)
+        user = person_of(request)
         hidden = not request.is_push and self._hides_branches(repository)  # a push lists no branches
         config = hidden_refs(hidden, user.username if user is not None else None)
         environment = _cgi(request, user, plain=hidden)
@@ -174,7 +174,7 @@ class Door:
         """Oracles and hidden examples are in it: those who publish tasks read it, nobody else."""
         if not request.headers.get("authorization"):
             raise Turned(401, "Log in with a token of a maintainer.", *ASK)
-        user = _person(request)
+        user = person_of(request)
         if user is None or (why := all_tasks.why_not(user)):
             raise Turned(403, why if user is not None and why else "Only maintainers publish tasks.")
         if request.path == "info/refs":
@@ -274,7 +274,7 @@ def _request(scope: Message) -> Request:
     )
 
 
-def _person(request: Request) -> User | None:
+def person_of(request: Request) -> User | None:
     """Who asks; nobody needs to say so for reading, but what is said must be true."""
     authorization = request.headers.get("authorization", "")
     try:
