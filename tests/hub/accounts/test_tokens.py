@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.core.cache import cache
 
 from hub.accounts import actions, queries
 from hub.accounts.models import ApiToken, User
 from hub.core import clock
 from hub.core.errors import BadInput
+from hub.repos import door
+from hub.repos.access import Unidentified, identify
 from tests import people
 
 
@@ -86,3 +91,33 @@ def test_a_username_that_cannot_be_a_branch_is_refused(db, name):
 def test_a_taken_name_is_refused(cast):
     with pytest.raises(BadInput, match="is taken"):
         actions.fit_username("alice")
+
+
+def basic(clear):
+    return "Basic " + base64.b64encode(f"alice:{clear}".encode()).decode()
+
+
+def test_a_token_for_reading_does_not_push(cast):
+    _, clear = actions.create_token(cast.alice, "laptop", scope="git:read")
+    assert identify(basic(clear)) == cast.alice
+    with pytest.raises(Unidentified, match="“laptop” may not be used for this: it lacks git:push"):
+        identify(basic(clear), "git:push")
+
+
+def test_a_token_for_something_unknown_is_not_made(cast):
+    with pytest.raises(BadInput, match="“root” is not known"):
+        actions.create_token(cast.alice, "laptop", scope="root")
+
+
+def test_an_address_that_sends_wrong_tokens_is_made_to_wait(cast, settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+    _, clear = actions.create_token(cast.alice, "laptop")
+    asks = partial(door.Request, "halve", "info/refs", door.WRITE, "GET")
+    for _ in range(door.WRONG_TOKENS.most):
+        with pytest.raises(door.Turned, match="unknown"):
+            door.person_of(asks({"authorization": basic("ts_a-guess")}, "10.0.0.1"))
+    with pytest.raises(door.Turned, match="Too many wrong tokens"):
+        door.person_of(asks({"authorization": basic(clear)}, "10.0.0.1"))
+    assert door.person_of(asks({"authorization": basic(clear)}, "10.0.0.2")) == cast.alice
+    cache.clear()
