@@ -31,6 +31,7 @@ KEYWORDS: dict[str, Any] = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 WIDTH = 110
+TEMPLATES = (".html", ".txt")  # pages, and messages of accounts
 PASSING_HEADERS = (b'"POT-Creation', b'"PO-Revision', b'"Last-Translator', b'"Report-Msgid', b'"Generated-By')
 
 
@@ -62,12 +63,13 @@ def template() -> Catalog:
 
 def sources() -> list[Path]:
     root = Path(settings.BASE_DIR)
-    return [*sorted((root / "hub").rglob("*.py")), *sorted((root / "templates").rglob("*.html"))]
+    templates = [path for path in (root / "templates").rglob("*.*") if path.suffix in TEMPLATES]
+    return [*sorted((root / "hub").rglob("*.py")), *sorted(templates)]
 
 
 def strings_of(path: Path) -> Iterator[tuple[int, Any, list[str], str | None]]:
     text = path.read_text()
-    if path.suffix == ".html":
+    if path.suffix in TEMPLATES:
         # What is left around the strings is filler; without indentation any tokenizer takes it.
         text = "\n".join(line.lstrip() for line in templatize(text, origin=str(path)).split("\n"))
     yield from extract("python", io.BytesIO(text.encode()), KEYWORDS, ["Translators:"], {"encoding": "utf-8"})
