@@ -190,7 +190,7 @@ MATRIX = {
     "web:role_give": Row(
         NO_SUCH_METHOD, "lnnnnnon", {"username": "bob", "role": "mentor", "scope": "vector-add"}
     ),
-    "web:role_end": Row(NO_SUCH_METHOD, "lnnnnnon"),
+    "web:role_end": Row(NO_SUCH_METHOD, "lnnnnoon"),  # it is the other mentor's own
     "web:unsubscribe": Row("gggggggg", "gggggggg"),  # the signed link is the right to it
     "web:channels": Row(MEMBERS, READ_ONLY),
     "web:channels_save": Row(NO_SUCH_METHOD, MEMBERS, {"digest": "off", "language": "en"}),
@@ -236,7 +236,7 @@ MATRIX = {
     "socialaccount_login_cancelled": Row(EVERYBODY, NO_SUCH_METHOD),
     "socialaccount_login_error": Row("uuuuuuuu", NO_SUCH_METHOD),
     "socialaccount_signup": Row("llllllll", "llllllll"),
-    "set_language": Row(EVERYBODY, EVERYBODY, {"language": "zh-hans"}),
+    "set_language": Row(NO_SUCH_METHOD, EVERYBODY, {"language": "zh-hans"}),
 }
 
 # The administration: who is not on the staff is sent to its log-in, whatever the address.
