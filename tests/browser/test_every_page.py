@@ -92,6 +92,8 @@ def barriers_of(page: Page, axe: str, theme: str) -> list[str]:
 def width_of(page: Page) -> int:
     before = page.viewport_size
     page.set_viewport_size({"width": NARROWEST, "height": 800})
+    if page.locator("[data-plot]").count():
+        page.reload(wait_until="load")  # a figure follows a window's new size only after a while
     width = int(page.evaluate("document.documentElement.scrollWidth"))
     assert before is not None
     page.set_viewport_size(before)
