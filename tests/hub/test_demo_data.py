@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from hub.accounts.models import User
 from hub.bench.models import Job, Measurement, Verdict
-from hub.boards.queries import boards_of
+from hub.boards.stored import boards_of
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
 from hub.demo.crowd import sizes

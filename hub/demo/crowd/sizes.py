@@ -77,5 +77,8 @@ def make(size: Size, seed: int, until: datetime, progress: Callable[[str], None]
     work.make(size.verdicts, lambda done: progress(f"{done} of {size.verdicts} verdicts"))
     gathered = together(members, Random(seed + 1), until)  # noqa: S311  # its own, so that work stays as it is
     finish([people, computers, *lists, *work.tables, *gathered])
+    for number, _changed in enumerate(stored.rebuild(), 1):
+        if number % BOARDS_A_LINE == 0:
+            progress(f"boards of {number} of {size.tasks} tasks")
     progress(f"{size.verdicts} verdicts of {work.pull.last} pull requests")
     progress(f"{honours.award_everybody(at=until)} badges")
