@@ -18,7 +18,7 @@ from hub.catalog.actions import set_programme
 from hub.catalog.models import Programme, Task
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
-from hub.programmes import queries, rules
+from hub.programmes import news, queries, rules
 from hub.programmes.models import Announcement, Application, Wish
 
 TEXT_SHORTEST, TEXT_LONGEST = 40, 8000  # characters of an application
@@ -141,12 +141,13 @@ def settle(programme: Programme, by: User, digest: str) -> queries.Plan:
             task = line.wish.task if line.wish else None
             if Application.moves.move(line.application, state, task=task, decided_at=now):
                 record(by, f"application.{state}", line.application, task=task.slug if task else "")
+                news.decided(line.application, by)
         record(by, "programme.settled", held, placed=plan.placed, applications=len(plan.lines))
     return plan
 
 
 def announce(programme: Programme, by: User, title: str, body: str) -> Announcement:
-    """Tell everybody something.
+    """Tell everybody who takes part something; it stands on the programme's page.
 
     Raises:
         NotAllowed: neither a maintainer nor a mentor of one of its tasks.
@@ -165,6 +166,7 @@ def announce(programme: Programme, by: User, title: str, body: str) -> Announcem
             programme=programme, author=by, title=title, body=body, at=clock.now()
         )
         record(by, "programme.announced", made, programme=programme.slug)
+        news.announced(made)
     return made
 
 

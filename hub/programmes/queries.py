@@ -118,7 +118,7 @@ def why_not_claim(task: Task, user: User) -> str | None:
 def applications(programme: Programme) -> QuerySet[Application]:
     """All that were not withdrawn, in the order they came, with their wishes."""
     rows = programme.applications.exclude(state=Application.State.WITHDRAWN)
-    return rows.select_related("user", "task").prefetch_related("wishes__task")
+    return rows.select_related("user", "task", "programme").prefetch_related("wishes__task")
 
 
 def wishes_for(tasks: Iterable[Task], programme: Programme) -> QuerySet[Wish]:

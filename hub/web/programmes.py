@@ -9,6 +9,7 @@ import csv
 import io
 from typing import Any
 
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -30,6 +31,7 @@ from hub.web.exports import cell
 from hub.web.words import Word
 
 LINES_EXCERPT, LINES_A_PAGE = 5, 50
+STANDING_SECONDS = 20  # that a standing is kept for all who look
 TONES: dict[str, Word] = {
     Programme.Stage.PLANNED: Word(Programme.Stage.PLANNED.label, "quiet", "clock"),
     Programme.Stage.APPLYING: Word(Programme.Stage.APPLYING.label, "good", "arrow"),
@@ -62,7 +64,7 @@ def show(
 ) -> HttpResponse:
     """The programme's page; after a refusal with what was `written`, as it was sent."""
     user, now = request.user, clock.now()
-    found = standings.standing(programme)
+    found = shown_standing(programme)
     tasks = queries.tasks_in(programme)
     ranked = queries.mentored_in(tasks, user)
     teams = queries.teams(programme) if programme.team_most > 1 else []
@@ -98,10 +100,17 @@ def _places(
     return [(place, padded[place - 1]) for place in range(1, programme.wishes_most + 1)]
 
 
+def shown_standing(programme: Programme) -> standings.Standing:
+    """As it was a moment ago: the same for everybody, and dear to compute."""
+    key = f"programme.standing.{programme.pk}"
+    found: standings.Standing = cache.get_or_set(key, lambda: standings.standing(programme), STANDING_SECONDS)
+    return found
+
+
 @require_safe
 def standing_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
-    found = standings.standing(programme)
+    found = shown_standing(programme)
     page = Paginator(found.rows, LINES_A_PAGE).get_page(request.GET.get("page"))
     shown = {**_head(request, programme), "standing": found, "page": page}
     return render(request, "programmes/standing.html", shown)

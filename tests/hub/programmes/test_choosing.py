@@ -14,6 +14,7 @@ from hub.catalog.models import Programme, Task
 from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
+from hub.notify.models import Notification
 from hub.programmes import actions, queries
 from hub.programmes.models import Application, Wish
 from tests.hub.programmes.conftest import TEXT, Make
@@ -63,6 +64,8 @@ def test_the_match_is_shown_and_then_applied_as_it_was_shown(summer: Programme, 
         "bob": "row-softmax",
     }
     assert Event.objects.filter(verb="programme.settled", actor=cast.max).count() == 1
+    told = Notification.objects.get(user=cast.bob)
+    assert "You are chosen for" in str(told.words), "and everybody hears of it"
 
 
 def test_a_match_that_changed_since_it_was_looked_at_is_not_applied(summer: Programme, cast: Cast) -> None:
