@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -23,6 +24,7 @@ from hub.pulls import locks, queries
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 
 BODY_LONGEST = 20_000  # characters of one review or comment
+COMMENTS_AN_HOUR = 60  # of a person, on all pull requests; remarks of a review are not counted
 LINE_COMMENTS_MOST = 100  # in one review
 LINE_MOST = 10_000_000
 PATH_LONGEST = 255
@@ -143,7 +145,14 @@ def comment(
 
     Raises:
         BadInput: empty or too long, or a line without a path.
+        NotNow: too much within the hour.
     """
+    since = clock.now() - timedelta(hours=1)
+    if Comment.objects.filter(author=author, review=None, at__gt=since).count() >= COMMENTS_AN_HOUR:
+        raise NotNow(
+            _("You have said %(most)s things within an hour: go on a little later.")
+            % {"most": COMMENTS_AN_HOUR}
+        )
     with transaction.atomic():
         said = _comment(patch_set, author, LineComment(path, line, body, side), thread=thread)
         record(author, "comment.made", said, pull=patch_set.pull_id, number=patch_set.number)

@@ -169,3 +169,14 @@ def test_a_proposal_is_on_the_desk(story: Story, cast: Cast) -> None:
     story.task.refresh_from_db()
     asked = claim(story.task, cast.alice, "I will vectorise it by hand and measure every step of it. " * 3)
     assert [(row.kind, row.claim) for row in queries.desk(cast.mei)] == [("proposal", asked)]
+
+
+def test_nobody_floods_a_pull_request(
+    patch_set: PatchSet, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "COMMENTS_AN_HOUR", 2)
+    for _ in range(2):
+        actions.comment(patch_set, cast.bob, "Look here")
+    with pytest.raises(NotNow, match="2 things within an hour"):
+        actions.comment(patch_set, cast.bob, "And here")
+    actions.comment(patch_set, cast.mei, "Somebody else may")
