@@ -12,11 +12,9 @@ from typing import Any
 
 from django.core.cache import cache
 from django.core.cache.backends.redis import RedisCache
-from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from hub.core import clock
-from hub.core.errors import NotNow
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +34,6 @@ class Limit:
     def spent(self, whose: object) -> bool:
         """Whether `whose` has none left, without counting one."""
         return self._count(whose, add=0) >= self.most
-
-    def spend_or_refuse(self, whose: object) -> None:
-        """Count one more.
-
-        Raises:
-            NotNow: it is one too many.
-        """
-        if not self.spend(whose):
-            raise NotNow(
-                _("That is more than %(most)s within %(seconds)s seconds: wait a little, then send it again.")
-                % {"most": self.most, "seconds": self.seconds}
-            )
 
     def _count(self, whose: object, add: int) -> int:
         key = f"limit:{self.name}:{whose}:{int(clock.now().timestamp()) // self.seconds}"
