@@ -21,7 +21,6 @@ from hub.notify.models import Delivery, Hook, Notification, Wishes
 from hub.notify.queries import reachable
 
 EXCERPT = 300  # characters of what somebody wrote that are told with it
-ANNOUNCED = 4000  # characters of an announcement
 BATCH = 500
 NOTIFICATIONS_KEPT = timedelta(days=180)
 DELIVERIES_KEPT = timedelta(days=30)
