@@ -27,6 +27,7 @@ from hub.community import sigs
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.notify.choosing import forget
+from hub.programmes import actions as programmes
 from hub.pulls.models import MergeAttempt, PullRequest
 from hub.rewards import certificates
 
@@ -70,6 +71,7 @@ def _lay_down(user: User) -> None:
     user.mentored_tasks.clear()
     roles.end_all(user)
     sigs.forget(user)
+    programmes.forget(user)
 
 
 def _forget_log_ins(user: User) -> None:

@@ -6,6 +6,7 @@ Teams: `teaming.py`. A programme as a file: `transfer.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,8 +19,8 @@ from hub.catalog.actions import set_programme
 from hub.catalog.models import Programme, Task
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
-from hub.programmes import news, queries, rules
-from hub.programmes.models import Announcement, Application, Wish
+from hub.programmes import news, queries, rules, teaming
+from hub.programmes.models import Announcement, Application, Member, Wish
 
 TEXT_SHORTEST, TEXT_LONGEST = 40, 8000  # characters of an application
 TITLE_LONGEST, BODY_LONGEST = 120, 10_000  # of an announcement
@@ -90,6 +91,17 @@ def withdraw(programme: Programme, user: User) -> None:
         ):
             raise NotNow(_("There is no application of yours that waits for an answer."))
         record(user, "application.withdrawn", own)
+
+
+def forget(user: User) -> None:
+    """Whoever leaves the hub waits for no choice and is in no team that can still change; their words go."""
+    for own in Application.objects.filter(user=user, state=Application.State.SUBMITTED):
+        if Application.moves.move(own, Application.State.WITHDRAWN):
+            record(user, "application.withdrawn", own)
+    Application.objects.filter(user=user).update(text="–")
+    for member in Member.objects.filter(user=user).select_related("programme"):
+        with suppress(NotNow):  # a team of a programme that has ended stands in its standing
+            teaming.leave_team(member.programme, user)
 
 
 def rank(programme: Programme, task: Task, by: User, ranks: Mapping[int, int | None]) -> None:

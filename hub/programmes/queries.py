@@ -46,8 +46,7 @@ def _next_date(programme: Programme) -> float:
 
 def tasks_in(programme: Programme) -> list[Task]:
     """Its published tasks, easy ones first."""
-    rows = programme.tasks.filter(state=Task.State.PUBLISHED).select_related("current")
-    return list(rows.prefetch_related("mentors"))
+    return list(programme.tasks.filter(state=Task.State.PUBLISHED).prefetch_related("mentors"))
 
 
 def may_organise(user: User) -> bool:

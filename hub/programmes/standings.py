@@ -68,7 +68,7 @@ class Standing:
 
 def standing(programme: Programme) -> Standing:
     """As of now; frozen while the programme says so."""
-    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED).select_related("current"))
+    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED))
     timed = _timed(programme, tasks) if programme.kind == Programme.Kind.CONTEST else None
     return _standing(programme, tasks, timed)
 
@@ -255,7 +255,7 @@ class Report:
 
 def report(programme: Programme) -> Report:
     """Everything that its last page tells, from the rows as they are now."""
-    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED).select_related("current"))
+    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED))
     timed = _timed(programme, tasks)
     found = _standing(programme, tasks, timed)
     owed = _statement(programme, found.inside, (user for line in found.lines for user in line.people))

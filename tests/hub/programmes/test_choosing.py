@@ -119,6 +119,14 @@ def test_who_withdrew_may_apply_again_while_applications_are_open(summer: Progra
         apply(summer, cast.alice, "vector-add")
 
 
+def test_whoever_leaves_the_hub_waits_for_no_choice_and_their_words_go(summer: Programme, cast: Cast) -> None:
+    apply(summer, cast.alice, "row-softmax")
+    actions.forget(cast.alice)
+    own = Application.objects.get()
+    assert (own.state, own.text) == ("withdrawn", "–")
+    assert queries.plan(summer).lines == ()
+
+
 @pytest.mark.parametrize(
     ("text", "slugs", "said"),
     [
