@@ -92,6 +92,7 @@ def test_a_form_with_mistakes_comes_back_with_all_that_was_typed(story: Story, c
     assert Programme.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_only_maintainers_organise(contest: Programme, cast: Cast) -> None:
     told = Announcement.objects.create(
         programme=contest, author=cast.max, title="T", body="B", at=clock.now()
@@ -115,14 +116,9 @@ def test_only_maintainers_organise(contest: Programme, cast: Cast) -> None:
 PAGES = ("", "spring/", "spring/standing/", "spring/report/")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "language"),
-    [
-        pytest.param(None, "en", marks=pytest.mark.slow),
-        pytest.param("alice", "zh-hans", marks=pytest.mark.slow),
-        pytest.param("max", "en", marks=pytest.mark.slow),
-        ("max", "zh-hans"),
-    ],
+    ("name", "language"), [(None, "en"), ("alice", "zh-hans"), ("max", "en"), ("max", "zh-hans")]
 )
 def test_every_page_is_well_formed_and_asks_little_of_the_database(
     contest: Programme, cast: Cast, name: str | None, language: str
@@ -139,6 +135,7 @@ def test_every_page_is_well_formed_and_asks_little_of_the_database(
     assert found == {}
 
 
+@pytest.mark.slow
 def test_home_tasks_and_the_task_s_page_tell_of_it(contest: Programme, cast: Cast) -> None:
     home = Visitor(None).get("/")
     assert 'href="/programmes/spring/"' in home
@@ -150,6 +147,7 @@ def test_home_tasks_and_the_task_s_page_tell_of_it(contest: Programme, cast: Cas
     assert "年" in Visitor(None, "zh-hans").get("/tasks/vector-add/").split("(Asia/Shanghai)")[0][-40:]
 
 
+@pytest.mark.slow
 def test_the_standing_counts_speed_and_leaves_insiders_without_a_place(
     contest: Programme, cast: Cast
 ) -> None:
@@ -160,6 +158,7 @@ def test_the_standing_counts_speed_and_leaves_insiders_without_a_place(
     assert float(rows[3].split(",")[3]) < points
 
 
+@pytest.mark.slow
 def test_who_is_owed_what_follows_the_ledger(contest: Programme, cast: Cast) -> None:
     paid = Reward.objects.get(kind="merge")
     organiser = Visitor(cast.max)
@@ -174,6 +173,7 @@ def test_who_is_owed_what_follows_the_ledger(contest: Programme, cast: Cast) -> 
     assert "alice," not in organiser.get("/programmes/spring/statement.csv")
 
 
+@pytest.mark.slow
 def test_a_team_is_founded_joined_by_its_code_and_left(contest: Programme, cast: Cast) -> None:
     alice, bob = Visitor(cast.alice), Visitor(cast.bob)
     assert "The team is founded." in alice.send("/programmes/spring/team/", {"name": "Stones"})
@@ -193,6 +193,7 @@ def test_a_team_is_founded_joined_by_its_code_and_left(contest: Programme, cast:
     assert not Member.objects.exists()
 
 
+@pytest.mark.slow
 def test_an_announcement_is_shown_until_it_is_taken_back(contest: Programme, cast: Cast) -> None:
     organiser = Visitor(cast.max)
     organiser.send("/programmes/spring/announce/", {"title": "One week left", "body": "**Push** early."})
@@ -224,6 +225,7 @@ def apply_to(programme: Programme) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_application_is_sent_ranked_chosen_and_answered(contest: Programme, cast: Cast) -> None:
     apply_to(contest)
     bob, organiser = Visitor(cast.bob), Visitor(cast.max)
@@ -247,6 +249,7 @@ def test_an_application_is_sent_ranked_chosen_and_answered(contest: Programme, c
     assert "You are chosen for" in bob.get("/programmes/spring/")
 
 
+@pytest.mark.slow
 def test_a_programme_goes_out_as_a_file_and_comes_in_the_same(contest: Programme, cast: Cast) -> None:
     apply_to(contest)
     organiser = Visitor(cast.max)
@@ -266,6 +269,7 @@ def test_a_programme_goes_out_as_a_file_and_comes_in_the_same(contest: Programme
     assert again == said
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_fit_changes_nothing_and_says_why(contest: Programme, cast: Cast) -> None:
     organiser = Visitor(cast.max)
     out = json.loads(organiser.get("/programmes/spring/programme.json"))
