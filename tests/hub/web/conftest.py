@@ -90,6 +90,7 @@ class Town:
             f"/boards/{slug}/{HARDWARE}/",
             f"/boards/{self.single.slug}/cpu-x86/",
             "/learn/",
+            "/programmes/",
             f"/learn/{self.lesson.course.slug}/",
             f"/learn/{self.lesson.course.slug}/{self.lesson.slug}/",
             "/people/alice/",

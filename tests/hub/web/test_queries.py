@@ -62,6 +62,7 @@ PAGES = [
     "/queue/",
     "/workers/",
     "/learn/",
+    "/programmes/",
     "/notifications/",
     "/settings/notifications/",
     "/people/alice/",
