@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -66,7 +66,7 @@ def open_pulls_of(task: Task, user: User) -> QuerySet[PullRequest]:
 def merged_counts(tasks: Iterable[Task]) -> Counter[int]:
     """How many pull requests of each of these tasks were merged, by its key."""
     merged = PullRequest.objects.filter(task__in=tasks, state=PullRequest.State.MERGED)
-    return Counter(merged.order_by().values_list("task_id", flat=True))
+    return Counter(dict(merged.order_by().values_list("task_id").annotate(Count("pk"))))
 
 
 def current_patch_set(pull: PullRequest) -> PatchSet | None:

@@ -30,8 +30,8 @@ from hub.web.stone import draw, stone
 from hub.web.words import METRICS
 
 SHELF_EXCERPT = 4
-ENTRIES_A_PAGE = 50
-MOMENTS = 100  # of a history that are listed, or drawn beside the records
+ENTRIES_A_PAGE = 25
+MOMENTS = 40  # of a history that are listed, or drawn beside the records
 SHELVES_A_PAGE = 8
 BARE_SHOWN = 12
 

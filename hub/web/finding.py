@@ -33,6 +33,7 @@ from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
+CHOICES_MOST = 24  # of a filter; of mentors and interest groups those with most tasks
 LEVELS = {
     "1": _("1 · first steps"),
     "2": _("2 · easy"),
@@ -163,8 +164,9 @@ def shown_facets(wanted: TaskFilter, found: Found) -> list[Shown]:
 def _shown(facet: Facet, wanted: TaskFilter, names: dict[str, str]) -> Shown:
     title, labels = TITLES[facet.name]
     chosen = wanted.chosen.get(facet.name, frozenset())
-    known = [value for value, _count in facet.values]
-    counted = [*facet.values, *((value, 0) for value in sorted(chosen - set(known)))]
+    values = [pair for at, pair in enumerate(facet.values) if at < CHOICES_MOST or pair[0] in chosen]
+    known = [value for value, _count in values]
+    counted = [*values, *((value, 0) for value in sorted(chosen - set(known)))]
     choices = [
         Choice(
             facet.name,

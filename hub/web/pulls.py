@@ -12,10 +12,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -41,6 +42,8 @@ from hub.web.words import STAGES
 from hub.web.workers import add_worker
 
 PULLS_A_PAGE = 30
+COUNTED = 3000  # pull requests that the pages of the list reach back to
+TASKS_OFFERED = 200  # to narrow the list to; any other by its address
 OPEN = "open"  # every stage of an open pull request
 
 
@@ -65,7 +68,7 @@ class Asked:
 @require_safe
 def pull_list(request: HttpRequest) -> HttpResponse:
     asked = Asked(*(request.GET.get(name, "").strip() for name in ("stage", "task", "author")))
-    page = Paginator(_matching(asked), PULLS_A_PAGE).get_page(request.GET.get("page"))
+    page = Bounded(_matching(asked), PULLS_A_PAGE).get_page(request.GET.get("page"))
     found = queries.facts_of(page.object_list)
     kept = request.GET.copy()
     kept.pop("page", None)
@@ -76,7 +79,7 @@ def pull_list(request: HttpRequest) -> HttpResponse:
         "lines": [_list_line(found[pull.pk]) for pull in page.object_list],
         "query": f"{kept.urlencode()}&" if kept else "",
         "stages": STAGES.items(),
-        "tasks": Task.objects.filter(pulls__isnull=False).distinct(),
+        "tasks": _pushed_tasks(asked.task),
     }
     return render(request, "pulls/list.html", shown)
 
@@ -221,6 +224,22 @@ def _pull(pull_id: int) -> PullRequest:
 
 def _page(pull: PullRequest) -> str:
     return reverse("web:pull", args=[pull.pk])
+
+
+class Bounded(Paginator):
+    """Counts no further than people turn pages: counting a large table takes longer than a page may."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        return len(rows) if isinstance(rows, list) else rows.order_by()[:COUNTED].count()
+
+
+def _pushed_tasks(chosen: str) -> QuerySet[Task]:
+    """What the list can be narrowed to: the first tasks that anything was pushed to, and the chosen one."""
+    pushed = Task.objects.filter(Exists(PullRequest.objects.filter(task=OuterRef("pk"))))
+    first = pushed.values_list("pk", flat=True)[:TASKS_OFFERED]
+    return Task.objects.filter(Q(pk__in=list(first)) | Q(slug=chosen)).only("slug", "title_en", "title_zh")
 
 
 def _matching(asked: Asked) -> QuerySet[PullRequest] | list[PullRequest]:
