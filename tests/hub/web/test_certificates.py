@@ -82,10 +82,10 @@ def test_asking_again_gives_the_same_certificate(town: Town, certificate: Certif
     assert certificate.number in Visitor(None).get("/people/alice/")
 
 
-@pytest.mark.parametrize("subject", ["task:vector-add", "course:first-operator", "task:none", ""])
-def test_what_somebody_has_not_done_is_not_certified(town: Town, subject: str) -> None:
-    page = Visitor(town.people.bob).send("/certificates/issue/", {"subject": subject})
-    assert "There is nothing to certify" in page
+def test_what_somebody_has_not_done_is_not_certified(town: Town) -> None:
+    for subject in ("task:vector-add", "course:first-operator", "task:none", ""):
+        page = Visitor(town.people.bob).send("/certificates/issue/", {"subject": subject})
+        assert "There is nothing to certify" in page
     assert Certificate.objects.count() == 0
 
 

@@ -9,9 +9,7 @@ from hub.rewards import rules as book_of_rules
 from hub.rewards.models import Award, Evaluation
 from hub.rewards.rules import FILE, RARITIES, read
 from hub.web.medals import MEDALS
-from tests.hub.replay import played_once
-from tests.hub.story import Story
-from tests.people import Cast
+from tests.hub.web.conftest import Town
 
 ONE_MORE = """
 [[badge]]
@@ -24,46 +22,36 @@ about = { en = "Was there.", zh = "在场。" }
 """
 
 
-@played_once
-def merged(story: Story, cast: Cast) -> Story:
-    story.merged(cast.alice, cast.mei, cast.max)
-    return story
-
-
 def badges(user: object) -> set[str]:
     return set(Award.objects.filter(user=user).values_list("badge", flat=True))
 
 
-def test_merging_a_confirmed_first_try_gives_the_author_and_the_reviewer_their_badges(
-    merged: Story, cast: Cast
-) -> None:
-    assert badges(cast.alice) == {"first-merge", "right-at-once", "reproduced"}
-    assert badges(cast.mei) == {"first-review"}
-    assert badges(cast.max) == set()
+def test_merging_a_confirmed_first_try_gives_the_author_and_the_reviewer_their_badges(town: Town) -> None:
+    assert badges(town.people.alice) == {"first-merge", "right-at-once", "reproduced"}
+    assert badges(town.people.mei) == {"first-review"}
+    assert badges(town.people.max) == set()
 
 
-def test_a_badge_is_awarded_once(merged: Story, cast: Cast) -> None:
-    assert honours.award(cast.alice, cast.mei) == 0
+def test_a_badge_is_awarded_once(town: Town) -> None:
+    assert honours.award(town.people.alice, town.people.mei) == 0
     assert honours.award_everybody() == 0
     assert Award.objects.count() == 4
 
 
-def test_the_house_gets_no_badge(merged: Story, cast: Cast) -> None:
+def test_the_house_gets_no_badge(town: Town) -> None:
     Award.objects.all()._raw_delete("default")
-    type(cast.alice).objects.filter(pk=cast.alice.pk).update(is_house=True)
+    type(town.people.alice).objects.filter(pk=town.people.alice.pk).update(is_house=True)
     honours.award_everybody()
-    assert badges(cast.alice) == set()
-    assert badges(cast.mei) == {"first-review"}
+    assert badges(town.people.alice) == set()
+    assert badges(town.people.mei) == {"first-review"}
 
 
-def test_a_rule_that_is_added_later_reaches_old_facts(
-    merged: Story, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_that_is_added_later_reaches_old_facts(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     honours.award_everybody()
     new = read(FILE.read_bytes() + ONE_MORE.encode())
     monkeypatch.setattr(honours, "rules", lambda: new)
     assert honours.award_everybody() == 1
-    assert "present" in badges(cast.alice)
+    assert "present" in badges(town.people.alice)
     assert honours.award_everybody() == 0
     assert [row.awarded for row in Evaluation.objects.all()] == [1, 0]
 
