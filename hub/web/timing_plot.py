@@ -69,9 +69,11 @@ def samples(measurements: Iterable[Measurement]) -> dict[str, Any]:
             "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
             "xaxis": {
                 "type": "log",
-                "title": {"text": _("seconds a call")},
+                "title": {"text": _("One call")},
                 "automargin": True,
-                "exponentformat": "SI",
+                "tickformat": "~s",
+                "ticksuffix": "s",
+                "nticks": 6,
             },
             "yaxis": {
                 "automargin": True,
