@@ -25,7 +25,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bench_runner.contract import JobKind, Outcome
+from bench_runner.contract import Bundle, JobKind, Outcome
 from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.bench import actions as bench
@@ -131,6 +131,11 @@ def hold_if_alike(job: Job) -> bool:
     ]
     held = [_hold(late, early) for early, late in (_in_order(patch_set, other) for other in found)]
     return any(held)
+
+
+def common_runs(one: Bundle, other: Bundle, digest: str) -> frozenset[int]:
+    """Runs of tokens that two submissions share and the task of this revision gave to neither."""
+    return (likeness.runs(one) & likeness.runs(other)) - _given(digest)
 
 
 def _likeness(patch_set: PatchSet) -> likeness.Sketch:

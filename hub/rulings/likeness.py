@@ -54,8 +54,19 @@ def runs(files: Bundle) -> frozenset[int]:
     found: set[int] = set()
     for name in sorted(files):
         if name.endswith(SOURCES):
-            words = list(_words(name, files[name].decode("utf-8", "replace")[:SOURCE_LONGEST]))
+            words = [word for _line, word in _words(name, _text(files[name]))]
             found |= {_hash(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+    return frozenset(found)
+
+
+def lines_in(common: frozenset[int], name: str, content: bytes) -> frozenset[int]:
+    """Lines of a source, from 1, that some of these runs stand on."""
+    words = list(_words(name, _text(content))) if name.endswith(SOURCES) else []
+    found: set[int] = set()
+    for at in range(len(words) - RUN + 1):
+        run = words[at : at + RUN]
+        if _hash([word for _line, word in run]) in common:
+            found |= {line for line, _word in run}
     return frozenset(found)
 
 
@@ -67,17 +78,24 @@ def share(one: Sketch, other: Sketch) -> float:
     return len(one.hashes & other.hashes & set(least)) / len(least)
 
 
-def _words(name: str, text: str) -> Iterable[str]:
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")[:SOURCE_LONGEST]
+
+
+def _words(name: str, text: str) -> Iterable[tuple[int, str]]:
+    """The tokens that count, each with the line that it begins on."""
     try:
-        lexer = get_lexer_for_filename(name)
+        lexer = get_lexer_for_filename(name, stripnl=False)
     except ClassNotFound:
         return
+    line, after = 1, 1
     for kind, value in lexer.get_tokens(text):
+        line, after = after, after + value.count("\n")
         if kind in Comment and kind not in Comment.Preproc and kind not in Comment.PreprocFile:
             continue
         if kind in Text or kind in String.Doc or not value.strip():
             continue
-        yield "n" if kind in Name and not value.startswith(FIXED) else value.strip()
+        yield line, "n" if kind in Name and not value.startswith(FIXED) else value.strip()
 
 
 def _hash(words: list[str]) -> int:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bench_runner.contract import Outcome
+from bench_runner.contract import Bundle, Outcome
 from hub import flow
 from hub import rejudging as second_looks
 from hub.bench.models import Verdict
@@ -29,6 +29,7 @@ from hub.pulls.models import PatchSet
 from hub.pulls.standing import stands_as
 from hub.repos import git
 from hub.rulings import queries
+from hub.rulings.likeness import lines_in
 from hub.rulings.models import Rejudge, Ruling
 from hub.web import outcome, timing_plot
 from hub.web.acting import act, member_post
@@ -63,7 +64,7 @@ class Source:
     """One file as it is shown beside another."""
 
     name: str
-    lines: list[tuple[int, SafeString]]
+    lines: list[tuple[int, SafeString, bool]]  # number, code, whether the other has it too
     left_out: int
 
 
@@ -172,25 +173,30 @@ def _same_artefact(verdict: Verdict) -> list[PatchSet]:
 
 
 def _columns(late: PatchSet, early: PatchSet) -> list[tuple[PatchSet, list[Source]]]:
-    """Both codes, the earlier one first."""
-    return [(patch_set, _sources(patch_set)) for patch_set in (early, late)]
+    """Both codes, the earlier one first, with what both have marked."""
+    codes = {patch_set: _files(patch_set) for patch_set in (early, late)}
+    common = second_looks.common_runs(codes[early], codes[late], late.revision.digest)
+    return [
+        (patch_set, [_source(name, files[name], common) for name in sorted(files)[:FILES_MOST]])
+        for patch_set, files in codes.items()
+    ]
 
 
-def _sources(patch_set: PatchSet) -> list[Source]:
+def _files(patch_set: PatchSet) -> Bundle:
     pull = patch_set.pull
     try:
-        files = git.bundle(pull.task.slug, patch_set.head_sha, f"solutions/{pull.author.username}")
+        return git.bundle(pull.task.slug, patch_set.head_sha, f"solutions/{pull.author.username}")
     except git.GitFailed:
         # Our repository is at fault; the rest of the evidence is still there to be read.
         log.exception("patch set %s cannot be read", patch_set.pk)
-        return []
-    return [_source(name, files[name]) for name in sorted(files)[:FILES_MOST]]
+        return {}
 
 
-def _source(name: str, data: bytes) -> Source:
+def _source(name: str, data: bytes, common: frozenset[int]) -> Source:
     text = data.decode("utf-8", "replace").splitlines()
-    lines = code_lines(name, text[:LINES_MOST])
-    return Source(plain_line(name), list(enumerate(lines, 1)), max(0, len(text) - LINES_MOST))
+    marked = lines_in(common, name, data)
+    lines = [(n, line, n in marked) for n, line in enumerate(code_lines(name, text[:LINES_MOST]), 1)]
+    return Source(plain_line(name), lines, max(0, len(text) - LINES_MOST))
 
 
 def _verdict(verdict_id: int) -> Verdict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.rulings.likeness import ALIKE, runs, share, sketch
+from hub.rulings.likeness import ALIKE, lines_in, runs, share, sketch
 from tests.hub.rulings.programs import MINE, THEIRS, in_another_coat
 
 TASKS = Path(__file__).resolve().parents[3] / "tasks"
@@ -20,6 +20,19 @@ def alike(one: bytes, other: bytes, name: str = "solution.c") -> float:
 def test_names_comments_and_layout_make_no_difference() -> None:
     assert in_another_coat(MINE) != MINE
     assert alike(MINE, in_another_coat(MINE)) == 1.0
+
+
+def test_the_lines_that_two_programs_share_are_found_in_each() -> None:
+    own = b"\n\n// mine alone\nstatic double odd(double x) { return x > 0 ? -x / 3.0 : 7.5 * x * x; }\n"
+    coat = in_another_coat(MINE)
+    common = runs({"solution.c": own + MINE}) & runs({"solution.c": coat})
+    last = own.count(b"\n")
+    found = lines_in(common, "solution.c", own + MINE)
+    assert found
+    assert min(found) > last - 1
+    assert lines_in(common, "solution.c", coat)
+    assert lines_in(frozenset(), "solution.c", MINE) == frozenset()
+    assert lines_in(common, "notes.txt", MINE) == frozenset()
 
 
 def test_two_ways_to_write_it_are_not_alike() -> None:

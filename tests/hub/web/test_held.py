@@ -117,7 +117,7 @@ def test_the_evidence_about_a_number_has_its_figures(court: Court) -> None:
 def test_the_evidence_about_a_copy_has_both_codes_and_whose_they_are(court: Court) -> None:
     page = court.visitor("mei").get(f"/held/{court.copy.pk}/")
     text = re.sub(r"<[^>]+>", "", page)
-    for shown in ("100 %", "the same", "eight at a time", "my_go", "Earlier: ", "Later: "):
+    for shown in ("100 %", "the same", "eight at a time", "my_go", "Earlier: ", "Later: ", "in both:"):
         assert shown in text
     assert text.index("eight at a time") < text.index("my_go")
 
