@@ -6,28 +6,78 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0006_programme_rules'),
+        ("catalog", "0006_programme_rules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Appointment',
+            name="Appointment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('mentor', 'mentor'), ('maintainer', 'maintainer')], max_length=10)),
-                ('sig', models.CharField(blank=True, max_length=40)),
-                ('at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('task', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='appointments', to='catalog.task')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='appointments', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("mentor", "mentor"), ("maintainer", "maintainer")], max_length=10
+                    ),
+                ),
+                ("sig", models.CharField(blank=True, max_length=40)),
+                ("at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="appointments",
+                        to="catalog.task",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="appointments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('sig', 'task', 'role', 'id'),
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('sig', ''), ('task__isnull', False)), models.Q(models.Q(('sig', ''), _negated=True), ('task', None)), _connector='OR'), name='appointment_for_a_sig_or_a_task'), models.UniqueConstraint(condition=models.Q(('ended_at', None), ('task', None)), fields=('user', 'role', 'sig'), name='appointment_once_a_sig'), models.UniqueConstraint(condition=models.Q(('ended_at', None), ('task__isnull', False)), fields=('user', 'role', 'task'), name='appointment_once_a_task')],
+                "ordering": ("sig", "task", "role", "id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("sig", ""), ("task__isnull", False)),
+                            models.Q(models.Q(("sig", ""), _negated=True), ("task", None)),
+                            _connector="OR",
+                        ),
+                        name="appointment_for_a_sig_or_a_task",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None), ("task", None)),
+                        fields=("user", "role", "sig"),
+                        name="appointment_once_a_sig",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None), ("task__isnull", False)),
+                        fields=("user", "role", "task"),
+                        name="appointment_once_a_task",
+                    ),
+                ],
             },
         ),
     ]
