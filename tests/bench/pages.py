@@ -1,6 +1,7 @@
 """How soon a page is painted and how much it loads: `make bench-pages` prints a line a page.
 
-Site and Chromium share this machine; nothing is cached. Kept in `docs/pages.json` with the processor's name.
+Site and Chromium share this machine; each page is loaded once, and nothing is cached. Kept in
+`docs/pages.json` with the processor's name.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import json
 import platform
 import tempfile
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -19,7 +19,6 @@ from tests.browser.conftest import CHROMIUM, OPTIONS
 from tests.browser.crowd import Visit, crowded_hub, knows_the_site, walk
 
 FILE = ROOT / "docs" / "pages.json"
-TIMES = 5  # loads of a page; the median counts
 WHO = "maintainer"
 PAINTED = """() => new Promise(done => {
     const seen = () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime;
@@ -48,14 +47,10 @@ def main() -> None:
 
 
 def measured(visit: Visit) -> dict[str, Any]:
-    times = [painted(visit.page)]
-    for _again in range(TIMES - 1):
-        visit.page.reload(wait_until="load")
-        times.append(painted(visit.page))
     return {
         "path": visit.path,
         "view": visit.view,
-        "first_contentful_paint_s": round(median(times) / 1e3, 3),
+        "first_contentful_paint_s": round(painted(visit.page) / 1e3, 3),
         "bytes": visit.transferred,
         "has_plot": visit.has_plot,
     }
