@@ -12,7 +12,7 @@ from tests.hub.security.test_access import quiet
 from tests.hub.security.world import World
 
 __all__ = ["quiet"]
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
 
 BOMBS = {
     "deep": b"[" * 500_000,

@@ -128,6 +128,7 @@ OF_ALICE: dict[str, type[Model]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["contributor", "other"])
 def test_rows_of_others_stay_as_they_are(world: World, role: str) -> None:
     for view, path in posted(world):
