@@ -66,7 +66,9 @@ def test_a_mentor_sets_a_capacity_and_saves_replies(passed: PatchSet, cast: Cast
     assert "<em>tail</em>" not in visitor.send(f"/desk/replies/{reply.pk}/forget/")
 
 
-@pytest.mark.parametrize("name", [None, "alice", "mei"])
+@pytest.mark.parametrize(
+    "name", [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("alice", "mei"))]
+)
 def test_everybody_sees_how_long_reviews_take(passed: PatchSet, cast: Cast, name: str | None) -> None:
     visitor = Visitor(getattr(cast, name) if name else None)
     assert "Nothing was reviewed lately" in visitor.get("/mentors/")

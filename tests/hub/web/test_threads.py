@@ -38,7 +38,9 @@ def pages(patch_set: PatchSet) -> list[str]:
     return [pull, f"{pull}diff/", f"{pull}diff/?view=split", f"{pull}diff/?patch_set=2&since=1&view=split"]
 
 
-@pytest.mark.parametrize("name", [None, "alice", "mei"])
+@pytest.mark.parametrize(
+    "name", ["alice", *(pytest.param(name, marks=pytest.mark.slow) for name in (None, "mei"))]
+)
 def test_everybody_reads_threads_in_both_layouts(
     talked_about: PatchSet, cast: Cast, name: str | None
 ) -> None:
@@ -84,7 +86,9 @@ def test_open_threads_of_earlier_patch_sets_are_named_until_they_are_resolved(
 MATRIX = {"answer": ("alice", "bob", "mei", "max"), "resolve": ("alice", "mei", "max"), "apply": ("alice",)}
 
 
-@pytest.mark.parametrize("name", ["alice", "bob", "mei", "max"])
+@pytest.mark.parametrize(
+    "name", ["alice", "bob", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mei", "max"))]
+)
 def test_each_form_takes_the_right_people(talked_about: PatchSet, cast: Cast, name: str) -> None:
     remark = Comment.objects.filter(thread=None).last()
     assert remark is not None
