@@ -59,6 +59,7 @@ def test_the_ledger_keeps_its_sum_and_nothing_keeps_the_name(
     assert f"/people/{left.username}/" in page
 
 
+@pytest.mark.slow
 def test_their_branch_is_still_found_and_their_name_is_nobody_elses(
     rich: PullRequest, cast: people.Cast
 ) -> None:

@@ -68,6 +68,7 @@ def test_after_five_wrong_passwords_the_right_one_does_not_open_either(
     assert not is_logged_in(visitor)
 
 
+@pytest.mark.slow
 def test_somebody_who_guesses_one_account_locks_no_other(cast: people.Cast, counting: None) -> None:
     for _ in range(6):
         Visitor(None).send("/login/", WRONG)
@@ -95,6 +96,7 @@ def test_a_password_alone_does_not_pass_the_second_factor(cast: people.Cast, sec
     assert is_logged_in(visitor)
 
 
+@pytest.mark.slow
 def test_codes_of_the_second_factor_cannot_be_guessed_through(
     cast: people.Cast, secret: str, counting: None
 ) -> None:
@@ -107,6 +109,7 @@ def test_codes_of_the_second_factor_cannot_be_guessed_through(
     assert not is_logged_in(visitor)
 
 
+@pytest.mark.slow
 def test_a_code_and_a_recovery_code_open_once(cast: people.Cast, secret: str, counting: None) -> None:
     code = code_of(secret)
     spare = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()[0]
@@ -156,6 +159,7 @@ def test_a_changed_password_ends_the_other_sessions(cast: people.Cast) -> None:
     assert here.get("/settings/").count("this browser") == 1
 
 
+@pytest.mark.slow
 def test_one_ends_a_session_elsewhere_and_nobody_elses(cast: people.Cast) -> None:
     here, there, bob = Visitor(None), Visitor(None), Visitor(cast.bob)
     there.post("/login/", RIGHT)
@@ -199,6 +203,7 @@ def test_an_unknown_name_and_a_wrong_password_read_alike(cast: people.Cast) -> N
     assert said.findall(pages[0]) == said.findall(pages[1]) != []
 
 
+@pytest.mark.slow
 def test_with_a_mail_server_an_address_is_confirmed_before_the_first_log_in(
     db: None, settings: pytest_django.Settings
 ) -> None:
@@ -245,6 +250,7 @@ def test_no_secret_comes_into_the_log(cast: people.Cast, caplog: pytest.LogCaptu
         assert hidden not in caplog.text, "a secret stands in the log"
 
 
+@pytest.mark.slow
 def test_nobody_locks_the_others_out_of_a_demo_account(
     cast: people.Cast, settings: pytest_django.Settings
 ) -> None:
