@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -48,6 +48,9 @@ __all__ = [
     "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn",
     "why_not_merge", "why_not_review",
 ]  # fmt: skip
+
+
+LOOKED_AT = 200  # open pull requests whose stage is computed for one page
 
 
 def pulls() -> QuerySet[PullRequest]:
@@ -274,10 +277,13 @@ def desk(mentor: User) -> list[DeskRow]:
 
 
 def _pull_rows(mentor: User) -> Iterable[DeskRow]:
+    """Of what is open that of tasks that they mentor first, then what is open longest, up to a number."""
     waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
     waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
         waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
+    own = Task.mentors.through.objects.filter(task=OuterRef("task"), user=mentor)
+    waiting = waiting.annotate(is_own=Exists(own)).order_by("-is_own", "opened_at")[:LOOKED_AT]
     for found in facts_of(waiting).values():
         turn, now = turn_of(found), stage_of(found)
         kind = KINDS.get(now, "review")

@@ -252,8 +252,8 @@ def _matching(asked: Asked) -> QuerySet[PullRequest] | list[PullRequest]:
         return rows.filter(state=asked.stage)
     if asked.stage == OPEN:
         return rows.filter(state=PullRequest.State.OPEN)
-    if asked.stage:  # computed from facts: only open ones have to be looked at
-        found = queries.facts_of(rows.filter(state=PullRequest.State.OPEN))
+    if asked.stage:  # computed from facts: the newest open ones are looked at
+        found = queries.facts_of(rows.filter(state=PullRequest.State.OPEN)[: queries.LOOKED_AT])
         return [facts.pull for facts in found.values() if queries.stage_of(facts) == asked.stage]
     return rows
 
