@@ -150,14 +150,17 @@ def _limiting(task: Task) -> Programme | None:
 
 def _why_closed(task: Task) -> str | None:
     """Why a task of a programme cannot be claimed just now."""
-    programme = task.programme
-    if programme is None or programme.is_running(time.now()):
+    programme, now = task.programme, time.now()
+    if programme is None:
         return None
-    if programme.starts_at is not None and programme.starts_at > time.now():
+    begins, ends = programme.starts_at, programme.ends_at
+    if begins is not None and begins > now:
         words = _("This task belongs to “%(name)s”, which begins on %(date)s: claim it then.")
-        return words % {"name": programme.title, "date": programme.tell(programme.starts_at)}
-    words = _("“%(name)s” ended on %(date)s: nothing is claimed in it any more.")
-    return words % {"name": programme.title, "date": programme.tell(programme.ends_at)}
+        return words % {"name": programme.title, "date": programme.tell(begins)}
+    if ends is not None and ends <= now:
+        words = _("“%(name)s” ended on %(date)s: nothing is claimed in it any more.")
+        return words % {"name": programme.title, "date": programme.tell(ends)}
+    return None
 
 
 def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
