@@ -111,7 +111,7 @@ def test_a_task_page_says_on_what_it_ranks_and_who_offers_it(story: Story) -> No
     assert problems(page) == []
 
 
-def test_the_workers_page_shows_card_memory_driver_and_clocks(story: Story) -> None:
+def test_a_worker_s_page_shows_card_memory_driver_and_clocks(story: Story) -> None:
     story.worker(CARD)
     Worker.objects.update(
         fingerprint={
@@ -122,7 +122,7 @@ def test_the_workers_page_shows_card_memory_driver_and_clocks(story: Story) -> N
             "slowed_by": "heat",
         }
     )
-    page = Visitor(None).get("/workers/")
+    page = Visitor(None).get(f"/workers/{Worker.objects.get(hardware_class=CARD).pk}/")
     for shown in ("NVIDIA H100 80GB HBM3", "80 GiB", "580.95", "clock of the card (MHz)", "1980", "heat"):
         assert shown in page
     assert problems(page) == []

@@ -93,8 +93,9 @@ def test_a_worker_page_shows_what_it_did_and_its_faults_to_operators(
     worker = Worker.objects.get()
     scenes.abandoned(story, story.push(cast.bob))
     jobs = Job.objects.count()
+    visitor = Visitor(operator, language)
     with django_assert_max_num_queries(15):  # type: ignore[operator]
-        page = Visitor(operator, language).get(f"/workers/{worker.pk}/")
+        page = visitor.get(f"/workers/{worker.pk}/")
     assert "no &lt;b&gt;cgroup&lt;/b&gt;" in page
     assert page.count('<th scope="row"><a href="/pulls/') == jobs + 2  # three attempts at one of them
     assert problems(page) == []
