@@ -42,6 +42,7 @@ def judged(source: bytes, libraries: tuple[str, ...], sandbox: Sandbox, machine:
     return director.judge(spec, Revision(task, FOLDER), sandbox, machine, lambda event: None, lambda: False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [IMPORTS, COMPILES], ids=["eager", "jit"])
 def test_a_task_may_let_a_submission_import_the_framework(
     sandbox: Sandbox, machine: Machine, source: bytes

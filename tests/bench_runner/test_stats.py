@@ -73,6 +73,7 @@ def test_looking_at_the_shown_interval_after_every_pair_would_be_false_far_more_
     assert false / 400 > 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.01, 0.02])
 def test_a_true_five_percent_is_found_almost_always(spread: float):
     assert _share(_normal(spread), 1.05, (Speed.FASTER,)) >= 0.99
@@ -84,14 +85,17 @@ def test_a_true_three_percent_is_found_nine_times_of_ten(spread: float):
     assert _share(_normal(spread), 1.03, (Speed.FASTER,)) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_difference_is_never_called_the_other_way_round():
     assert _share(_normal(0.05), 1.03, (Speed.SLOWER,)) == 0
 
 
+@pytest.mark.slow
 def test_a_true_three_percent_is_hardly_ever_called_the_same():
     assert _share(_normal(0.02), 1.03, (Speed.SAME,)) <= 0.025
 
 
+@pytest.mark.slow
 def test_a_loud_machine_ends_inconclusive_and_not_in_a_guess():
     assert _share(_normal(0.3), 1.03, (Speed.INCONCLUSIVE,)) >= 0.99
 
@@ -115,6 +119,7 @@ def test_a_job_whose_time_is_spent_between_two_looks_is_no_more_often_wrong():
     assert sum(seen[speed] for speed in DIFFERENT) / 1200 <= 0.01
 
 
+@pytest.mark.slow
 def test_the_shown_interval_holds_the_truth_in_95_of_100_jobs_however_they_ended():
     rng = random.Random(15)
     held = 0

@@ -29,6 +29,7 @@ def promised(shape: tuple[int, ...], dtype: str) -> Any:
     return np.frombuffer(memory, np.uint8).view(kind).reshape(shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", versions(operators()["embedding"]))
 def test_a_row_far_into_a_table_is_found(version: str) -> None:
     rows, d = BEYOND // 512 + 3, 512
@@ -38,6 +39,7 @@ def test_a_row_far_into_a_table_is_found(version: str) -> None:
     np.testing.assert_array_equal(found, np.stack([table[-1], table[7], np.zeros(d)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", versions(operators()["attention_decode_paged"]))
 def test_blocks_far_into_a_store_are_found(version: str) -> None:
     blocks, size, heads, d = BEYOND // 2048 + 2, 16, 2, 64

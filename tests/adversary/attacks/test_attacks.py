@@ -33,13 +33,9 @@ ATTACKS = [
 
 # One or two on each layer are tried in every run of the tests, all of them in CI's.
 QUICK = {
-    "reads-other-submissions", "reads-the-answers", "reads-the-judge-through-proc",
-    "rewrites-the-judges-memory", "connects-over-tcp", "tries-every-family", "traces", "kills",
-    "makes-namespaces", "mounts", "uses-io-uring", "uses-bpf-perf-and-userfaultfd", "links-out",
-    "forks-for-ever", "fills-memory-files", "fills-tmp", "opens-files", "floods-its-output",
-    "stops-itself", "leaves-a-daemon", "leaves-shared-memory", "includes-dev-zero", "includes-a-secret",
-    "assembles-a-secret-in", "asks-for-a-plugin", "a-link", "a-fifo", "a-hard-link", "a-sparse-file",
-    "too-many-files", "a-daemon-that-writes-later",
+    "reads-other-submissions", "rewrites-the-judges-memory", "tries-every-family", "traces", "kills",
+    "uses-io-uring", "links-out", "forks-for-ever", "opens-files", "stops-itself", "leaves-a-daemon",
+    "includes-dev-zero", "assembles-a-secret-in", "a-link", "a-daemon-that-writes-later",
 }  # fmt: skip
 
 

@@ -106,7 +106,7 @@ needs_card = pytest.mark.skipif(not cards(), reason="needs an NVIDIA card")
 @pytest.fixture(
     params=[
         "host",
-        pytest.param("stand-in", marks=needs_nvrtc),
+        pytest.param("stand-in", marks=[pytest.mark.slow, needs_nvrtc]),
         pytest.param("card", marks=[pytest.mark.gpu, needs_card]),
     ]
 )

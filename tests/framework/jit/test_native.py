@@ -38,6 +38,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_indexing_is_part_of_the_program(name: str) -> None:
     compiled = jit(PROGRAMS[name], fullgraph=True)

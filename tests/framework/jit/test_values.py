@@ -52,6 +52,7 @@ def test_extrema_and_sums_pass_on_nan() -> None:
         np.testing.assert_array_equal(value.asnumpy(), expected.asnumpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dtype", ["float64", "float16", "bfloat16", "int8", "int32", "uint8", "int64", "bool", "complex64"]
 )
@@ -149,6 +150,7 @@ def test_products_and_loops_are_cut_among_threads_and_leave_blas_as_it_was() -> 
     assert blas is None or (blas.users, blas.lock) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_every_16_bit_float_is_read_and_every_float_rounded_as_in_eager_mode(dtype: str) -> None:

@@ -129,6 +129,7 @@ def test_adaptive_blocks_that_overlap_are_torchs():
     np.testing.assert_allclose(ops.adaptive_avg_pool2d(x, (3, 4)).asnumpy(), theirs, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_nan_is_the_largest_of_its_window():
     x = draw(1, 1, 4, 4)
     x[0, 0, 1, 1] = np.nan

@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import framework
 from framework.train import Checkpoint
 
 
+@pytest.mark.slow
 def test_the_example_learns_and_leaves_a_run_that_can_go_on(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = (Path(framework.__file__).parent / "README.md").read_text()

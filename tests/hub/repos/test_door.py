@@ -98,6 +98,7 @@ def test_a_push_with_nothing_new_is_harmless(place: Place) -> None:
     assert Push.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_large_push_comes_in_chunks(place: Place) -> None:
     """Above http.postBuffer git sends chunks of unknown total, after a small probe whether it may."""
     place.rules.max_bytes = 5_000_000

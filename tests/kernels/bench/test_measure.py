@@ -53,6 +53,7 @@ def test_peers_that_raise_or_answer_wrongly_are_left_out_and_say_why():
     assert set(row["notes"]) == {"wrong", "broken"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_numpy_call_that_takes_too_long_is_broken_off(monkeypatch):
     def endless(x: Any) -> Any:
@@ -68,6 +69,7 @@ def test_a_numpy_call_that_takes_too_long_is_broken_off(monkeypatch):
     assert row["ratios"] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_the_ladder_times_versions_that_serve_the_case_the_slow_ones_once(monkeypatch):
     (row,) = measure.rows(["softmax"], 0.01, None)

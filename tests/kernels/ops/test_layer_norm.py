@@ -36,6 +36,7 @@ def test_the_gradients_of_the_oracle_are_its_slopes() -> None:
     np.testing.assert_allclose(dbias, slope(lambda a: y(x, weight, a), bias, dy), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_at_full_size_the_gradients_are_those_of_the_formulas() -> None:
     x, dy = rng.standard_normal((2, 512, 768)).astype(np.float32)
     weight = rng.standard_normal(768).astype(np.float32)
