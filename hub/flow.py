@@ -2,8 +2,7 @@
 
 Not in charge of any rule of one app (`actions.py` and `queries.py` of each), nor of pages and JSON.
 
-Theory of operation
--------------------
+Theory of operation.
 Each step that touches more than one app is a line here; no app calls another one upwards, and there are no
 signals. What holds everywhere:
 
@@ -49,7 +48,6 @@ from hub.core.guard import each, guarded
 from hub.core.refs import branch_of
 from hub.pulls import actions as pulls
 from hub.pulls import queries as pull_facts
-from hub.pulls.actions import LineComment
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.repos import git
 from hub.repos.access import allowed_for, outside
@@ -240,7 +238,7 @@ def rule(verdict: Verdict, by: User, kind: str, reason: str) -> Ruling:
 
 
 def review(
-    patch_set: PatchSet, reviewer: User, kind: str, body: str = "", remarks: Sequence[LineComment] = ()
+    patch_set: PatchSet, reviewer: User, kind: str, body: str = "", remarks: Sequence[pulls.LineComment] = ()
 ) -> Review:
     """Say what a mentor thinks of it (see `pulls.review`); the contributor's clock runs from there."""
     with transaction.atomic():
@@ -387,8 +385,7 @@ def land(attempt: MergeAttempt) -> bool:
     """
     pull = attempt.patch_set.pull
     slug, sha = pull.task.slug, attempt.merge_sha
-    there = _is_in_main(slug, sha) or git.move_main(slug, sha, attempt.main_sha) or _is_in_main(slug, sha)
-    if not there:
+    if not (_is_in_main(slug, sha) or git.move_main(slug, sha, attempt.main_sha) or _is_in_main(slug, sha)):
         pulls.end_merge(attempt, MergeAttempt.State.OUTDATED, only_from=MergeAttempt.State.LANDING)
         return False
     with transaction.atomic():
