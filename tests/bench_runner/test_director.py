@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -139,7 +140,11 @@ def test_a_broken_task_is_our_fault(judge: Judge, tmp_path: Path, file: str, sou
 
 @pytest.mark.slow
 def test_the_baseline_against_itself_is_neither_faster_nor_slower(judge: Judge, events: list[ProgressEvent]):
-    result = judge(BASELINE, JobKind.RANK)
+    def ranked() -> Result:
+        events.clear()
+        return judge(BASELINE, JobKind.RANK)
+
+    result = _again_if_the_machine_changed(ranked)
     assert (result.outcome, result.reason) == (Outcome.PASSED, "measured")
     assert result.summary is not None
     assert result.summary.speed in (Speed.SAME, Speed.INCONCLUSIVE)
@@ -161,3 +166,11 @@ def test_the_baseline_against_itself_is_neither_faster_nor_slower(judge: Judge, 
     assert 1 < result.environment["empty_call_us"] < 2000
     assert result.environment["cpu"] == "of a test"
     assert Result.from_json(result.to_json()) == result
+
+
+def _again_if_the_machine_changed(ranked: Callable[[], Result]) -> Result:
+    """As the hub does with what our machines failed at: three times in all."""
+    for _ in range(2):
+        with contextlib.suppress(InfrastructureFault):
+            return ranked()
+    return ranked()
