@@ -19,12 +19,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench_runner import calibration, fingerprint
-from bench_runner.calibration import Calibration, Level, Peak
 from hub.demo.visitor import answers
 from hub.services import embedded_redis, programs
 from hub.services.instance import free_port
 from hub.services.supervisor import Program, launch
+from tests.calibrated import take_for_very_fast
 
 READY_SECONDS = 60
 # In one process: starting one takes longer than most of what is done here. Tables straight from the models:
@@ -90,7 +89,7 @@ class WholeHub:
             "WORKER_NAME": name,
             "WORKER_DATA_DIR": str(self.folder / name),
         }
-        calibration.keep(_very_fast(), calibration.store_of(self.folder / name))
+        take_for_very_fast(self.folder / name)
         command = [sys.executable, "-m", self.worker_module, "worker"]
         log = self.place.log_dir / f"{name}.log"
         environment = {**program.environment, **own}
@@ -174,16 +173,6 @@ class WholeHub:
         logs = sorted(self.place.log_dir.glob("*.log"))
         tails = [f"== {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in logs]
         return "\n".join(tails)
-
-
-def _very_fast() -> Calibration:
-    levels = (*calibration.caches(), ("memory", calibration.LEAST_MEMORY))
-    return Calibration(
-        cpu=str(fingerprint.describe()["cpu"]),
-        peaks=tuple(Peak("scalar", kind, 1e14) for kind in ("f32", "f64")),
-        levels=tuple(Level(name, capacity, copy=1e14, read=1e14) for name, capacity in levels),
-        load=0.0,
-    )
 
 
 @contextlib.contextmanager

@@ -119,7 +119,7 @@ def serving(port: int = 0) -> Iterator[HubDouble]:
         server.server_close()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"still not so after {seconds} s"
