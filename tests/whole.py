@@ -69,6 +69,7 @@ class WholeHub:
         self.start_site()
         self.start_jobs()
         for number in range(1, self.workers + 1):
+            take_for_very_fast(self.folder / f"worker-{number}")
             self.start_worker(number)
         self.wait(lambda: self.workers_heard() >= self.workers, "the workers to report")
 
@@ -89,7 +90,6 @@ class WholeHub:
             "WORKER_NAME": name,
             "WORKER_DATA_DIR": str(self.folder / name),
         }
-        take_for_very_fast(self.folder / name)
         command = [sys.executable, "-m", self.worker_module, "worker"]
         log = self.place.log_dir / f"{name}.log"
         environment = {**program.environment, **own}
