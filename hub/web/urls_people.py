@@ -6,7 +6,7 @@ from hub.web import certificates, events, people, sigs
 
 urlpatterns: list[URLPattern] = [
     path("people/<str:username>/", people.person, name="person"),
-    path("people/<str:username>/work/", people.work, name="person_work"),
+    path("people/<str:username>/contributions/", people.work, name="person_work"),
     path("people/<str:username>/points/", people.points, name="person_points"),
     path("people/<str:username>/points.csv", people.points_csv, name="person_points_csv"),
     path("people/<str:username>/standing/", people.standing, name="person_standing"),

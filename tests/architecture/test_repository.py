@@ -19,7 +19,7 @@ REGISTRIES = [
     "npm" + "js",
 ]
 INDEX_OPTIONS = re.compile(r"--(extra-)?index-url[ =]\S|--find-links[ =]\S|PIP_INDEX_" + r"URL=\S")
-OF_ONE_MACHINE = re.compile(r"(?<![\w.$>}\"'])(/" + r"work/|/home/\w|/Users/\w)|\.\./" + "shared")
+OF_ONE_MACHINE = re.compile(r"(?<![\w.$}\"'])(/" + r"work/|/home/\w|/Users/\w)|\.\./" + "shared")
 FREE_OF_PATHS = ("tests/", "tasks/")  # attacks name the paths that they try
 
 

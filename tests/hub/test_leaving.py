@@ -95,7 +95,9 @@ def test_the_only_maintainer_stays(cast: people.Cast) -> None:
         leave(cast.max, "max")
 
 
-@pytest.mark.parametrize(("part", "path"), [("points", "/people/bob/points/"), ("work", "/people/bob/work/")])
+@pytest.mark.parametrize(
+    ("part", "path"), [("points", "/people/bob/points/"), ("work", "/people/bob/contributions/")]
+)
 def test_what_somebody_keeps_private_only_they_see(cast: people.Cast, part: str, path: str) -> None:
     bob = Visitor(cast.bob)
     bob.send("/settings/privacy/", {"hidden": [part]})

@@ -25,8 +25,8 @@ def test_points_are_shown_with_the_lines_that_they_sum(cast: people.Cast) -> Non
 
 
 def test_merged_work_and_open_work_are_listed(town: Town) -> None:
-    assert f'href="/pulls/{town.merged.pk}/"' in Visitor(None).get("/people/alice/work/")
-    page = Visitor(None).get("/people/bob/work/")
+    assert f'href="/pulls/{town.merged.pk}/"' in Visitor(None).get("/people/alice/contributions/")
+    page = Visitor(None).get("/people/bob/contributions/")
     assert f'href="/pulls/{town.failing.pk}/"' in page
     assert "failing" in page
 
@@ -38,8 +38,8 @@ def test_a_proposal_that_came_to_nothing_is_for_its_author_alone(town: Town, ref
     else:
         withdraw(town.proposal, town.people.bob)
     title = f'href="/tasks/{town.guarded.slug}/"'
-    assert title in Visitor(town.people.bob).get("/people/bob/work/")
-    assert title not in Visitor(town.people.alice).get("/people/bob/work/")
+    assert title in Visitor(town.people.bob).get("/people/bob/contributions/")
+    assert title not in Visitor(town.people.alice).get("/people/bob/contributions/")
 
 
 def test_an_unknown_person_is_not_found(db: None) -> None:
