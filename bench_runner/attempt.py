@@ -89,12 +89,13 @@ class Attempts:
 
     def answer(self, canary: str) -> None:
         """Tell the hub that a canary arrived, and whether a guest starts."""
-        if not self._unfit():
-            self._try_sandbox()
-        try:
-            self._client.canary(Canary(canary, self._unfit()))
-        except (HubUnreachable, HubRefused, ContractError) as error:
-            log.error("canary %s: not answered: %s", canary, error)
+        with self._stop.listening():
+            if not self._unfit():
+                self._try_sandbox()
+            try:
+                self._client.canary(Canary(canary, self._unfit()))
+            except (HubUnreachable, HubRefused, ContractError) as error:
+                log.error("canary %s: not answered: %s", canary, error)
 
     def close(self) -> None:
         try:
@@ -257,7 +258,11 @@ class _Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """From claim to delivery the process does not die of SIGTERM; Celery sets its own handler outside."""
+        """From claim to delivery, and through a canary, the process does not die of SIGTERM.
+
+        Outside stands Celery's own handler: it ends the process in order at the first signal, and at once at
+        the second, which would leave a guest and its mounts behind.
+        """
         before = signal.signal(signal.SIGTERM, self._on_signal)
         try:
             yield

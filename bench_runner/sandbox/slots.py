@@ -83,7 +83,8 @@ class Sandbox:
             if not unsafe:
                 sandbox._filter = _filter_file()
         except BaseException:
-            _unlock(locks)
+            with contextlib.suppress(JudgeError, OSError):  # whoever opens the slot next sweeps what is left
+                sandbox.close()
             raise
         return sandbox
 

@@ -464,6 +464,20 @@ def test_a_canary_is_answered_with_what_is_wrong(several: Several, sandbox: Sand
     assert sandbox.started == 2
 
 
+def test_a_worker_told_to_stop_takes_the_guest_of_a_canary_down_first(
+    several: Several, sandbox: SandboxDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told_twice() -> None:  # by whoever stops the whole group, and by our own main process
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sandbox, "wait", told_twice)
+    several.attempts.answer("last")
+    assert [answer["canary"] for answer in several.hub.canaries] == ["last"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_canary_starts_no_guest_while_another_worker_measures(
     several: Several, sandbox: SandboxDouble
 ) -> None:
