@@ -87,6 +87,7 @@ def test_merging_twice_pays_once(story: Story, cast: Cast, pull: PullRequest) ->
         flow.merge(refreshed(attempt).patch_set.pull, cast.max)
 
 
+@pytest.mark.slow
 def test_a_second_merge_on_the_same_task_pays_no_more(story: Story, cast: Cast, pull: PullRequest) -> None:
     flow.merge(pull, cast.max)
     story.run_all()
@@ -160,6 +161,7 @@ def test_a_conflict_names_the_paths_and_judges_nothing(story: Story, cast: Cast,
     assert story.live() == []
 
 
+@pytest.mark.slow
 def test_a_history_with_several_merge_bases_cannot_undo_the_work_of_others(story: Story, cast: Cast) -> None:
     slug = story.task.slug
     first = story.merged(cast.alice, by=cast.mei, merger=cast.max)
@@ -206,6 +208,7 @@ def test_a_push_meanwhile_makes_the_merge_outdated(story: Story, cast: Cast, pul
     assert Job.objects.get(kind="merge").state == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_push_that_the_hub_has_not_taken_in_yet_counts_as_well(
     story: Story, cast: Cast, pull: PullRequest
 ) -> None:
@@ -215,6 +218,7 @@ def test_a_push_that_the_hub_has_not_taken_in_yet_counts_as_well(
     assert (refreshed(attempt).state, attempt.patch_set.pull.state) == ("outdated", "open")
 
 
+@pytest.mark.slow
 def test_a_deleted_branch_does_not_hold_up_the_merge(
     story: Story, cast: Cast, pull: PullRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +276,7 @@ def test_what_is_landing_is_not_stopped_by_a_push(story: Story, cast: Cast, pull
     assert refreshed(attempt).patch_set.pull.merged_sha == attempt.merge_sha
 
 
+@pytest.mark.slow
 def test_the_timing_of_merged_work_goes_on(story: Story, cast: Cast) -> None:
     story.worker()
     patch_set = story.push(cast.alice)

@@ -46,7 +46,7 @@ def test_a_copied_id_is_refused_with_the_name_of_its_owner(vector_add: Path) -> 
 @pytest.mark.parametrize(
     ("tolerance", "canary"),
     [
-        ("float32 = { rtol = 1e-3, atol = 1e-3 }", "half precision"),
+        pytest.param("float32 = { rtol = 1e-3, atol = 1e-3 }", "half precision", marks=pytest.mark.slow),
         ("float32 = { rtol = 0.5, atol = 0.25 }", "half precision"),
     ],
 )
@@ -150,6 +150,7 @@ def test_an_example_that_does_not_get_its_verdict_is_refused(vector_add: Path) -
     assert f"examples/reject-skips-tail/expect.toml: {sentence}" in problems_of(vector_add)
 
 
+@pytest.mark.slow
 def test_a_starter_that_does_not_build_is_refused(vector_add: Path) -> None:
     edit(vector_add, "starter/c/solution.c", "#include <stdint.h>", "")
     (found,) = check_folder(vector_add).problems

@@ -31,8 +31,8 @@ def _need_verdict(seed: int, outside: Outside, *, works: bool) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        *range(4),
-        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12)),
+        *range(2),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12)),
         342339205,  # is wrong once, and then silent
     ],
 )
@@ -40,7 +40,10 @@ def test_a_submission_that_never_writes_its_output_is_never_passed(seed: int, ou
     _need_verdict(seed, outside, works=False)
 
 
-@pytest.mark.parametrize("seed", range(100, 106))
+@pytest.mark.parametrize(
+    "seed",
+    [*range(100, 102), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(102, 106))],
+)
 def test_a_submission_that_works_between_its_tricks_gets_some_verdict(seed: int, outside: Outside):
     _need_verdict(seed, outside, works=True)
 

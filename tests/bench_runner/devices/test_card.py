@@ -53,6 +53,7 @@ def test_work_that_begins_later_is_noticed_before_inputs_are_written(bench: Benc
         channel._memory.fill(0, numbers(), "here")
 
 
+@pytest.mark.slow
 def test_memory_of_the_card_is_counted_against_the_side_that_took_it(bench: Bench) -> None:
     modest, greedy = bench.channel(), bench.channel()
     bench.start(f"{LIBCUDA}cuda.standin_take(ctypes.c_uint64(1 << 30))\n{RIGHT}", modest)
@@ -105,6 +106,7 @@ def test_what_is_compared_is_on_the_host_where_no_kernel_reaches(bench: Bench) -
     np.testing.assert_array_equal(outputs["y"], 2 * inputs["x"])
 
 
+@pytest.mark.slow
 def test_some_elements_of_each_input_are_wrong_until_the_clock_runs(bench: Bench) -> None:
     channel, seen = bench.ready(RIGHT), []
     memory: Any = channel._memory
@@ -129,6 +131,7 @@ def test_some_elements_of_each_input_are_wrong_until_the_clock_runs(bench: Bench
     np.testing.assert_array_equal(after, inputs["x"])
 
 
+@pytest.mark.slow
 def test_the_window_closes_only_when_the_copy_has_ended(bench: Bench) -> None:
     channel = bench.ready(RIGHT)
     copies = bench.driver.state.copies
@@ -187,8 +190,9 @@ def test_a_card_that_never_answers_does_not_hold_us(monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
 
 
+@pytest.mark.slow
 @needs_nvrtc
-@pytest.mark.parametrize("arch", [pytest.param("sm_80", marks=pytest.mark.slow), "sm_90a"])
+@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
 def test_all_kernels_of_ours_compile(arch: str) -> None:
     capability = {"sm_80": (8, 0), "sm_90a": (9, 0)}[arch]
     known = Card(0, 0, "", "NVIDIA H100 80GB HBM3", 0, capability, "")

@@ -223,6 +223,7 @@ def test_what_is_written_while_the_guest_is_being_frozen_does_not_count(
     assert channel.unwritten(outputs["y"]).sum() > 0
 
 
+@pytest.mark.slow
 def test_a_later_process_finds_nothing_of_an_earlier_one(bench: Bench) -> None:
     channel = bench.ready(RIGHT)
     channel.call(numbers(), SECOND)
@@ -240,6 +241,7 @@ def test_a_later_process_finds_nothing_of_an_earlier_one(bench: Bench) -> None:
     assert outputs["y"][0] == 0
 
 
+@pytest.mark.slow
 def test_two_sides_can_exchange_their_memory_between_guests(bench: Bench) -> None:
     one, other = bench.channel(), bench.channel()
     one.exchange_memory(other)

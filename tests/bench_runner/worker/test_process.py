@@ -113,6 +113,7 @@ def wake(redis: Redis, job: str) -> None:
     app.close()
 
 
+@pytest.mark.slow
 def test_wake_ups_are_judged_survive_redis_and_stop_with_a_fault(
     redis: Redis, hub: HubDouble, worker: subprocess.Popen[bytes]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_django
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 
 from hub.accounts.models import User
 from hub.core import clock
@@ -68,7 +69,7 @@ def test_mails_wait_without_counting_a_try_while_their_server_is_away(
 ) -> None:
     news(cast.alice)
     with monkeypatch.context() as away:
-        away.setattr(mail.backends.locmem.EmailBackend, "open", _refused, raising=False)
+        away.setattr(EmailBackend, "open", _refused, raising=False)
         assert deliveries.send_due() == 0
     row = Delivery.objects.get()
     assert (row.state, row.tries) == ("waiting", 0)

@@ -33,6 +33,7 @@ def test_anybody_clones_without_a_token(place: Place) -> None:
 
 
 @pytest.mark.parametrize("version", ["0", "1", "2"])
+@pytest.mark.slow
 def test_every_protocol_version_clones_and_pushes(place: Place, version: str) -> None:
     clone = place.clone()
     clone.get("config", "protocol.version", version)
@@ -76,6 +77,7 @@ def test_a_forced_push_is_taken_and_the_older_head_stays_readable(place: Place) 
     assert git.bundle(SLUG, older, "solutions/alice") == {"solution.c": b"int y;\n"}
 
 
+@pytest.mark.slow
 def test_merging_main_into_one_s_branch_is_fine(place: Place) -> None:
     clone = place.clone()
     clone.commit({OWN: b"int y;\n"})
@@ -240,6 +242,7 @@ def test_others_branches_are_seen_unless_the_task_hides_them(place: Place) -> No
     assert "unadvertised object" in said.text, said.text
 
 
+@pytest.mark.slow
 def test_a_hidden_branch_is_not_even_given_out_by_its_id(place: Place) -> None:
     """Protocol 2 gives out any object. A client can ask so without having looked at what is shown."""
     place.rules.hidden = True
@@ -255,6 +258,7 @@ def test_a_hidden_branch_is_not_even_given_out_by_its_id(place: Place) -> None:
     assert b"not our ref" in ask_for_pack(place, plain, {})
 
 
+@pytest.mark.slow
 def test_pushing_works_while_branches_are_hidden(place: Place) -> None:
     place.rules.hidden = True
     alice = place.clone("alice")
@@ -290,6 +294,7 @@ def test_a_hook_that_cannot_run_closes_the_door(
     assert set(place.branches()) == {"refs/heads/main"}
 
 
+@pytest.mark.slow
 def test_hooks_and_settings_in_the_repository_change_nothing(place: Place, tmp_path: Path) -> None:
     """Nobody can push them there; were they there, they would still not count."""
     bare, trap = git.path_of(SLUG), tmp_path / "ran"
@@ -319,6 +324,7 @@ def test_a_pack_over_the_limit_is_refused_by_size(place: Place, settings: pytest
     assert set(place.branches()) == {"refs/heads/main"}
 
 
+@pytest.mark.slow
 def test_a_push_from_a_shallow_clone_is_taken(place: Place) -> None:
     git.commit_files(SLUG, git.MAIN, {"README.md": b"newer\n"}, None, "Newer", git.main_sha(SLUG))
     place.clone("bob")

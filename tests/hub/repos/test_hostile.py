@@ -46,6 +46,7 @@ def test_a_blob_that_inflates_is_refused_by_its_real_size(place: Place, clone: C
     assert not left_in_quarantine()
 
 
+@pytest.mark.slow
 def test_very_many_tiny_files_are_refused(place: Place, clone: Clone) -> None:
     stream = b"commit refs/heads/many\ncommitter a <a@example.org> 0 +0000\ndata 1\nx\nfrom main^0\n"
     for number in range(6_000):

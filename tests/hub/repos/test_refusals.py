@@ -68,6 +68,7 @@ def test_files_outside_the_allowed_paths_are_listed_with_what_is_allowed(place: 
     )
 
 
+@pytest.mark.slow
 def test_the_cure_for_files_outside_cures_new_and_changed_ones(place: Place, clone: Clone) -> None:
     clone.commit({"README.md": b"mine", "notes.md": b"new"})
     said = clone.push("HEAD:alice/fast")
@@ -91,6 +92,7 @@ def test_a_file_over_the_limit_is_named_with_its_size_and_the_limit(place: Place
     refused(place, said, "solutions/alice/weights.bin has 20,001 bytes; the limit is 20,000 bytes")
 
 
+@pytest.mark.slow
 def test_a_large_file_that_a_later_commit_removed_is_still_refused(place: Place, clone: Clone) -> None:
     clone.commit({"solutions/alice/weights.bin": b"x" * 30_000})
     clone.get("rm", "-q", "solutions/alice/weights.bin")
@@ -98,6 +100,7 @@ def test_a_large_file_that_a_later_commit_removed_is_still_refused(place: Place,
     refused(place, clone.push("HEAD:alice/fast"), "weights.bin has 30,000 bytes", "git rebase -i origin/main")
 
 
+@pytest.mark.slow
 def test_files_over_the_limit_together_are_refused_with_the_largest(place: Place, clone: Clone) -> None:
     clone.commit({f"solutions/alice/{n}.h": b"x" * (9_000 + n) for n in range(3)})
     said = clone.push("HEAD:alice/fast")
@@ -109,6 +112,7 @@ def test_files_over_the_limit_together_are_refused_with_the_largest(place: Place
     )
 
 
+@pytest.mark.slow
 def test_too_many_files_are_refused(place: Place, clone: Clone) -> None:
     clone.commit({f"solutions/alice/{n}.h": b"" for n in range(5)})
     refused(place, clone.push("HEAD:alice/fast"), "solutions/alice/ holds more than 5 files")
@@ -134,12 +138,14 @@ def test_a_branch_of_an_ended_pull_request_takes_no_push(
     assert place.branches() == before
 
 
+@pytest.mark.slow
 def test_a_branch_is_not_deleted(place: Place, clone: Clone) -> None:
     clone.push("HEAD:alice/fast")
     refused(place, clone.push("--delete", "alice/fast"), "alice/fast cannot be deleted")
     assert "refs/heads/alice/fast" in place.branches()
 
 
+@pytest.mark.slow
 def test_more_than_the_allowed_number_of_branches_is_refused(place: Place, clone: Clone) -> None:
     assert clone.push("HEAD:alice/a", "HEAD:alice/b", "HEAD:alice/c").code == 0
     refused(place, clone.push("HEAD:alice/d"), "you have 3 open branches on this task, and 3 is the most")
@@ -153,6 +159,7 @@ def test_a_push_of_several_branches_is_taken_whole_or_not_at_all(place: Place, c
     assert set(place.branches()) == {"refs/heads/main"}
 
 
+@pytest.mark.slow
 def test_a_branch_without_any_change_has_nothing_to_judge(place: Place) -> None:
     clone = place.clone()
     refused(
@@ -222,6 +229,7 @@ TRAVERSALS = {
 }
 
 
+@pytest.mark.slow
 def test_names_that_traverse_are_refused_by_git_itself(place: Place, clone: Clone) -> None:
     sha = clone.get("hash-object", "-w", "--stdin", stdin=b"int y;\n")
     for name, complaint in TRAVERSALS.items():
@@ -233,6 +241,7 @@ def test_names_that_traverse_are_refused_by_git_itself(place: Place, clone: Clon
     assert set(place.branches()) == {"refs/heads/main"}
 
 
+@pytest.mark.slow
 def test_names_that_differ_only_in_case_are_refused(place: Place, clone: Clone) -> None:
     sha = tree_commit(clone, entry(clone, b"Fast.h") + entry(clone, b"fast.h"))
     refused(place, clone.push(f"{sha}:refs/heads/alice/fast"), "fast.h is not taken: it differs from")

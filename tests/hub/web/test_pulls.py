@@ -33,7 +33,13 @@ def path(pull: PullRequest, more: str = "") -> str:
     return f"/pulls/{pull.pk}/{more}"
 
 
-@pytest.mark.parametrize("stage", scenes.STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(stage, marks=() if stage in ("failing", "needs_review", "merged") else pytest.mark.slow)
+        for stage in scenes.STAGES
+    ],
+)
 def test_every_stage_is_shown_to_everybody_in_both_languages(
     story: Story, cast: people.Cast, stage: str
 ) -> None:
@@ -377,6 +383,7 @@ def test_queries_do_not_grow_with_what_was_said(
             visitor.get(where)
 
 
+@pytest.mark.slow
 def test_queries_of_the_list_do_not_grow_with_its_length(
     story: Story, cast: people.Cast, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -96,7 +96,10 @@ def queries(visitor: Visitor, path: str) -> list[str]:
     return [query["sql"] for query in asked.captured_queries]
 
 
-@pytest.mark.parametrize("who", [None, "alice", "bob", "mei"])
+@pytest.mark.parametrize(
+    "who",
+    [pytest.param(None, marks=pytest.mark.slow), "alice", pytest.param("bob", marks=pytest.mark.slow), "mei"],
+)
 def test_every_page_asks_the_database_fifteen_times_at_most(
     busy: dict[str, PullRequest], cast: Cast, who: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,7 @@ def test_what_changed_since_an_earlier_patch_set(story: Story, pushed: PatchSet,
     assert "notes.md" not in page
 
 
+@pytest.mark.slow
 def test_a_rebase_does_not_show_what_others_merged_meanwhile(story: Story, cast: people.Cast) -> None:
     story.worker()
     first = story.push(cast.bob)

@@ -83,6 +83,7 @@ def test_the_ladder_times_versions_that_serve_the_case_the_slow_ones_once(monkey
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 def test_an_operator_that_does_not_compile_is_named_and_the_others_are_timed(monkeypatch, capsys):
     def prepared(operator: Any, case: Case, kinds: Any) -> Any:
         if operator.name == "gelu":
