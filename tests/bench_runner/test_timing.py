@@ -151,6 +151,7 @@ def test_every_pair_is_two_fresh_processes_and_every_sample_is_kept(task: Task):
         ] * timing.PLAN
 
 
+@pytest.mark.slow
 def test_the_slower_sides_sample_lasts_fifty_microseconds_or_more(task: Task):
     roomy = dataclasses.replace(task.limits, time_seconds=1e6)  # also where what surrounds a call takes long
     task = dataclasses.replace(task, limits=roomy)

@@ -26,6 +26,7 @@ def run_doctor(data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_machine_with_a_fault_is_looked_at_to_the_end(tmp_path) -> None:
     done = run_doctor(tmp_path, REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 1

@@ -19,6 +19,7 @@ import pytest
 from hub.services import programs
 from hub.services.instance import free_port
 from hub.services.programs import ROOT
+from tests.calibrated import take_for_very_fast
 
 pytestmark = pytest.mark.xdist_group("up")  # they share one hub
 START_SECONDS = 60
@@ -32,6 +33,7 @@ class Up:
         self.port = free_port()
         machine = {name: os.environ[name] for name in programs.MACHINE_VARIABLES if name in os.environ}
         (folder / "tasks").mkdir(exist_ok=True)  # none in it, so that no example keeps the worker busy
+        take_for_very_fast(folder / "var" / "worker")
         own = {"DATA_DIR": str(folder / "var"), "TASKS_DIR": str(folder / "tasks")}
         self.environment = {**machine, **own}
         self.out = folder / "out"
@@ -123,6 +125,7 @@ def test_the_worker_cannot_reach_the_database_or_the_secret_key(up: Up) -> None:
     assert not names & {"DATABASE_URL", "SECRET_KEY", "DATA_DIR", "DJANGO_SETTINGS_MODULE"}
 
 
+@pytest.mark.slow
 def test_a_second_start_says_where_the_first_one_runs_and_is_no_failure(up: Up) -> None:
     done = subprocess.run(
         [sys.executable, "hub/bootstrap.py", "up", "--port", "1"],
@@ -132,12 +135,14 @@ def test_a_second_start_says_where_the_first_one_runs_and_is_no_failure(up: Up) 
     assert f"already runs at http://127.0.0.1:{up.port} (process {up.process.pid})" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_site_comes_back(up: Up) -> None:
     os.kill(up.child("uvicorn hub.asgi"), signal.SIGKILL)
     up.wait(lambda: "site ended (signal SIGKILL) and is started again in 1 s" in up.said(), "the notice")
     up.wait(lambda: up.page() == 200, "the site")
 
 
+@pytest.mark.slow
 def test_a_killed_redis_comes_back(up: Up) -> None:
     os.kill(up.child("unixsocket:redis.sock"), signal.SIGKILL)
     up.wait(lambda: "redis ended (signal SIGKILL)" in up.said(), "the notice")

@@ -50,6 +50,7 @@ def test_main_moves_to_the_judged_merge_commit(story: Story, cast: Cast, pull: P
     assert SOLUTION in git.bundle("vector-add", pull.merged_sha, "solutions/alice")
 
 
+@pytest.mark.slow
 def test_the_files_that_are_judged_are_those_of_the_merge_commit(
     story: Story, cast: Cast, pull: PullRequest
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_second_merge_on_the_same_task_pays_no_more(story: Story, cast: Cast, 
     assert points_of(cast.alice) == story.task.points
 
 
+@pytest.mark.slow
 def test_the_claim_has_done_its_duty(make_story: Callable[..., Story], cast: Cast) -> None:
     story = make_story(policy="exclusive")
     held = claim(story.task, cast.alice)

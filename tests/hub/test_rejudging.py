@@ -234,6 +234,7 @@ def test_a_renamed_copy_is_held_before_it_is_timed(ready: Story, cast: Cast) -> 
     assert ruling.verdict.outcome == "passed"
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_cleared_goes_on_and_is_not_held_again(ready: Story, cast: Cast) -> None:
     _first, second = copied(ready, cast)
     flow.rule(Ruling.objects.get().verdict, cast.max, "clear", "They wrote it together.")

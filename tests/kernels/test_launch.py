@@ -228,6 +228,7 @@ def test_an_array_on_another_card_is_refused() -> None:
 
 
 @needs_emulator
+@pytest.mark.slow
 def test_arrays_between_borders_of_16_bytes_are_copied_and_copied_back() -> None:
     operator = operators()["adam"]
     trial = a_few("adam", 1)[0]

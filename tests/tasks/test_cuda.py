@@ -36,7 +36,7 @@ def _compile(source: str, folder: Path, arch: str) -> subprocess.CompletedProces
 
 
 @needs_nvrtc
-@pytest.mark.parametrize("arch", ["", "sm_90a"])
+@pytest.mark.parametrize("arch", ["", pytest.param("sm_90a", marks=pytest.mark.slow)])
 def test_a_file_is_compiled_for_card_and_host(arch: str, tmp_path: Path) -> None:
     done = _compile(SOURCE, tmp_path, arch)
     assert done.returncode == 0, done.stderr

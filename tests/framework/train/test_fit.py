@@ -72,6 +72,7 @@ class StopAfter(Callback):
         pytest.param(8, 2, True, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path, at, workers, compiled):
     def trained(callbacks=(), resume=None):
         with Loader(data(), num_workers=workers) as loader:

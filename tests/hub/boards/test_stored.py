@@ -56,6 +56,7 @@ def test_after_each_step_of_the_story_a_rebuild_finds_nothing_different(timed: S
     assert rebuilt() == "0 rows were different"
 
 
+@pytest.mark.slow
 def test_a_rebuild_puts_right_what_was_lost(timed: Story) -> None:
     Standing.objects.filter(place=1).delete()
     assert rebuilt() == "1 rows were different"

@@ -149,7 +149,13 @@ def test_a_new_push_leaves_the_approval_behind(story: Story, cast: Cast) -> None
     assert approval(pull) is None
 
 
-@pytest.mark.parametrize("subject", ["WIP: half of it", "[wip] x", "Draft: y", "(draft) z"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "WIP: half of it",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("[wip] x", "Draft: y", "(draft) z")),
+    ],
+)
 def test_unfinished_work_is_judged_but_asks_for_no_review(story: Story, cast: Cast, subject: str) -> None:
     story.worker()
     patch_set = story.push(cast.alice, subject=subject)
@@ -197,6 +203,7 @@ def test_an_example_of_the_house_waits_for_nobody(story: Story, cast: Cast, patc
     assert whose_turn(PullRequest.objects.get()).who is Who.NOBODY
 
 
+@pytest.mark.slow
 def test_facts_about_many_take_as_many_queries_as_about_one(
     story: Story, cast: Cast, django_assert_num_queries
 ) -> None:  # type: ignore[no-untyped-def]

@@ -66,6 +66,7 @@ def test_when_push_returns_it_is_absorbed_and_written_down(place: Place) -> None
     assert list(rows) == [("alice", ref, git.ZERO, first), ("alice", ref, first, second)]
 
 
+@pytest.mark.slow
 def test_a_forced_push_is_taken_and_the_older_head_stays_readable(place: Place) -> None:
     clone = place.clone()
     older = clone.commit({OWN: b"int y;\n"})
@@ -90,6 +91,7 @@ def test_merging_main_into_one_s_branch_is_fine(place: Place) -> None:
     assert said.code == 0, said.text
 
 
+@pytest.mark.slow
 def test_a_push_with_nothing_new_is_harmless(place: Place) -> None:
     clone = place.clone()
     clone.commit({OWN: b"int y;\n"})
@@ -223,6 +225,7 @@ def test_an_unknown_task_is_named(home: Place) -> None:
 # What others see
 
 
+@pytest.mark.slow
 def test_others_branches_are_seen_unless_the_task_hides_them(place: Place) -> None:
     alice, bob = place.clone("alice"), place.clone("bob")
     alice.commit({OWN: b"int y;\n"})

@@ -46,6 +46,7 @@ def test_only_the_own_namespace_is_open(place: Place, clone: Clone) -> None:
     assert set(place.branches()) == {"refs/heads/main"}
 
 
+@pytest.mark.slow
 def test_another_person_s_branch_is_refused_although_it_exists(place: Place, clone: Clone) -> None:
     bob = place.clone("bob")
     theirs = bob.commit({"solutions/bob/solution.c": b"int z;\n"})
@@ -80,6 +81,7 @@ def test_the_cure_for_files_outside_cures_new_and_changed_ones(place: Place, clo
     assert said.code == 0, said.text
 
 
+@pytest.mark.slow
 def test_deleting_a_file_of_main_is_outside_too(place: Place, clone: Clone) -> None:
     clone.get("rm", "-q", "starter/c/solution.c")
     clone.commit({})
@@ -122,7 +124,7 @@ def test_too_many_files_are_refused(place: Place, clone: Clone) -> None:
     ("how", "sentences"),
     [
         ("merged 0123456789abcdef", ["pull request of alice/fast was merged as 0123456789ab"]),
-        ("closed", ["pull request of alice/fast is closed"]),
+        pytest.param("closed", ["pull request of alice/fast is closed"], marks=pytest.mark.slow),
     ],
 )
 def test_a_branch_of_an_ended_pull_request_takes_no_push(
@@ -256,11 +258,13 @@ def test_links_and_submodules_are_refused(place: Place, clone: Clone) -> None:
     refused(place, said, "sub is a submodule; only regular files are taken")
 
 
+@pytest.mark.slow
 def test_an_executable_file_is_taken(place: Place, clone: Clone) -> None:
     sha = tree_commit(clone, entry(clone, b"solution.c", mode="100755"))
     assert clone.push(f"{sha}:refs/heads/alice/fast").code == 0
 
 
+@pytest.mark.slow
 def test_sources_that_are_not_utf_8_are_taken(place: Place, clone: Clone) -> None:
     """Old sources are often in GBK or Latin-1; that is for the compiler to judge."""
     clone.commit({OWN: "// 你好\n".encode("gbk")})

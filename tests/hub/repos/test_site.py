@@ -42,6 +42,7 @@ def test_when_push_returns_its_pull_request_exists(live_site: str, cast: people.
     assert pull.patch_sets.get().head_sha == sha
 
 
+@pytest.mark.slow
 def test_an_exclusive_task_takes_pushes_of_its_claimants_only(
     live_site: str, cast: people.Cast, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_an_exclusive_task_takes_pushes_of_its_claimants_only(
     assert PullRequest.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_closed_pull_request_takes_no_push(live_site: str, cast: people.Cast, tmp_path: Path) -> None:
     clone = clone_of(cast.alice, OPEN, live_site, tmp_path)
     clone.commit({"solutions/alice/solution.c": SOURCE})

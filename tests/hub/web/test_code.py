@@ -35,6 +35,7 @@ def test_a_huge_text_is_left_without_colours() -> None:
 
 @pytest.mark.parametrize("path", ["a.c", "a.py", "a.cu"])
 @pytest.mark.parametrize("line", ["", "\t", "(" * 24])
+@pytest.mark.slow
 def test_hostile_source_costs_little_time(path: str, line: str) -> None:
     begin = time.process_time()
     assert len(code_lines(path, [line] * 1500)) == 1500

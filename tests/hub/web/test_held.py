@@ -220,6 +220,7 @@ def test_the_desk_leads_to_what_is_held(court: Court) -> None:
 # Boards
 
 
+@pytest.mark.slow
 def test_after_new_rules_a_board_shows_the_older_entries_and_the_way_on(
     story: Story, cast: people.Cast
 ) -> None:

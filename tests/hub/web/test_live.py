@@ -129,6 +129,7 @@ def test_a_verdict_makes_the_page_be_fetched_again(
         assert changed.data["run"].strip() == ""
 
 
+@pytest.mark.slow
 def test_a_viewer_that_comes_back_gets_only_what_is_new(
     live_site: str, running: tuple[PatchSet, JobSpec]
 ) -> None:
@@ -158,6 +159,7 @@ def test_the_stream_ends_with_the_pull_request(
         assert names == ["change", "over"]
 
 
+@pytest.mark.slow
 def test_a_stream_ends_by_itself_and_says_when_to_come_back(
     live_site: str, running: tuple[PatchSet, JobSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -367,6 +367,7 @@ def test_the_address_that_a_push_prints_leads_to_the_pull_request(story: Story, 
 # The price of a page
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_what_was_said(
     story: Story, cast: people.Cast, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -55,6 +55,7 @@ def test_everybody_reads_threads_in_both_layouts(
         assert ('name="body"' in page) == (name is not None)
 
 
+@pytest.mark.slow
 def test_the_author_takes_over_all_that_is_suggested_at_once(talked_about: PatchSet, cast: Cast) -> None:
     visitor = Visitor(cast.alice)
     page = visitor.get(pages(talked_about)[1])

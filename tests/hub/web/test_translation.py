@@ -47,6 +47,7 @@ def test_no_string_is_left_over(chinese: Catalog) -> None:
     assert [m.id for m in chinese if m.id and fresh.get(words(m)[0], m.context) is None] == []
 
 
+@pytest.mark.slow
 def test_the_file_is_as_update_locale_writes_it(chinese: Catalog) -> None:
     (path,) = catalogues()
     assert written(merged(path, template())) == path.read_bytes()
