@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -100,6 +101,7 @@ def event_page(request: HttpRequest, event_id: int) -> HttpResponse:
     return render(request, "events/page.html", shown)
 
 
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan(request: HttpRequest, slug: str) -> HttpResponse:
     sig = get_object_or_404(Sig, slug=slug)
@@ -107,6 +109,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     return _form(request, sig, None, {"time_zone": "Asia/Shanghai"})
 
 
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, event_id: int) -> HttpResponse:
     event = _event(event_id)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -150,6 +151,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
         return super()._get_validation_exclusions() | CONSTRAINED  # type: ignore[misc, no-any-return]
 
 
+@login_required
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest) -> HttpResponse:
     """A new programme; `kind` chooses what the form begins with."""
@@ -159,6 +161,7 @@ def make(request: HttpRequest) -> HttpResponse:
     return _edit(request, Programme(), {**QUOTAS, "kind": kind, **PRESETS[kind]})
 
 
+@login_required
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, slug: str) -> HttpResponse:
     _organiser(request)
@@ -226,6 +229,7 @@ def take_back(request: HttpRequest, key: int) -> HttpResponse:
     )
 
 
+@login_required
 @require_safe
 def applicants(request: HttpRequest, slug: str) -> HttpResponse:
     """Who would like which task, for those who rank them."""
@@ -266,6 +270,7 @@ def _ranks(request: HttpRequest) -> dict[int, int | None]:
     return found
 
 
+@login_required
 @require_safe
 def match(request: HttpRequest, slug: str) -> HttpResponse:
     """The choice as it would be applied now. Looking changes nothing."""

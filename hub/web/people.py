@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -92,6 +93,7 @@ def points(request: HttpRequest, username: str) -> HttpResponse:
     return render(request, "people/points.html", shown)
 
 
+@login_required
 @require_safe
 def points_csv(request: HttpRequest, username: str) -> HttpResponse:
     """The statement of somebody's points, oldest first: for the person and for maintainers."""

@@ -9,6 +9,7 @@ import csv
 import io
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -136,6 +137,7 @@ def report_page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "programmes/report.html", shown)
 
 
+@login_required
 @require_safe
 def statement_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Everybody for who organises; for others who are in it their own line."""
@@ -151,6 +153,7 @@ def statement_page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "programmes/statement.html", shown)
 
 
+@login_required
 @require_safe
 def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
@@ -172,11 +175,10 @@ def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
     return as_csv(f"{slug}-statement", head, rows)
 
 
+@login_required
 @require_safe
 def export(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
-    if not request.user.is_authenticated:
-        raise PermissionDenied(_("Only maintainers take a programme away as a file."))
     try:
         text = transfer.written(programme, request.user)
     except NotAllowed as refusal:
