@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench_runner.devices import opening
 from bench_runner.devices.card import Card, cards
 from bench_runner.errors import ConfigError, InfrastructureFault, JudgeError
 from bench_runner.sandbox.slots import LOCK_FLAGS, run_folder
@@ -77,27 +78,20 @@ def folder_of(card: Card, folder: Path) -> Path:
 
 
 def calibrate_apart(card: Card, folder: Path) -> None:
-    """Calibrate the card in a process of its own, if nothing is known of it yet.
-
-    The worker's own is forked later, and what a process has begun with the driver does not survive that.
+    """Calibrate the card, if nothing is known of it yet.
 
     Raises:
         InfrastructureFault: the card does not do it.
     """
-    work = (
-        f"from bench_runner import cards; raise SystemExit(cards.calibrate({card.uuid!r}, {str(folder)!r}))"
-    )
-    done = subprocess.run([sys.executable, "-c", work], stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise InfrastructureFault(f"{card.name} cannot be calibrated: {said[0]}")
+    if why := _apart(f"calibrate({card.uuid!r}, {str(folder)!r})"):
+        raise InfrastructureFault(f"{card.name} cannot be calibrated: {why}")
 
 
 def calibrate(uuid: str, folder: str) -> str | None:
     """What `calibrate_apart` runs; None, or why it failed."""
     from bench_runner.fingerprint import machine
 
-    card = next((card for card in cards() if card.uuid == uuid), None)
+    card = _of(uuid)
     if card is None:
         return f"no card {uuid} any more"
     try:
@@ -105,6 +99,32 @@ def calibrate(uuid: str, folder: str) -> str | None:
     except JudgeError as error:
         return str(error)
     return None
+
+
+def trouble_apart(card: Card) -> str:
+    """What keeps a card from work, or nothing."""
+    return _apart(f"trouble({card.uuid!r})")
+
+
+def trouble(uuid: str) -> str | None:
+    """What `trouble_apart` runs."""
+    card = _of(uuid)
+    return opening.trouble(card) or None if card is not None else f"no card {uuid} any more"
+
+
+def _of(uuid: str) -> Card | None:
+    return next((card for card in cards() if card.uuid == uuid), None)
+
+
+def _apart(call: str) -> str:
+    """Do something with a card in a process of its own; why it failed, or nothing.
+
+    Workers fork, and what a process has begun with the driver does not survive that.
+    """
+    work = f"from bench_runner import cards; raise SystemExit(cards.{call})"
+    done = subprocess.run([sys.executable, "-c", work], stderr=subprocess.PIPE, text=True, check=False)
+    said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    return said[0] if done.returncode else ""
 
 
 def _hold(card: Card, folders: Iterable[Path]) -> bool:

@@ -11,12 +11,13 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench_runner import calibration, cards, config, fingerprint
 from bench_runner.devices import card as devices
+from bench_runner.devices import kit
 from bench_runner.errors import BadOutput, JudgeError
 from bench_runner.sandbox import (
     End,
@@ -31,6 +32,7 @@ from bench_runner.sandbox.command import TOOLS
 MIB = 2**20
 NVIDIA, DISPLAY = "0x10de", "0x03"  # vendor and class of a card on the PCI bus
 LIMITS = Limits(512 * MIB, 64, 20.0, 64 * 1024, out_bytes=32 * MIB)
+ON_CARD = replace(LIMITS, memory_bytes=4 << 30, processes=128)  # a context takes some hundred MiB of the host
 PYTHON = [python_executable(), "-I", "-S", "-c"]
 APT = "run `apt-get install bubblewrap util-linux libseccomp2`"
 NAMESPACES = (
@@ -60,6 +62,19 @@ USE_NUMPY = "import sys; sys.path.insert(0, '/runtime'); import numpy; print(num
 LOAD = "import ctypes; print(ctypes.CDLL('/a.so').answer())"
 LINKAGE = {"c": "", "c++": '"C"'}
 EAT_MEMORY = "x = bytearray(300 << 20); print('survived')"
+OPEN_CARD = """
+import ctypes
+cuda = ctypes.CDLL("libcuda.so.1")
+device, context = ctypes.c_int(), ctypes.c_void_p()
+for call, *given in (
+    ("cuInit", 0),
+    ("cuDeviceGet", ctypes.byref(device), 0),
+    ("cuDevicePrimaryCtxRetain", ctypes.byref(context), device),
+):
+    if status := getattr(cuda, call)(*given):
+        raise SystemExit(f"{call} gives {status}")
+print("open")
+"""
 FORK_BOMB = """
 import os, time
 made = 0
@@ -157,9 +172,9 @@ def examine(*, thorough: bool) -> Iterator[Finding]:
             yield _memory(sandbox)
             yield _processes(sandbox)
             yield _start_up(sandbox)
-    if thorough:
-        yield _free_cpu()
-        yield from _cards()
+            yield _free_cpu()
+            yield from _cards()
+            yield from _cards_at_work(sandbox)
 
 
 def _cards() -> Iterator[Finding]:
@@ -178,6 +193,28 @@ def _cards() -> Iterator[Finding]:
         yield Finding("card", True, words, "", needed=False)
         for finding in _of_card(card):
             yield replace(finding, needed=False)
+
+
+def _cards_at_work(sandbox: Sandbox) -> Iterator[Finding]:
+    """Each card that lacks nothing, used by us and by a guest."""
+    for card in devices.cards():
+        if not faults(list(_of_card(card))):
+            trouble = cards.trouble_apart(card)
+            cure = "end what else uses the card; if it stays so, look for Xid in `dmesg`"
+            yield Finding(
+                "card at work", not trouble, trouble or "it computes, and hands memory on", cure, needed=False
+            )
+            yield _card_inside(sandbox, card)
+
+
+def _card_inside(sandbox: Sandbox, card: devices.Card) -> Finding:
+    """Guests have a uid of their own: that root may open a node says nothing of them."""
+    end, said = _run(
+        sandbox, [*PYTHON, OPEN_CARD], kit.guest_mounts(card.minor), ON_CARD, kit.guest_environment(card.uuid)
+    )
+    ok = end is not None and said.strip() == "open"
+    words = "guests open it" if ok else f"a guest cannot open it: {said.strip()[-300:] or end}"
+    return Finding("card in the sandbox", ok, words, devices.OPEN, needed=False)
 
 
 def _of_card(card: devices.Card) -> Iterator[Finding]:
@@ -304,11 +341,17 @@ def _free_cpu(seconds: float = 0.5) -> Finding:
 
 
 def _run(
-    sandbox: Sandbox, command: list[str], mounts: list[Mount] | None = None, limits: Limits = LIMITS
+    sandbox: Sandbox,
+    command: list[str],
+    mounts: list[Mount] | None = None,
+    limits: Limits = LIMITS,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[End | None, str]:
     """The end of a guest and what it printed; no end but the reason when it could not be started."""
     try:
-        with sandbox.start(command, mounts=mounts or [], limits=limits) as guest:
+        with sandbox.start(
+            command, mounts=mounts or [], limits=limits, environment=environment or {}
+        ) as guest:
             end = guest.wait()
             return end, guest.log.decode(errors="replace")
     except (JudgeError, OSError) as error:

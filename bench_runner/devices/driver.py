@@ -29,7 +29,13 @@ PINNED, LOCATION_DEVICE, POSIX_DESCRIPTOR = 1, 1, 1  # CU_MEM_ALLOCATION_TYPE_�
 READ_WRITE = 3
 SPIN = 1  # CU_CTX_SCHED_SPIN
 NON_BLOCKING = 1
-ATTRIBUTES = {"major": 75, "minor": 76, "processors": 16, "l2_bytes": 38}
+ATTRIBUTES = {
+    "major": 75, "minor": 76, "processors": 16, "l2_bytes": 38, "virtual_memory": 102, "descriptors": 103,
+}  # fmt: skip
+NEEDED = {  # …_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, …_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED
+    "virtual_memory": "virtual memory management",
+    "descriptors": "memory that is handed on as a file descriptor",
+}
 NAME_BYTES = 16
 
 Bytes = npt.NDArray[np.uint8]
@@ -42,6 +48,13 @@ class DriverError(Exception):
     def __init__(self, call: str, status: int, name: str) -> None:
         super().__init__(f"{call}: {name} ({status})")
         self.status = status
+
+
+class NotSupported(DriverError):
+    """The card, or the way in which it is rented, lacks what guests need to see our memory."""
+
+    def __init__(self, lacking: str) -> None:
+        super().__init__("cuDeviceGetAttribute", 801, f"no {lacking} here, which judging on a card needs")
 
 
 class NoAnswer(DriverError):
@@ -100,6 +113,7 @@ class Context:
 
         Raises:
             DriverError: there is no such card, or it does not answer.
+            NotSupported: its memory cannot be handed to a guest.
             OSError: there is no driver.
         """
         if uuid:
@@ -108,6 +122,8 @@ class Context:
         self._device, context, self._stream = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_void_p()
         self._call("cuInit", ctypes.c_uint(0))
         self._call("cuDeviceGet", ctypes.byref(self._device), 0)
+        if lacking := [words for name, words in NEEDED.items() if not self.attribute(name)]:
+            raise NotSupported(" and no ".join(lacking))
         self._call("cuDevicePrimaryCtxSetFlags_v2", self._device, ctypes.c_uint(SPIN))
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), self._device)
         self._call("cuCtxSetCurrent", context)

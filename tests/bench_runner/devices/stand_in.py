@@ -19,7 +19,7 @@ from bench_runner.devices import cuda, driver
 from bench_runner.devices.card import Card
 
 HERE = Path(__file__).parent
-FIELDS = ("used", "busy_pid", "broken", "wrong", "launches", "copies")
+FIELDS = ("used", "busy_pid", "broken", "wrong", "launches", "copies", "cannot_share")
 CARD = Card(0, 0, "", "Stand-in", 8 << 30, (9, 0), "0")
 
 

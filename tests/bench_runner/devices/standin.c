@@ -28,7 +28,7 @@ enum { GRAIN = 2 << 20, REGIONS = 256, POSIX = 1 };
 #define TOTAL (8ull << 30)
 
 typedef struct {
-    u64 used, busy_pid, broken, wrong, launches, copies;
+    u64 used, busy_pid, broken, wrong, launches, copies, cannot_share;
 } State;
 typedef struct {
     u64 at, size;
@@ -89,7 +89,8 @@ int cuDeviceGet(int *device, int number) {
     return initialised ? (number ? INVALID : OK) : NOT_INITIALIZED;
 }
 int cuDeviceGetAttribute(int *value, int which, int device) {
-    *value = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 4 : which == 38 ? 1 << 20 : 0;
+    *value = which == 75 ? 9 : which == 76 ? 0 : which == 16 ? 4 : which == 38 ? 1 << 20 : which == 102 ? 1
+             : which == 103 ? !state->cannot_share : 0;
     return device ? INVALID : OK;
 }
 int cuDevicePrimaryCtxSetFlags_v2(int device, unsigned flags) { return device || flags > 8 ? INVALID : OK; }

@@ -155,6 +155,14 @@ def test_a_card_that_does_not_compute_as_every_card_does_is_taken_out_of_service
 
 
 @needs_nvrtc
+def test_a_card_whose_memory_cannot_be_handed_on_by_descriptor_is_refused() -> None:
+    with stand_in.card() as (found, _):
+        found.state.cannot_share = 1
+        assert "no memory that is handed on as a file descriptor" in opening.trouble(stand_in.CARD)
+        found.state.cannot_share = 0
+
+
+@needs_nvrtc
 def test_a_failure_on_a_sound_card_is_ours_and_passes(bench: Bench) -> None:
     memory: Any = bench.channel()._memory
     good, memory._inputs = memory._inputs, driver.SharedMemory(4096, 4096, 0, 0)

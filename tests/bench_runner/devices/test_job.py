@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner import director
+from bench_runner import director, doctor
 from bench_runner.contract import JobKind, JobSpec, Outcome, Result, Speed
 from bench_runner.devices import kit
 from bench_runner.fingerprint import Machine
@@ -69,6 +69,25 @@ def judge(
             )
 
     return judge
+
+
+@pytest.mark.slow
+def test_the_doctor_looks_whether_a_guest_can_open_the_card(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = stand_in.built().path
+    monkeypatch.setattr(kit, "driver_library", lambda: path)
+    monkeypatch.setattr(doctor.devices, "cards", lambda: [stand_in.CARD])
+    monkeypatch.setattr(doctor.devices, "missing", lambda card: [])
+    monkeypatch.setattr(doctor.cards, "trouble_apart", lambda card: "Xid 79")
+    work, inside = doctor._cards_at_work(sandbox)
+    assert (work.ok, work.words, "dmesg" in work.cure) == (False, "Xid 79", True)
+    assert (inside.ok, inside.words) == (True, "guests open it")
+    monkeypatch.setattr(kit, "guest_environment", lambda uuid: {"LD_LIBRARY_PATH": "/nowhere"})
+    _, inside = doctor._cards_at_work(sandbox)
+    assert not inside.ok
+    assert "libcuda.so.1: cannot open shared object file" in inside.words
+    assert "chmod 666 /dev/nvidia*" in inside.cure
 
 
 @pytest.mark.parametrize(

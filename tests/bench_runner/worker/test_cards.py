@@ -95,6 +95,16 @@ def test_a_card_that_cannot_be_calibrated_keeps_a_worker_from_starting(tmp_path:
         cards.calibrate_apart(H100, tmp_path)  # in a process of its own, which finds no such card
 
 
+def test_what_keeps_a_card_from_work_is_told_by_its_name(
+    box: list[Card], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards.opening, "trouble", lambda card: "")
+    assert cards.trouble(H100.uuid) is None
+    assert cards.trouble("GPU-7") == "no card GPU-7 any more"
+    monkeypatch.setattr(cards.opening, "trouble", lambda card: f"{card.name}: Xid 79")
+    assert cards.trouble(A100.uuid) == f"{A100.name}: Xid 79"
+
+
 def test_the_doctor_names_every_card_its_class_and_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor.devices, "cards", lambda: [H100])
     monkeypatch.setattr(doctor.devices, "missing", lambda card=None: LACKS)
