@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from hub import flow, honours, rejudging, reminding, telling
+from hub import flow, freezing, honours, rejudging, reminding, telling
 from hub.bench import actions as bench
 from hub.bench import alarms, canaries, operating
 from hub.bench import queries as bench_facts
@@ -87,6 +87,7 @@ def sweep() -> None:
     guarded(operating.retire_drained, "workers that leave")
     guarded(canaries.send_out, "canaries")
     guarded(alarms.tell, "alarms")
+    guarded(freezing.follow_programmes, "boards of programmes")
 
 
 @app.task(name="hub.remind")

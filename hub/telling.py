@@ -89,8 +89,7 @@ def records(task: Task, hardware_class: str) -> None:
 
     While a board is frozen nobody hears anything: that is what it is frozen for.
     """
-    programme = task.programme
-    if programme is not None and programme.is_frozen(clock.now()):
+    if task.frozen_since(clock.now()) is not None:
         return
     held = [moment for moment in history(board(task, hardware_class)) if moment.is_record]
     if not held:

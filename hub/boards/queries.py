@@ -18,9 +18,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from hub.accounts.models import User
 from hub.bench.models import Job, Verdict
-from hub.boards.runs import TIMED, Candidate, candidates, candidates_on, ratio_of
+from hub.boards.runs import TIMED, Candidate, as_of, candidates, candidates_on, ratio_of
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import published_tasks
+from hub.core import clock
 from hub.pulls.models import PullRequest
 
 PODIUM = 3  # so many places of a board are confirmed by a second run
@@ -71,12 +72,24 @@ class Board:
 def board(
     task: Task, hardware_class: str, revision: TaskRevision | None = None, as_if: int | None = None
 ) -> Board:
-    """The board as of now, by the current rules or those of `revision`.
+    """The board as of now, by the current rules or those of `revision`, frozen or not.
 
     `as_if`: as it would be if this re-judge set were applied.
     """
     rules = revision or task.current
     return made_from(task, hardware_class, candidates(rules, hardware_class, as_if) if rules else [])
+
+
+def shown_board(task: Task, hardware_class: str, revision: TaskRevision) -> Board:
+    """The board by these rules as people see it: where it is frozen, as it was then."""
+    found = candidates(revision, hardware_class)
+    return made_from(task, hardware_class, as_of(found, task.frozen_since(clock.now())))
+
+
+def classes_of(task: Task) -> list[str]:
+    """Hardware classes on which something was timed by the current rules."""
+    timed = Job.objects.filter(revision=task.current_id, kind__in=TIMED, state=Job.State.FINISHED)
+    return sorted(timed.order_by().values_list("hardware_class", flat=True).distinct())
 
 
 def timed_tasks() -> QuerySet[Task]:
@@ -86,13 +99,14 @@ def timed_tasks() -> QuerySet[Task]:
 
 
 def earlier_board(task: Task, hardware_class: str) -> tuple[TaskRevision, Board] | None:
-    """The board by the last rules before the current ones that has entries."""
+    """The board by the last rules before the current ones that has entries, as people see it."""
     if task.current is None:
         return None
     before = {row.pk: row for row in task.revisions.filter(pk__lt=task.current.pk).defer("files")}
     found = candidates_on(before.keys(), hardware_class)
+    until = task.frozen_since(clock.now())
     for revision, name in sorted(found, reverse=True):
-        made = made_from(task, name, found[revision, name])
+        made = made_from(task, name, as_of(found[revision, name], until))
         if made.entries:
             return before[revision], made
     return None

@@ -17,8 +17,9 @@ Theory of operation
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 from django.db.models import Prefetch, Q
@@ -106,6 +107,17 @@ def candidates_on(
         key: [made for runs in found if (made := _candidate(runs, rulings)) is not None]
         for key, found in groups.items()
     }
+
+
+def as_of(found: Iterable[Candidate], until: datetime | None) -> list[Candidate]:
+    """Those that were timed by then, with the runs of that time; all if `until` is None.
+
+    What was found wrong since has fallen all the same.
+    """
+    if until is None:
+        return list(found)
+    then = (replace(one, runs=tuple(run for run in one.runs if run.at <= until)) for one in found)
+    return [one for one in then if one.runs]
 
 
 def ratio_of(verdict: Verdict) -> float:

@@ -7,6 +7,7 @@ Theory of operation
 - `refresh` computes the boards of a revision anew and replaces their rows, under a lock on the revision. The
   story calls it whenever a verdict, a ruling or a re-judge set may have changed something (`hub/flow.py`); a
   job that ended is settled only afterwards, so the sweeper makes up for a refresh that a crash left out.
+- The boards of a frozen task hold what was measured by then (`hub/freezing.py`).
 - Nothing else writes here, and nothing is lost with these rows: `manage.py rebuild_boards`.
 """
 
@@ -26,9 +27,10 @@ from hub.bench.models import Job, Verdict
 from hub.boards.history import Moment, history
 from hub.boards.models import Standing
 from hub.boards.queries import Board, Entry, made_from
-from hub.boards.runs import TIMED, candidates_on
+from hub.boards.runs import TIMED, as_of, candidates_on
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import published_tasks
+from hub.core import clock
 
 NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
 UNREAD = ("log", "cases", "environment", "seconds", "reason_args")  # columns of a verdict
@@ -37,12 +39,15 @@ UNREAD = ("log", "cases", "environment", "seconds", "reason_args")  # columns of
 @transaction.atomic
 def refresh(revisions: Collection[int], hardware_class: str = "") -> None:
     """Compute the boards of these revisions anew, on that class or on all."""
-    locked = TaskRevision.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=revisions)
-    tasks = {row.pk: row.task for row in locked.defer("files").select_related("task").order_by("pk")}
+    rules = TaskRevision.objects.filter(pk__in=revisions).order_by("pk")
+    list(rules.select_for_update(no_key=True).values_list("pk"))
+    # Asked for only now: who waited for the lock sees what the one before did to the task.
+    tasks = {row.pk: row.task for row in rules.defer("files").select_related("task__programme")}
+    until = {revision: task.frozen_since(clock.now()) for revision, task in tasks.items()}
     rows = [
         row
         for (revision, name), found in sorted(candidates_on(tasks.keys(), hardware_class).items())
-        for row in _rows(revision, made_from(tasks[revision], name, found))
+        for row in _rows(revision, made_from(tasks[revision], name, as_of(found, until[revision])))
     ]
     old = Standing.objects.filter(revision__in=tasks)
     (old.filter(hardware_class=hardware_class) if hardware_class else old).delete()

@@ -67,6 +67,7 @@ class Programme(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True)
     freeze_at = models.DateTimeField(null=True, blank=True)  # later results show in standings after the end
     ends_at = models.DateTimeField(null=True, blank=True)  # what is pushed before it counts
+    hides_entries = models.BooleanField(default=False)  # until the end nobody sees how others fare
     closes_at = models.DateTimeField(null=True, blank=True)  # until when that is reviewed and merged
     policy = models.CharField(
         max_length=10, choices=ClaimPolicy, blank=True
@@ -155,6 +156,10 @@ class Programme(models.Model):
             and (self.ends_at is None or now < self.ends_at)
         )
 
+    def is_hiding(self, now: datetime) -> bool:
+        """Whether what others made of its tasks is shown to nobody but those who look after them."""
+        return self.hides_entries and (self.ends_at is None or now < self.ends_at)
+
 
 class Task(models.Model):
     """What can be worked on. Facts that people filter by stand here, all else in the current revision."""
@@ -193,6 +198,7 @@ class Task(models.Model):
     programme = models.ForeignKey(Programme, models.PROTECT, null=True, blank=True, related_name="tasks")
     mentors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="mentored_tasks", blank=True)
     current = models.ForeignKey("TaskRevision", models.PROTECT, null=True, related_name="+")
+    boards_frozen_at = models.DateTimeField(null=True, blank=True)  # they show what was measured by then
     created_at = models.DateTimeField()
 
     class Meta:
@@ -208,6 +214,12 @@ class Task(models.Model):
     @property
     def summary(self) -> str:
         return self.summary_zh if (get_language() or "").startswith("zh") else self.summary_en
+
+    def frozen_since(self, now: datetime) -> datetime | None:
+        """Since when its boards stand still: a maintainer's doing, or its programme's; None if they move."""
+        if self.boards_frozen_at is None and self.programme is not None and self.programme.is_frozen(now):
+            return self.programme.freeze_at
+        return self.boards_frozen_at
 
 
 class Appointment(models.Model):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from hub import freezing
 from hub.bench.models import Verdict
 from hub.boards import queries, stored
 from hub.boards.cases import tables
@@ -22,8 +23,10 @@ from hub.boards.plots import figure, history_figure
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
+from hub.core import clock
 from hub.rulings.models import Rejudge
 from hub.rulings.queries import rejudges
+from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
 from hub.web.stone import draw, stone
@@ -55,7 +58,7 @@ def board_of(slug: str, hardware: str) -> tuple[Task, stored.Whole]:
     Raises:
         Http404: no such task, or it is not judged there.
     """
-    task = get_object_or_404(Task.objects.select_related("current"), slug=slug)
+    task = get_object_or_404(Task.objects.select_related("current", "programme"), slug=slug)
     board = stored.Whole(task, hardware)
     if hardware not in board.classes and not spec_of(task.current).on(hardware).cases:
         said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
@@ -89,11 +92,30 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "machines": _machines(listed),
         "earlier": None if listed.entries else queries.earlier_board(task, hardware),
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
-        "may_run_again": roles.maintains(task, request.user),
+        "frozen_since": task.frozen_since(clock.now()),
+        "frozen_by_hand": task.boards_frozen_at is not None,
+        "maintains": roles.maintains(task, request.user),
     }
     if shown["earlier"]:
         shown["earlier_stone"] = stone(shown["earlier"][1])
     return render(request, "boards/page.html", shown)
+
+
+@member_post
+def freeze(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
+    """All boards of the task; the one of the address is where the reader comes from."""
+    task, _board = board_of(slug, hardware)
+    done = _("Frozen: the boards of this task stay as they are until they are let go again.")
+    back = reverse("web:board", args=[slug, hardware])
+    return act(request, lambda: freezing.freeze(task, request.user), done=done, back=back)
+
+
+@member_post
+def thaw(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
+    task, _board = board_of(slug, hardware)
+    done = _("Let go again: what was measured meanwhile is shown.")
+    back = reverse("web:board", args=[slug, hardware])
+    return act(request, lambda: freezing.thaw(task, request.user), done=done, back=back)
 
 
 def _embed(task: Task, hardware: str) -> str:

@@ -27,6 +27,7 @@ from hub.boards.cases import tables
 from hub.boards.history import record_of
 from hub.boards.queries import Entry
 from hub.boards.stored import Whole
+from hub.core import clock
 from hub.web.boards import board_of
 from hub.web.plain import plain_line
 from hub.web.templatetags.touchstone import times
@@ -78,6 +79,7 @@ def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "hardware_class": hardware,
         "revision": task.current.digest if task.current else None,
         "board": _address(reverse("web:board", args=[slug, hardware])),
+        "frozen_since": frozen.isoformat() if (frozen := task.frozen_since(clock.now())) else None,
         "entries": rows,
     }
     return JsonResponse(said, json_dumps_params={"ensure_ascii": False, "indent": 1})

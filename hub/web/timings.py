@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from bench_runner.contract import Outcome
 from hub.accounts.models import User
 from hub.bench.models import Measurement, Verdict
-from hub.boards.queries import board
+from hub.boards.queries import shown_board
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.pulls.queries import rows_of
@@ -90,7 +90,7 @@ def _shown(chosen: tuple[PatchSet, Verdict], own: list[tuple[PatchSet, Verdict]]
         if row.number < patch_set.number
     ][:EARLIER_MOST]
     rules = verdict.job.revision
-    best = next(iter(board(patch_set.pull.task, verdict.job.hardware_class, rules).entries), None)
+    best = next(iter(shown_board(patch_set.pull.task, verdict.job.hardware_class, rules).entries), None)
     if best is not None and best.verdict.pk not in {column.verdict.pk for column in columns}:
         columns.append(Column(_("the board's best"), best.verdict, best.verdict.job.patch_set, best.user))
     measured = _measured(columns)

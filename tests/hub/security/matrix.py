@@ -86,6 +86,8 @@ MATRIX = {
     "web:lesson_read": Row(NO_SUCH_METHOD, MEMBERS),
     "web:boards": READ_BY_ALL,
     "web:board": READ_BY_ALL,
+    "web:board_freeze": Row(NO_SUCH_METHOD, "lnnnnnon"),
+    "web:board_thaw": Row(NO_SUCH_METHOD, "lnnnnnrn"),
     "web:board_csv": READ_BY_ALL,
     "web:board_json": READ_BY_ALL,
     "web:board_badge": READ_BY_ALL,

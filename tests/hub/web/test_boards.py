@@ -218,3 +218,15 @@ def test_a_long_board_has_pages_and_the_baseline_keeps_its_place(
 def test_an_old_history_keeps_its_records(board: Story) -> None:
     told = stored.Whole(board.task, HARDWARE).moments(1)
     assert [(one.user.username, one.is_record) for one in told] == [("alice", True), ("mei", False)]
+
+
+def test_a_maintainer_freezes_a_board_and_lets_it_go_on_its_page(board: Story, cast: Cast) -> None:
+    assert "freeze/" not in Visitor(cast.mei).get(PATH)
+    assert "freeze/" in Visitor(cast.max).get(PATH)
+    page = Visitor(cast.max).send(f"{PATH}freeze/")
+    assert "stay as they are until" in page
+    assert "What came since is shown when a maintainer lets it go again." in Visitor(None).get(PATH)
+    assert Visitor(None).client.get(f"{PATH}board.json").json()["frozen_since"]
+    assert problems(page) == []
+    assert "what was measured meanwhile is shown" in Visitor(cast.max).send(f"{PATH}thaw/")
+    assert Visitor(None).client.get(f"{PATH}board.json").json()["frozen_since"] is None
