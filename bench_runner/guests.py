@@ -19,6 +19,7 @@ from bench_runner.devices import kit
 from bench_runner.devices.base import Array, Device
 from bench_runner.devices.host import Host
 from bench_runner.endings import Facts
+from bench_runner.errors import InfrastructureFault
 from bench_runner.sandbox import Guest, Limits, Mount, Sandbox, python_executable, python_runtime
 from bench_runner.workspace import NATIVE_GUEST
 from tasks import abi
@@ -110,6 +111,10 @@ class Side:
 
     def _python(self) -> list[Mount]:
         """What a Python submission may import beyond the standard library."""
+        if self._artefact.language == "triton" and not kit.has_triton():
+            raise InfrastructureFault(
+                "Triton and torch are not beside the worker: run `pip install triton torch` where it runs"
+            )
         mounts = [*python_runtime(), *self._rig.libraries]
         if LANGUAGES[self._artefact.language].device == "gpu":
             shown = {mount.target for mount in mounts}

@@ -7,6 +7,7 @@ C, C++ (extern "C"):  void SYMBOL(const T* in0, …, T* out0, …, int64_t dim0,
 CUDA C++:             the same; the addresses are of the card's memory
 Python:               SYMBOL(in0, …, out0, …) in solution.py; NumPy arrays, inputs read-only, outputs to fill
 CuPy:                 SYMBOL(in0, …, out0, …) in solution_cupy.py; CuPy arrays, outputs to fill
+Triton:               SYMBOL(in0, …, out0, …) in solution_triton.py; torch tensors, outputs to fill
 
 `load` once per process, `bind` once per set of addresses and dims, then call. A bound call is one C-level
 `functools.partial` with ready-made arguments: it runs inside the timed window and must cost next to nothing.
@@ -33,9 +34,10 @@ ARTEFACT = {
     "cuda": "solution.so",
     "python": "solution.py",
     "cupy": "solution_cupy.py",
+    "triton": "solution_triton.py",
 }
-PYTHON = ("python", "cupy")
-ON_CARDS = ("cuda", "cupy")
+PYTHON = ("python", "cupy", "triton")
+ON_CARDS = ("cuda", "cupy", "triton")
 ITEM_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 
 
@@ -77,7 +79,7 @@ def bind(
 ) -> Callable[[], object]:
     """The function with its arguments; call the result without any, as often as the addresses hold."""
     if language in PYTHON:
-        view = _view if language == "python" else _view_on_card
+        view = {"python": _view, "cupy": _view_on_card, "triton": _view_in_torch}[language]
         return functools.partial(function, *(view(slot) for slot in slots))
     # Ready-made ctypes instances need no conversion at call time; argtypes would only add checks.
     arguments: list[Any] = [ctypes.c_void_p(slot.address) for slot in slots]
@@ -116,6 +118,26 @@ def _view_on_card(slot: Slot) -> Any:
         return cupy.empty(slot.shape, dtype)
     memory = cupy.cuda.UnownedMemory(slot.address, count * ITEM_BYTES[slot.dtype], slot, device_id=0)
     return cupy.ndarray(slot.shape, dtype, cupy.cuda.MemoryPointer(memory, 0))
+
+
+def _view_in_torch(slot: Slot) -> Any:
+    """A torch tensor on memory that others own: what kernels of Triton are called with."""
+    import torch
+
+    dtype = getattr(torch, slot.dtype)
+    if not math.prod(slot.shape):
+        return torch.empty(slot.shape, dtype=dtype, device="cuda")
+    return torch.as_tensor(_Words(slot), device="cuda").view(dtype)
+
+
+class _Words:
+    """A tensor's memory as integers of its elements' size: the interface has no name for bfloat16."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.__cuda_array_interface__ = {
+            "shape": slot.shape, "typestr": f"<i{ITEM_BYTES[slot.dtype]}", "data": (slot.address, False),
+            "version": 3,
+        }  # fmt: skip
 
 
 def _dtype(slot: Slot) -> Any:

@@ -66,6 +66,7 @@ LANGUAGES = {
         Language("python", "Python", "solution.py", "solution.py", _nothing_to_build),
         Language("cuda", "CUDA C++", "solution.cu", "solution.so", _cuda, "gpu"),
         Language("cupy", "CuPy", "solution_cupy.py", "solution_cupy.py", _nothing_to_build, "gpu"),
+        Language("triton", "Triton", "solution_triton.py", "solution_triton.py", _nothing_to_build, "gpu"),
     )
 }
 

@@ -268,5 +268,12 @@ def missing(card: Card | None = None) -> list[Finding]:
         ),
         Finding("device nodes", not closed, f"missing or closed: {closed}" if closed else "open", OPEN),
         Finding("CUDA compiler", cuda.version() != "none", cuda.version(), packages),
+        Finding(
+            "Triton",
+            kit.has_triton(),
+            "found" if kit.has_triton() else "not installed: its jobs are given back",
+            "run `pip install triton torch` in the checkout's environment, if a task allows Triton",
+            needed=False,
+        ),
         Finding("CuPy", has_cupy, "found" if has_cupy else "not installed", packages, needed=False),
     ]

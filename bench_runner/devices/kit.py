@@ -78,11 +78,14 @@ def guest_environment(uuid: str) -> dict[str, str]:
         "CUPY_CACHE_DIR": "/tmp/cupy",  # noqa: S108 - inside the sandbox
         "KERNELS_CACHE": "/tmp/kernels",  # noqa: S108 - as above; what the worker built is found before it
         "CUDA_CACHE_DISABLE": "1",
+        "TRITON_BACKENDS_IN_TREE": "1",  # a guest sees packages, not what is written beside them about them
     }
     folders = []
     library = driver_library()
     if library is not None and not library.is_relative_to("/usr"):
         folders.append(str(library.parent))
+    if library is not None:
+        environment["TRITON_LIBCUDA_PATH"] = str(library.parent)  # else it would ask ldconfig
     if (toolkit := _toolkit()) is not None:  # CuPy looks for wheels in site-packages, which a guest has not
         environment["CUDA_PATH"] = f"/runtime/nvidia/{toolkit}"
         folders.append(f"/runtime/nvidia/{toolkit}/lib")
@@ -93,9 +96,13 @@ def guest_environment(uuid: str) -> dict[str, str]:
 
 def packages() -> list[Mount]:
     """Below /runtime, for Python submissions."""
-    has_triton = importlib.util.find_spec("triton") is not None
-    found = ((name, _place(name)) for name in (*PACKAGES, *(TRITON if has_triton else ())))
+    found = ((name, _place(name)) for name in (*PACKAGES, *(TRITON if has_triton() else ())))
     return [Mount(place, f"/runtime/{_file(name, place)}") for name, place in found if place is not None]
+
+
+def has_triton() -> bool:
+    """Whether submissions may be written in Triton here; found without importing it."""
+    return all(importlib.util.find_spec(name) is not None for name in ("triton", "torch"))
 
 
 def _place(name: str) -> Path | None:

@@ -88,7 +88,9 @@ METRICS: dict[str, Label] = {
     "accuracy": pgettext_lazy("metric", "accuracy"),
 }
 
-PROGRAMMING_LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy"}
+PROGRAMMING_LANGUAGES = {
+    "c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy", "triton": "Triton",
+}  # fmt: skip
 
 
 def word(table: dict[str, Word], key: object) -> Word:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -39,7 +43,7 @@ def artefact(language: str, source: str, folder: Path) -> Path:
 def import_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading a Python submission changes the import state of its process, which here is the test's."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    for name in ("solution", "beside"):
+    for name in ("solution", "solution_triton", "beside"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -70,6 +74,32 @@ def test_an_empty_tensor_is_passed_as_such(tmp_path: Path) -> None:
     function = abi.load("python", str(artefact("python", source, tmp_path)), "twice")
     slots = [abi.Slot(0, "float64", (0, 2), False), abi.Slot(0, "float32", (0, 2), True)]
     abi.bind("python", function, slots, [0, 2])()
+
+
+@pytest.mark.usefixtures("import_state")
+@pytest.mark.parametrize("dtype", abi.ITEM_BYTES)
+def test_triton_gets_torch_tensors_on_memory_that_others_own(
+    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+
+    def as_tensor(words: Any, device: str) -> np.ndarray:
+        told = words.__cuda_array_interface__
+        assert (device, told["version"], told["data"][1]) == ("cuda", 3, False)
+        size = math.prod(told["shape"]) * np.dtype(told["typestr"]).itemsize
+        memory: Any = (ctypes.c_char * size).from_address(told["data"][0])
+        return np.ndarray(told["shape"], told["typestr"], buffer=memory)
+
+    torch = SimpleNamespace(as_tensor=as_tensor, empty=lambda shape, dtype, device: np.empty(shape, dtype))
+    setattr(torch, dtype, kind)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    folder = artefact(
+        "triton", "def twice(x, none, y):\n    y[...] = 2 * x\n    assert none.size == 0\n", tmp_path
+    )
+    x, y = np.arange(6).astype(kind).reshape(3, 2), np.zeros((3, 2), kind)
+    slots = [abi.Slot(each.ctypes.data, dtype, each.shape, True) for each in (x, np.empty((0, 2)), y)]
+    abi.bind("triton", abi.load("triton", str(folder), "twice"), slots, [3, 2])()
+    assert np.array_equal(y, 2 * x)
 
 
 @pytest.mark.usefixtures("import_state")

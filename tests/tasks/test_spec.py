@@ -318,7 +318,7 @@ def test_a_task_says_what_to_read_first() -> None:
         (
             '"cuda", "cupy"]\nbase',
             '"rust"]\nbase',
-            "entry.languages: none computes on a gpu; add one of cuda, cupy",
+            "entry.languages: none computes on a gpu; add one of cuda, cupy, triton",
         ),
         (
             '["cpu", "gpu"]',

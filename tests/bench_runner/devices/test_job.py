@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner import director, doctor
+from bench_runner import director, doctor, timing
 from bench_runner.contract import JobKind, JobSpec, Outcome, Result, Speed
 from bench_runner.devices import kit
+from bench_runner.errors import InfrastructureFault
 from bench_runner.fingerprint import Machine
 from bench_runner.sandbox import Mount, Sandbox
 from bench_runner.workspace import Revision
@@ -52,7 +53,7 @@ def judge(
     shutil.copytree(FOLDER, folder)
     (folder / "baseline" / "solution.cu").write_text(RIGHT)
     plain = load_folder(FOLDER)
-    entry = replace(plain.entry, languages=("c", "cuda", "cupy"), gpu_baseline="cuda")
+    entry = replace(plain.entry, languages=("c", "cuda", "cupy", "triton"), gpu_baseline="cuda")
     task = replace(plain, entry=entry, hardware=("cpu", "gpu"))
     on_card = replace(machine, hardware_class="gpu-stand-in", card=stand_in.CARD)
     path = stand_in.built().path
@@ -118,11 +119,21 @@ def test_what_nvrtc_refuses_is_a_failed_build_with_its_words(judge) -> None:
 def test_a_language_of_processors_is_not_taken_on_a_card(judge) -> None:
     result = judge({"solution.c": b"int x;\n"})
     assert (result.outcome, result.reason) == (Outcome.BUILD_FAILED, "no_entry_file")
-    assert result.reason_args["allowed"] == ["solution.cu", "solution_cupy.py"]
+    assert result.reason_args["allowed"] == ["solution.cu", "solution_cupy.py", "solution_triton.py"]
 
 
 @pytest.mark.slow
-def test_it_is_timed_against_the_cards_own_baseline(judge) -> None:
+def test_where_triton_is_not_installed_its_jobs_are_given_back(
+    judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "has_triton", lambda: False)
+    with pytest.raises(InfrastructureFault, match="run `pip install triton torch`"):
+        judge({"solution_triton.py": b"def mirror_add(x, y):\n    pass\n"})
+
+
+@pytest.mark.slow
+def test_it_is_timed_against_the_cards_own_baseline(judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "SMALLEST", 0.0)  # how slow an empty call is here is not the matter
     result = judge({"solution.cu": RIGHT.replace("256ll", "256LL").encode()}, JobKind.RANK)
     assert (result.outcome, result.reason) == (Outcome.PASSED, "measured"), result.log
     assert result.summary.speed in (Speed.SAME, Speed.INCONCLUSIVE)

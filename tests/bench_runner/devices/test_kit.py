@@ -27,6 +27,7 @@ def test_a_guest_sees_the_nodes_of_its_own_card_and_of_no_other(
     environment = kit.guest_environment("GPU-7")
     assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-7"
     assert environment["LD_LIBRARY_PATH"].startswith("/opt/driver")
+    assert environment["TRITON_LIBCUDA_PATH"] == "/opt/driver"
 
 
 def test_a_node_is_usable_inside_and_everything_else_read_only() -> None:
