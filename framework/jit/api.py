@@ -330,7 +330,7 @@ def _scan(value: Any, arrays: list[Any], marks: list[Any]) -> bool:
     if shape is not tree.LEAF:
         return _scan_all(leaves, arrays, marks)
     marks.append(kind)
-    marks.append(value)
+    marks.append(str(value) if kind is float and not value else value)  # -0.0 equals 0.0
     return True
 
 

@@ -1,19 +1,30 @@
 """What a function depends on besides its arguments, and whether that has changed.
 
 `Captured` walks from the function through its closure, the globals its code names, defaults, bound objects,
-partials, containers and cells. Parameters found on the way become inputs of the compiled program (and
-outputs, where it assigns them). Of everything else it keeps guards: variables still hold the same object (or
-an equal number or text), tensors the same array, cells the same version, containers and objects the same
-members. Where one fails, the function is traced again.
+partials, containers, classes, modules and cells. Parameters found on the way become inputs of the compiled
+program (and outputs, where it assigns them). Of everything else it keeps guards: variables still hold the
+same object (or an equal number or text), tensors the same array, NumPy's arrays the same bytes, cells the
+same version, containers, objects and classes the same members. Where one fails, the function is traced again.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
@@ -27,7 +38,9 @@ _HERE = str(Path(__file__).parents[1])
 # Code from here is taken to look up the same globals every time; closures are looked into wherever they come
 # from.
 _SETTLED = (_HERE, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
-_OPAQUE = (type, BuiltinFunctionType, np.ufunc, np.dtype, property)
+_OPAQUE = (np.ufunc, np.dtype, MemberDescriptorType)
+_BYTES = (np.ndarray, bytearray, array)
+_INSIDE = ("fget", "__func__", "func")  # where properties, static and class methods have their function
 
 
 class Captured:
@@ -35,8 +48,10 @@ class Captured:
 
     def __init__(self, *roots: Any) -> None:
         self.parameters: list[Parameter] = []
+        self._kinds: list[tuple[Parameter, bool, Any]] = []
         self._cells: list[tuple[CellType, Any, str]] = []
-        self._entries: list[tuple[dict[Any, Any], Any, Any, str]] = []
+        self._functions: list[tuple[FunctionType, Any, Any, Any]] = []
+        self._entries: list[tuple[Mapping[Any, Any], Any, Any, str]] = []
         self._others: list[tuple[Callable[[], Any], Any, str]] = []
         self._tensors: list[tuple[Tensor, Any, str]] = []
         self._seen: dict[int, Any] = {}
@@ -57,6 +72,15 @@ class Captured:
             now = entries.get(key, _MISSING)
             if now is not before and not _same(now, before):
                 return what
+        for function, code, defaults, named in self._functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                return f"the code or a default of {function.__qualname__}"
+            if function.__kwdefaults__ is not named:
+                return f"a default of {function.__qualname__}"
+        for parameter, trained, dtype in self._kinds:
+            value = parameter.held.value
+            if parameter.requires_grad is not trained or (value is not None and value.dtype != dtype):
+                return f"dtype or requires_grad of parameter {parameter.name!r}"
         for get, before, what in self._others:
             if not _same(get(), before):
                 return what
@@ -74,39 +98,68 @@ class Captured:
     def _look_into(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Parameter):
             self.parameters.append(value)
+            self._kinds.append((value, value.requires_grad, value.dtype))
         elif isinstance(value, Tensor):
             self._others.append((lambda: value.value, value.value, f"the value of {what}"))
             self._tensors.append((value, value.value, what))
+        elif isinstance(value, _BYTES):
+            self._others.append((functools.partial(_bytes, value), _bytes(value), f"the content of {what}"))
         elif isinstance(value, FunctionType):
             yield from self._function(value)
-        elif isinstance(value, MethodType):
-            yield from ((what, value.__func__), (what, value.__self__))
+        elif isinstance(value, BuiltinFunctionType | MethodType):
+            yield from ((what, part) for part in (getattr(value, "__func__", None), value.__self__))
         elif isinstance(value, functools.partial):
             yield from ((what, part) for part in (value.func, value.args, value.keywords))
         elif isinstance(value, dict):
             yield from self._dictionary(what, value, "{}[{!r}]")
-        elif isinstance(value, list | tuple | set | frozenset):
-            members = tuple(value)
-            self._others.append((lambda: len(value), len(members), f"the length of {what}"))
-            if isinstance(value, list):
-                self._others += [
-                    (functools.partial(_member, value, i), each, f"{what}[{i}]")
-                    for i, each in enumerate(members)
-                ]
-            yield from ((what, each) for each in members)
+        elif isinstance(value, list | deque | tuple | set | frozenset):
+            yield from self._members(what, value)
         elif isinstance(value, ModuleType):
             return
+        elif isinstance(value, type):
+            yield from self._class(value)
         elif hasattr(value, "cells_and_names"):
             yield from self._cell(what, value)
-        elif hasattr(value, "__dict__"):
-            yield from _methods(what, type(value))
-            yield from self._dictionary(what, vars(value), "{}.{}")
+        elif hasattr(value, "__wrapped__") and type(value).__module__.startswith("framework."):
+            yield what, value.__wrapped__  # a function made by `jit`, which itself counts its traces
+        else:
+            yield from self._object(what, value)
+
+    def _members(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(value, list | deque):
+            self._others.append((lambda: len(value), len(value), f"the length of {what}"))
+            self._others += [
+                (functools.partial(_member, value, i), each, f"{what}[{i}]") for i, each in enumerate(value)
+            ]
+        elif isinstance(value, set):
+            self._others.append((lambda: frozenset(value), frozenset(value), f"the members of {what}"))
+        yield from ((what, each) for each in tuple(value))
 
     def _cell(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
         self._others.append((lambda: value.version, value.version, f"an attribute of {what}"))
         for _, cell in value.cells_and_names():
-            yield from _methods(what, type(cell))
+            yield what, type(cell)
             yield from ((f"{what}, {name}", each) for name, each in vars(cell).items() if each is not cell)
+
+    def _object(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
+        yield what, type(value)
+        if hasattr(value, "__dict__"):
+            yield from self._dictionary(what, vars(value), "{}.{}")
+        for base in _own_bases(type(value)):
+            for name, slot in vars(base).items():
+                if isinstance(slot, MemberDescriptorType):
+                    content = _in_slot(slot, value)
+                    self._others.append((functools.partial(_in_slot, slot, value), content, f"{what}.{name}"))
+                    yield f"{what}.{name}", content
+
+    def _class(self, kind: type) -> Iterator[tuple[str, Any]]:
+        """The members of a class that is the user's own, and of its bases."""
+        for base in _own_bases(kind):
+            for name, each in vars(base).items():
+                if isinstance(each, FunctionType) or not name.startswith("__"):
+                    what = f"{base.__name__}.{name}"
+                    self._entries.append((vars(base), name, each, what))
+                    yield what, next((getattr(each, at) for at in _INSIDE if hasattr(each, at)), each)
 
     def _dictionary(self, what: str, value: dict[Any, Any], form: str) -> Iterator[tuple[str, Any]]:
         self._others.append((lambda: len(value), len(value), f"the length of {what}"))
@@ -117,36 +170,55 @@ class Captured:
 
     def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
         code = function.__code__
+        names = _names(code)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             content = _content(cell)
             self._cells.append((cell, content, f"variable {name!r}"))
             yield f"variable {name!r}", content
+            if isinstance(content, ModuleType):
+                yield from self._module(content, names)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             yield "a default argument", default
         if not code.co_filename.startswith(_SETTLED):
-            names = _names(code)
+            self._functions.append((function, code, function.__defaults__, function.__kwdefaults__))
+            if vars(function):
+                yield from self._dictionary(function.__qualname__, vars(function), "{}.{}")
             for name in sorted(names & function.__globals__.keys()):
                 yield from self._global(name, function.__globals__, names)
+            for name in sorted((names - function.__globals__.keys()) & sys.modules.keys()):
+                yield from self._module(sys.modules[name], names)  # one that the function itself imports
 
     def _global(self, name: str, space: dict[str, Any], names: set[str]) -> Iterator[tuple[str, Any]]:
         content = space[name]
         self._entries.append((space, name, content, f"global {name!r}"))
         yield f"global {name!r}", content
-        if isinstance(content, ModuleType) and not (getattr(content, "__file__", None) or _HERE).startswith(
-            _SETTLED
-        ):
-            for attribute in sorted(names & vars(content).keys()):
-                found = vars(content)[attribute]
-                self._entries.append((vars(content), attribute, found, f"{name}.{attribute}"))
-                yield f"{name}.{attribute}", found
+        if isinstance(content, ModuleType):
+            yield from self._module(content, names)
+
+    def _module(
+        self, module: ModuleType, names: set[str], above: tuple[ModuleType, ...] = ()
+    ) -> Iterator[tuple[str, Any]]:
+        """What code may mean by a name after this module's and a point."""
+        if _is_settled(module) or module in above:
+            return
+        for name in sorted(names & vars(module).keys()):
+            found, what = vars(module)[name], f"{module.__name__}.{name}"
+            self._entries.append((vars(module), name, found, what))
+            yield what, found
+            if isinstance(found, ModuleType):
+                yield from self._module(found, names, (*above, module))
 
 
-def _methods(what: str, kind: type) -> Iterable[tuple[str, Any]]:
-    """The functions of a class that is the user's own."""
-    for base in kind.__mro__:
-        for each in vars(base).values():
-            if isinstance(each, FunctionType) and not each.__code__.co_filename.startswith(_SETTLED):
-                yield what, each
+def _is_settled(module: ModuleType | None) -> bool:
+    """Is it of the framework, or installed, rather than the user's own?"""
+    file = getattr(module, "__file__", None)
+    spec = getattr(module, "__spec__", None)
+    return file.startswith(_SETTLED) if file else getattr(spec, "origin", None) is not None
+
+
+def _own_bases(kind: type) -> Iterator[type]:
+    """A class and its bases, as far as they are the user's own."""
+    return (base for base in kind.__mro__ if not _is_settled(sys.modules.get(base.__module__)))
 
 
 def _same(now: Any, before: Any) -> bool:
@@ -154,7 +226,13 @@ def _same(now: Any, before: Any) -> bool:
     if now is before:
         return True
     kind = type(before)
-    return kind is type(now) and issubclass(kind, (*_PLAIN, tuple)) and bool(now == before)
+    if kind is not type(now) or not issubclass(kind, (*_PLAIN, tuple, frozenset)):
+        return False
+    return bool(now == before) and (before != 0 or str(now) == str(before))  # -0.0 is not 0.0
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, bytearray) else value.tobytes()
 
 
 def _content(cell: CellType) -> Any:
@@ -164,7 +242,14 @@ def _content(cell: CellType) -> Any:
         return _MISSING
 
 
-def _member(value: list[Any], i: int) -> Any:
+def _in_slot(slot: MemberDescriptorType, value: Any) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:  # not set yet
+        return _MISSING
+
+
+def _member(value: Any, i: int) -> Any:
     return value[i] if i < len(value) else _MISSING
 
 
