@@ -42,6 +42,19 @@ extern "C" void mirror_add(const float *x, float *y, int64_t n) {
 }
 #endif
 """
+WITH_FRAMEWORK = b"""
+import cupy
+import framework
+from framework import ops
+
+framework.set_device("gpu")
+half = framework.jit(lambda x: x / 2)
+
+
+def mirror_add(x, y):
+    given = ops.from_dlpack(x)
+    y[...] = cupy.from_dlpack(given + half(ops.flip(given, 0)))
+"""
 IN_CUPY = b"def mirror_add(x, y):\n    y[...] = x + x[::-1] / 2\n"
 
 
@@ -92,7 +105,13 @@ def test_the_doctor_looks_whether_a_guest_can_open_the_card(
 
 
 @pytest.mark.parametrize(
-    "files", [{"solution.cu": RIGHT.encode()}, {"solution_cupy.py": IN_CUPY}], ids=["cuda", "cupy"]
+    "files",
+    [
+        {"solution.cu": RIGHT.encode()},
+        {"solution_cupy.py": IN_CUPY},
+        pytest.param({"solution_cupy.py": WITH_FRAMEWORK}, marks=pytest.mark.slow),
+    ],
+    ids=["cuda", "cupy", "framework"],
 )
 def test_a_right_submission_passes_on_the_card(judge, files: Bundle) -> None:
     result = judge(files)
