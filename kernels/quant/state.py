@@ -58,10 +58,21 @@ class FourBit:
     nested: Nested | None = None
 
     def arrays(self) -> tuple[Any, ...]:
-        """As the operators take them: packed, values, absmax, absmax8, nested_absmax, nested_values."""
-        if self.nested is None:
+        """As the operators take them: packed, values, absmax, absmax8, nested_absmax, nested_values.
+
+        Raises:
+            BadArgument: scales are missing, which to an operator are optional one by one.
+        """
+        nested = self.nested
+        scales = (self.absmax,) if nested is None else (self.absmax, nested.absmax, nested.values)
+        if any(each is None for each in scales):
+            raise BadArgument(
+                f"a 4-bit weight of shape {self.shape}: its scales are None; absmax, and where it is nested "
+                "absmax and values of that, are needed"
+            )
+        if nested is None:
             return self.packed, self.values, self.absmax, None, None, None
-        return self.packed, self.values, None, self.absmax, self.nested.absmax, self.nested.values
+        return self.packed, self.values, None, self.absmax, nested.absmax, nested.values
 
     def statistics(self) -> tuple[int, int, float]:
         """As the operators take them: blocksize, nested_blocksize, nested_offset."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from kernels.call import call
@@ -14,9 +15,9 @@ from kernels.toolchain.grids import counting
 from kernels.toolchain.isa import SIMD
 
 
-def _at_least_one(dims: Dims) -> Mapping[str, int]:
+def _at_least_one(op: str, dims: Dims) -> Mapping[str, int]:
     if not 1 <= dims["bins"] < 1 << 31:
-        raise BadArgument(f"bins is {dims['bins']}; 1 to {(1 << 31) - 1} are served")
+        raise BadArgument(f"{op}: bins is {dims['bins']}; 1 to {(1 << 31) - 1} are served")
     return {}
 
 
@@ -26,7 +27,7 @@ HISTOGRAM = Operator(
         [Array("x", "n*")],
         [Array("counts", "bins", "i64")],
         [Attribute("bins", "int"), Attribute("low", "float"), Attribute("high", "float")],
-        derive=_at_least_one,
+        derive=partial(_at_least_one, "histogram"),
     ),
     Work(flops=lambda d: 2 * d["n"], bytes=lambda d: d["n"] * d["itemsize"] + 8 * d["bins"]),
     __name__,
@@ -44,7 +45,7 @@ BINCOUNT = Operator(
         [Array("counts", "bins", "i64")],
         [Attribute("bins", "int")],
         dtypes={"T": ("u8", "i32", "i64")},
-        derive=_at_least_one,
+        derive=partial(_at_least_one, "bincount"),
     ),
     Work(flops=lambda d: 0, bytes=lambda d: d["n"] * d["itemsize"] + 8 * d["bins"]),
     __name__,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator as operators
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from kernels.arrays import as_array
@@ -23,9 +24,9 @@ VERSIONS: list[Cpu | Cuda] = [
 ]
 
 
-def _not_empty(dims: Dims) -> Mapping[str, int]:
+def _not_empty(op: str, dims: Dims) -> Mapping[str, int]:
     if dims["n"] == 0:
-        raise BadArgument("the largest and the smallest of no elements are not defined; the axis has size 0")
+        raise BadArgument(f"{op}: the axis has size 0; 1 or more is needed")
     return {}
 
 
@@ -35,7 +36,7 @@ def _operator(name: str, per_element: int, *, of_none: bool = True) -> Operator:
             name,
             [Array("x", "outer n inner")],
             [Array("y", "outer inner")],
-            derive=None if of_none else _not_empty,
+            derive=None if of_none else partial(_not_empty, name),
         ),
         Work(
             flops=lambda d: per_element * d["outer"] * d["n"] * d["inner"],
@@ -62,7 +63,12 @@ def _reduce(op: Operator, x: Any, axis: int | None, keepdims: bool, out: Any, ve
     if axis is None:
         outer, n, inner, result = 1, x.size, 1, (1,) * len(shape) if keepdims else ()
     else:
-        at = operators.index(axis)
+        try:
+            at = operators.index(axis)
+        except TypeError:
+            raise BadArgument(
+                f"{op.name}: axis is {axis!r:.60}; a whole number is needed, or None for all"
+            ) from None
         if not -len(shape) <= at < len(shape):
             raise BadArgument(
                 f"{op.name}: axis is {axis}; shape {shape} has axes {-len(shape)} to {len(shape) - 1}"

@@ -174,3 +174,15 @@ def test_errors_say_what_was_given_and_what_is_needed() -> None:
         kernels.gemv_4bit(np.zeros(31, np.float32), weight)
     with pytest.raises(BadDtype, match="float64"):
         kernels.dequantize_4bit(weight, dtype=np.float64)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_weight_without_its_scales_is_refused(compressed: bool) -> None:
+    whole = kernels.quantize_4bit(NORMAL[:128].reshape(4, 32), compress_statistics=compressed)
+    broken = [replace(whole, absmax=None)]
+    if whole.nested:
+        broken += [replace(whole, nested=replace(whole.nested, **{k: None})) for k in ("absmax", "values")]
+    for weight in broken:
+        for run in (kernels.dequantize_4bit, lambda w: kernels.gemv_4bit(NORMAL[:32], w)):
+            with pytest.raises(BadArgument, match=r"weight of shape \(4, 32\): its scales are None; absmax"):
+                run(weight)

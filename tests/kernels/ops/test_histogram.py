@@ -54,3 +54,9 @@ def test_threads_count_together() -> None:
         np.testing.assert_array_equal(kernels.bincount(x), np.bincount(x, minlength=256))
     finally:
         kernels.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["histogram", "bincount"])
+def test_no_bins_are_refused_in_the_name_of_the_operator(name: str) -> None:
+    with pytest.raises(BadArgument, match=f"{name}: bins is 0; 1 to 2147483647"):
+        getattr(kernels, name)(np.zeros(3, np.float32 if name == "histogram" else np.int32), bins=0)
