@@ -41,9 +41,8 @@ def unpacked(data: bytes) -> tuple[str, Bundle]:
                 raise BadInput(_("There are more than %(most)s files in it.") % {"most": FILES_MOST})
             files = _read(archive, members)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
-        raise BadInput(
-            _("This is no zip file that can be read: %(why)s.") % {"why": str(error)[:200]}
-        ) from error
+        words = _("This is no zip file that can be read: pack the task's folder anew, without a password.")
+        raise BadInput(words) from error
     _require_text(files)
     return _without_top(files)
 

@@ -16,9 +16,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import User
@@ -136,7 +135,7 @@ def save(request: HttpRequest) -> HttpResponse:
     return act(
         request,
         lambda: save_filter(request.user, request.POST.get("name", ""), wanted),
-        done=_now("The search is kept."),
+        done=gettext("The search is kept."),
         back=address(wanted.pairs()),
     )
 
@@ -145,7 +144,10 @@ def save(request: HttpRequest) -> HttpResponse:
 def forget(request: HttpRequest, saved_id: int) -> HttpResponse:
     back = safe_next(request, request.POST.get("next"), reverse("web:tasks"))
     return act(
-        request, lambda: forget_filter(request.user, saved_id), done=_now("The search is deleted."), back=back
+        request,
+        lambda: forget_filter(request.user, saved_id),
+        done=gettext("The search is deleted."),
+        back=back,
     )
 
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -130,11 +130,24 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             slugs = self.instance.tasks.order_by("slug").values_list("slug", flat=True)
             self.initial["tasks"] = "\n".join(slugs)
 
+    def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Its fields below what they are about."""
+        names = list(self.fields)
+        dates, rules = names.index("time_zone"), names.index("policy")
+        return [
+            (title, [self[name] for name in some])
+            for title, some in (
+                (gettext("What it is"), names[:dates]),
+                (gettext("Dates"), names[dates:rules]),
+                (gettext("Rules"), names[rules:]),
+            )
+        ]
+
     def clean_tasks(self) -> list[Task]:
         asked = list(dict.fromkeys(filter(None, re.split(r"[\s,;，；、]+", self.cleaned_data["tasks"]))))
         found = {task.slug: task for task in Task.objects.filter(slug__in=asked)}
         if unknown := [slug for slug in asked if slug not in found]:
-            words = _now("There is no task “%(slugs)s”: give the last part of a task's address.")
+            words = gettext("There is no task “%(slugs)s”: give the last part of a task's address.")
             raise ValidationError(words % {"slugs": "”, “".join(unknown)[:300]})
         return [found[slug] for slug in asked]
 
@@ -142,7 +155,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
         given = str(self.cleaned_data["currency"]).upper()
         if given and not re.fullmatch("[A-Z]{3}", given):
             raise ValidationError(
-                _now("“%(given)s” is no currency: write three letters, such as CNY.") % {"given": given}
+                gettext("“%(given)s” is no currency: write three letters, such as CNY.") % {"given": given}
             )
         return given
 
@@ -179,7 +192,7 @@ def _edit(request: HttpRequest, programme: Programme, initial: dict[str, Any]) -
             except ValidationError as error:
                 form.add_error(None, error)
             else:
-                messages.success(request, _now("“%(name)s” is saved.") % {"name": form.instance.title})
+                messages.success(request, gettext("“%(name)s” is saved.") % {"name": form.instance.title})
                 return HttpResponseRedirect(page_of(form.instance))
         shown = {"form": form, "made": bool(programme.pk), "old_title": title, "old_slug": old}
         return render(request, "programmes/form.html", shown, status=422 if form.is_bound else 200)
@@ -191,7 +204,7 @@ def take_in(request: HttpRequest) -> HttpResponse:
     sent = request.FILES.get("file")
     try:
         if not queries.may_organise(request.user):
-            raise NotAllowed(_now("Only maintainers make and change programmes and decide in them."))
+            raise NotAllowed(gettext("Only maintainers make and change programmes and decide in them."))
         text = sent.read(transfer.BYTES_MOST + 1) if sent else b""
         made = transfer.take_in(text, request.user, flow.publish_task)
     except NotAllowed as refusal:
@@ -199,7 +212,7 @@ def take_in(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return HttpResponseRedirect(reverse("web:programmes"))
-    messages.success(request, _now("“%(name)s” is imported.") % {"name": made.title})
+    messages.success(request, gettext("“%(name)s” is imported.") % {"name": made.title})
     return HttpResponseRedirect(page_of(made))
 
 
@@ -214,7 +227,7 @@ def announce(request: HttpRequest, slug: str) -> HttpResponse:
     except Refusal as refusal:
         written = {"title": title, "body": body, "form": "announce", "problem": str(refusal)}
         return show(request, programme, written=written, status=422)
-    messages.success(request, _now("It is announced."))
+    messages.success(request, gettext("It is announced."))
     return HttpResponseRedirect(f"{page_of(programme)}#announcements")
 
 
@@ -224,7 +237,7 @@ def take_back(request: HttpRequest, key: int) -> HttpResponse:
     return act(
         request,
         lambda: actions.take_back(found, request.user),
-        done=_now("The announcement is taken back."),
+        done=gettext("The announcement is taken back."),
         back=f"{page_of(found.programme)}#announcements",
     )
 
@@ -236,7 +249,7 @@ def applicants(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     tasks = queries.mentored_in(queries.tasks_in(programme), request.user)
     if not tasks and not queries.may_organise(request.user):
-        raise PermissionDenied(_now("Only the mentors of a task and maintainers rank its applicants."))
+        raise PermissionDenied(gettext("Only the mentors of a task and maintainers rank its applicants."))
     wishes = list(queries.wishes_for(tasks, programme))
     shown = {
         "programme": programme,
@@ -254,7 +267,7 @@ def rank(request: HttpRequest, slug: str, task: str) -> HttpResponse:
     return act(
         request,
         lambda: actions.rank(programme, about, request.user, _ranks(request)),
-        done=_now("Your ranks for “%(task)s” are kept.") % {"task": about.title},
+        done=gettext("Your ranks for “%(task)s” are kept.") % {"task": about.title},
         back=f"{reverse('web:programme_applicants', args=[slug])}#task-{about.slug}",
     )
 
@@ -265,7 +278,7 @@ def _ranks(request: HttpRequest) -> dict[int, int | None]:
         key = name.removeprefix("rank-")
         if key != name and key.isdecimal() and len(key) < 18:
             if value and not (value.isascii() and value.isdecimal() and len(value) < 4):
-                raise BadInput(_now("Ranks go from 1, whom you want most, to 999."))
+                raise BadInput(gettext("Ranks go from 1, whom you want most, to 999."))
             found[int(key)] = int(value) if value else None
     return found
 
@@ -287,11 +300,11 @@ def settle(request: HttpRequest, slug: str) -> HttpResponse:
     return act(
         request,
         lambda: actions.settle(programme, request.user, request.POST.get("digest", "")),
-        done=_now("The match is applied; everybody reads their answer on the programme's page."),
+        done=gettext("The match is applied; everybody reads their answer on the programme's page."),
         back=reverse("web:programme_match", args=[slug]),
     )
 
 
 def _organiser(request: HttpRequest) -> None:
     if not queries.may_organise(request.user):
-        raise PermissionDenied(_now("Only maintainers make and change programmes and decide in them."))
+        raise PermissionDenied(gettext("Only maintainers make and change programmes and decide in them."))

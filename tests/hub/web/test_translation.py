@@ -13,9 +13,18 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from hub.management.commands.update_locale import catalogues, merged, template, untranslated, written
+from hub.management.commands.update_locale import (
+    KEYWORDS,
+    catalogues,
+    merged,
+    sources,
+    template,
+    untranslated,
+    written,
+)
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
+ALIAS = re.compile(r"\b\w*gettext\w* as (\w+)")
 TAG = re.compile(r"</?[a-z]+")
 # The same in both languages: names of products and units.
 SAME = {"CPU", "GPU", "gcc", "Python", "NumPy", "en"}
@@ -80,6 +89,12 @@ def test_what_is_translated_is_chinese(chinese: Catalog) -> None:
         and any(has_words(text) and not is_chinese(text) for text in translations(message))
     ]
     assert left == []
+
+
+def test_no_function_that_translates_goes_by_a_name_that_is_not_read() -> None:
+    python = [path for path in sources() if path.suffix == ".py"]
+    names = {path.name: set(ALIAS.findall(path.read_text())) - set(KEYWORDS) for path in python}
+    assert {name: unread for name, unread in names.items() if unread} == {}
 
 
 def test_templates_are_read_for_their_strings() -> None:
