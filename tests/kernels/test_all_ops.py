@@ -1,4 +1,4 @@
-"""Every operator, version, dtype and case: right, tidy with memory, indifferent to layouts, the same again.
+"""Every operator, version, dtype and case: right, tidy with memory, the same again; faults in words.
 
 The rule of accuracy and what arrays lie in are in `trying.py`. What is special to an operator is in `ops/`.
 """
@@ -19,17 +19,18 @@ from kernels.samples import bench_cases, cases
 from kernels.toolchain import cc, isa
 from tests.kernels.trying import (
     FLOATING,
-    Placed,
     Trial,
     a_few,
+    assert_same,
+    copies,
     failures,
     is_float,
     judge,
+    largest,
     outputs,
-    placed,
+    read_only,
     run,
     trials,
-    unwritten,
     versions,
 )
 
@@ -127,169 +128,6 @@ def test_every_version_has_a_function_for_every_dtype(name: str) -> None:
     assert not missing
 
 
-# ---- layouts: bit for bit what contiguous arrays give
-
-
-def spread(array: Any) -> Any:
-    """Every other element of an array twice as long."""
-    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
-    wide[..., ::2] = array
-    return wide[..., ::2]
-
-
-def backwards(array: Any) -> Any:
-    turned = tuple(slice(None, None, -1) for _ in array.shape)
-    return array[turned].copy()[turned]
-
-
-def by_columns(array: Any) -> Any:
-    return np.asfortranarray(array)
-
-
-def misaligned(array: Any) -> Any:
-    """Elements begin at odd addresses."""
-    return placed(array, offset=1).array
-
-
-def read_only(array: Any) -> Any:
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
-
-
-LAYOUTS = [spread, backwards, by_columns, misaligned, read_only]
-
-
-def laid(trial: Trial, inputs: tuple[Any, ...], how: Callable[[Any], Any]) -> list[Any]:
-    """The inputs that are only read in another layout."""
-    return [
-        how(each) if each is not None and each.ndim and not array.update else each
-        for array, each in zip(trial.operator.schema.inputs, inputs, strict=True)
-    ]
-
-
-def assert_same(found: tuple[Any, ...], wanted: tuple[Any, ...], what: str) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        if one is not None or other is not None:
-            assert one.tobytes() == other.tobytes(), what
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_layout_of_inputs_changes_nothing(name: str) -> None:
-    for trial in a_few(name):
-        wanted = trial.call(trial.inputs())
-        for how in LAYOUTS:
-            inputs = laid(trial, trial.inputs(), how)
-            kept = [None if each is None else each.copy() for each in inputs]
-            assert_same(trial.call(inputs), wanted, f"{trial} {how.__name__}")
-            for array, each, was in zip(trial.operator.schema.inputs, inputs, kept, strict=True):
-                assert array.update or each is None or each.tobytes() == was.tobytes()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_where_arrays_lie_changes_nothing(name: str) -> None:
-    """A kernel may go about an array by its alignment, but not come to other bits by it."""
-    for trial in [*a_few(name), largest(name)]:
-        wanted: tuple[Any, ...] = ()
-        for elements in (0, 1, 3, 8):
-            inputs = [
-                None if each is None else placed(each, elements * each.itemsize).array
-                for each in trial.inputs()
-            ]
-            outs = tuple(
-                None
-                if each is None
-                else unwritten(each.array.shape, each.array.dtype, elements * each.array.itemsize).array
-                for each in outputs(trial)
-            )
-            found = copies(trial.call(inputs, outs or None))
-            wanted = wanted or found
-            assert_same(found, wanted, f"{trial}: {elements} elements beyond a multiple of 64 bytes")
-
-
-def largest(name: str) -> Trial:
-    """The trial with the most elements."""
-    return max(a_few(name, 100, 10**6), key=lambda one: sum(x.size for x in one.inputs() if x is not None))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_one_row_for_all_may_be_a_view_of_stride_zero(name: str) -> None:
-    def repeated(array: Any) -> Any:
-        return np.broadcast_to(array[:1], array.shape)
-
-    for trial in a_few(name, count=2):
-        views = laid(trial, trial.inputs(), repeated)
-        copies = laid(trial, trial.inputs(), lambda array: repeated(array).copy())
-        assert_same(trial.call(views), trial.call(copies), str(trial))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_outputs_may_have_any_layout(name: str) -> None:
-    for trial in a_few(name):
-        wanted = trial.call(trial.inputs())
-        for how in (spread, backwards, by_columns, misaligned):
-            outs = tuple(
-                None if each is None else how(each.array) if each.array.ndim else each.array
-                for each in outputs(trial)
-            )
-            if outs:
-                assert_same(trial.call(trial.inputs(), outs), wanted, f"{trial} {how.__name__}")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_output_may_overlap_an_input(name: str) -> None:
-    for trial in a_few(name, count=2):
-        wanted = trial.call(trial.inputs())
-        for i, j, shift in overlaps(trial):
-            inputs, outs = list(trial.inputs()), [each and each.array for each in outputs(trial)]
-            whole = Placed((inputs[i].nbytes + outs[j].nbytes + 64,), np.dtype(np.uint8), 0).array
-            step = shift * max(inputs[i].itemsize, outs[j].itemsize)
-            source = whole[: inputs[i].nbytes].view(inputs[i].dtype).reshape(inputs[i].shape)
-            source[...] = inputs[i]
-            inputs[i] = source
-            outs[j] = whole[step : step + outs[j].nbytes].view(outs[j].dtype).reshape(outs[j].shape)
-            found = trial.call(inputs, tuple(outs))
-            assert_same(found, wanted, f"{trial}: output {j} on input {i}, {step} bytes further")
-
-
-def overlaps(trial: Trial) -> list[tuple[int, int, int]]:
-    """Input, output and by how many elements it is shifted."""
-    schema, inputs, outs = trial.operator.schema, trial.inputs(), outputs(trial)
-    return [
-        (i, j, shift)
-        for i, (array, each) in enumerate(zip(schema.inputs, inputs, strict=True))
-        for j, out in enumerate(outs)
-        if each is not None and out is not None and not array.update
-        for shift in (0, 1)
-    ]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_nothing(name: str) -> None:
-    """Without rows, where an operator takes any number of them."""
-    operator = operators()[name]
-    stars = [
-        each.axes[0] if each.axes and each.axes[0].endswith("*") else "" for each in operator.schema.inputs
-    ]
-    for trial in a_few(name, count=1):
-        inputs = trial.inputs()
-        lead = [
-            star for star, each in zip(stars, inputs, strict=True) if star and each is not None and each.ndim
-        ]
-        if not lead:
-            continue
-        empty = tuple(
-            each if each is None or star != lead[0] else each[:0].copy()
-            for star, each in zip(stars, inputs, strict=True)
-        )
-        try:
-            found = trial.call(empty)
-        except BadArgument:  # a size that another input still names
-            continue
-        for array, each in zip(operator.schema.outputs, found, strict=False):
-            assert each is None or array.axes[:1] != (lead[0],) or each.size == 0
-
-
 # ---- the same again
 
 
@@ -325,10 +163,6 @@ def test_arrays_large_enough_for_two_threads(name: str, thread_count: Callable[[
         for a, b in zip(one, two, strict=True):
             if a is not None:
                 assert_alike(a, b, str(trial))
-
-
-def copies(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(None if each is None else each.copy() for each in arrays)
 
 
 def assert_alike(a: Any, b: Any, what: str) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from kernels import __main__, commands, compiled, threads
+from kernels import compiled
 from kernels.errors import BadArgument, BuildFailed
-from kernels.registry import folders, operators
-from kernels.toolchain import cc, isa, nvrtc
+from kernels.toolchain import cc, isa
 
 needs_compiler = pytest.mark.skipif(not cc.available(), reason="needs gcc and g++")
 ROOT = Path(__file__).parents[2]
@@ -56,56 +52,6 @@ def test_what_was_built_is_not_built_again(
     assert answer(first) == 42
     monkeypatch.setattr(cc, "_run", None)
     assert cc.library("answer", [cc.Unit(source)]) == first
-
-
-@needs_compiler
-def test_openmps_threads_are_told_to_sleep_unless_somebody_says_otherwise(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = """
-    #include <stdlib.h>
-    const char *told;
-    __attribute__((constructor)) static void begin(void) { told = getenv("OMP_WAIT_POLICY"); }
-    __attribute__((visibility("default"))) int has_been_told(void) { return told != 0; }
-    """
-    for given, told in ((None, 1), ("300000", 0)):
-        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-        monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-        if given:
-            monkeypatch.setenv("GOMP_SPINCOUNT", given)
-        unit = tmp_path / f"told{told}.c"
-        unit.write_text(text)
-        path = cc.library("told", [cc.Unit(unit)])
-        monkeypatch.setattr(cc, "OPENMP", str(path))
-        cc._keep_openmp.__wrapped__()
-        assert ctypes.CDLL(str(path)).has_been_told() == told
-        assert "OMP_WAIT_POLICY" not in os.environ
-
-
-@needs_compiler
-def test_threads_outlive_the_last_library_that_used_them(cache: Path, tmp_path: Path) -> None:
-    """They wait in OpenMP's code: were that unloaded too, they would wake up nowhere."""
-    unit = tmp_path / "many.c"
-    unit.write_text("""
-    __attribute__((visibility("default"))) int many(void)
-    {
-        int count = 0;
-    #pragma omp parallel num_threads(4) reduction(+ : count)
-        count++;
-        return count;
-    }
-    """)
-    script = f"""
-import _ctypes, time
-from pathlib import Path
-from kernels.toolchain import cc
-for _ in range(20):
-    library = cc.load(Path({str(cc.library("many", [cc.Unit(unit)]))!r}))
-    assert library.many() == 4
-    _ctypes.dlclose(library._handle)
-    time.sleep(0.002)
-"""
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 @needs_compiler
@@ -300,61 +246,6 @@ def test_the_best_of_the_levels_a_source_is_compiled_for_serves() -> None:
     assert isa.best_of(("amx",), "vnni") is None
 
 
-# ---- threads
-
-
-@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5", "1025", "٣"])
-def test_a_number_of_threads_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(threads.VARIABLE, given)
-    with pytest.raises(
-        BadArgument, match=f"KERNELS_NUM_THREADS is '{given}'; set it to a whole number from 1"
-    ):
-        threads._from_environment()
-
-
-def test_the_environment_says_how_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(threads.VARIABLE, " 3 ")
-    assert threads._from_environment() == 3
-    monkeypatch.setenv(threads.VARIABLE, "")
-    assert threads._from_environment() == len(os.sched_getaffinity(0))
-
-
-@pytest.mark.parametrize("given", [0, -2, 1.5, "2", None, 2**40])
-def test_threads_can_only_be_set_to_a_number(given: object) -> None:
-    before = threads.get_num_threads()
-    with pytest.raises(BadArgument, match=r"set_num_threads: .* given; a whole number from 1 to 1024"):
-        threads.set_num_threads(given)  # type: ignore[arg-type]
-    assert threads.get_num_threads() == before
-
-
-FORKED = """
-import os, sys
-import numpy as np
-import kernels
-kernels.set_num_threads(2)
-x = np.ones((4096, 256), np.float32)
-kernels.softmax(x)
-if child := os.fork():
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-assert kernels.get_num_threads() == 1
-assert kernels.softmax(x)[0, 0] == 1 / 256
-try:
-    kernels.set_num_threads(2)
-except kernels.errors.BadArgument as refused:
-    assert "start method spawn" in str(refused)
-    os._exit(0)
-os._exit(1)
-"""
-
-
-@needs_compiler
-def test_a_forked_child_computes_in_one_thread() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-
-
 # ---- the way in
 
 
@@ -379,85 +270,3 @@ def test_whole_and_real_numbers_find_their_places_in_any_order(cache: Path, sour
     block.whole[:12], block.real[:8] = range(1, 13), [float(k) for k in range(8)]
     wanted = sum((k + 1) ** 2 for k in range(12)) * 1000 + sum((k + 1) * k for k in range(8))
     assert library.kernels_enter(ctypes.c_void_p(ctypes.addressof(block))) == wanted * 10 + 3
-
-
-# ---- commands
-
-
-def test_list_names_versions_and_levels(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.main(["list", "softmax"]) == 0
-    told = capsys.readouterr().out
-    assert f"level {isa.chosen()} of baseline" in told
-    assert "softmax: f32/bf16/f16" in told
-    assert "v2_vector                cpu  baseline, avx2, avx512" in told
-    assert "matmul" not in told
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["list", "sofmax", "softmax"], "no operator sofmax; there are: "),
-        (["build", "--level", "avx3"], "no level avx3; there are: baseline, avx2, avx512, vnni, amx"),
-    ],
-)
-def test_an_unknown_name_is_refused_with_those_that_are(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert __main__.main(words) == 1
-    assert capsys.readouterr().err.startswith(f"python -m kernels: {told}")
-
-
-@needs_compiler
-def test_build_counts_what_it_compiles(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    softmax = [each for each in folders() if each.__name__.endswith(".softmax")]
-    monkeypatch.setattr(commands, "folders", lambda: softmax)
-    monkeypatch.setattr(nvrtc, "available", lambda: False)
-    monkeypatch.setattr(cc, "BUILT", tmp_path / "built")
-    assert __main__.main(["build", "--level", isa.chosen(), "--in-package"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(f"1/1 softmax {isa.chosen()}: softmax-{isa.chosen()}-")
-    assert "NVRTC is not installed" in told
-    assert len(libraries(tmp_path / "built")) == 1
-
-
-def test_for_one_card_only_what_it_runs_is_compiled(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    asked = []
-
-    def compile_source(source: Path, arch: str, folder: Path | None = None) -> Any:
-        asked.append((source.name, arch, folder))
-        return SimpleNamespace(path=source)
-
-    monkeypatch.setattr(commands, "operators", lambda: {"matmul": operators()["matmul"]})
-    monkeypatch.setattr(nvrtc, "available", lambda: True)
-    monkeypatch.setattr(nvrtc, "compile_source", compile_source)
-    monkeypatch.setattr(cc, "BUILT", tmp_path / "built")
-    assert __main__.main(["build", "--card", "sm_86", "--in-package"]) == 0
-    assert {arch for _, arch, _ in asked} == {"sm_80"}, "code for sm_80 runs on it"
-    assert {folder for _, _, folder in asked} == {tmp_path / "built"}
-    asked.clear()
-    assert __main__.main(["build", "--card", "sm_90a"]) == 0
-    assert ("v3_wgmma.cu", "sm_90a", None) in asked
-    assert __main__.main(["build", "--card", "h100"]) == 1
-    assert "'h100' is no architecture of a card; sm_80, sm_90a or the like" in capsys.readouterr().err
-
-
-def test_a_package_that_cannot_be_written_to_is_told(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(cc, "BUILT", tmp_path / "file" / "built")
-    assert __main__.main(["build", "--in-package"]) == 1
-    assert "cannot be made" in capsys.readouterr().err
-
-
-def test_importing_the_package_loads_nothing_else() -> None:
-    code = (
-        "import sys, kernels; "
-        "print(sorted(each for each in sys.modules if each.startswith(('kernels', 'numpy'))))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "['kernels', 'kernels.catalog']"

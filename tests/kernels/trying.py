@@ -270,3 +270,24 @@ def failures(trial: Trial, version: str | None) -> list[str]:
     except AssertionError as wrong:
         return [f"{trial} {version or 'best'}: {wrong}"]
     return []
+
+
+def largest(name: str) -> Trial:
+    """The trial with the most elements."""
+    return max(a_few(name, 100, 10**6), key=lambda one: sum(x.size for x in one.inputs() if x is not None))
+
+
+def read_only(array: Any) -> Any:
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+def copies(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(None if each is None else each.copy() for each in arrays)
+
+
+def assert_same(found: tuple[Any, ...], wanted: tuple[Any, ...], what: str) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        if one is not None or other is not None:
+            assert one.tobytes() == other.tobytes(), what
