@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.town import Company, staged_hub
 from tests.small_tasks import small_tasks
 from tests.whole import WholeHub, whole_hub
 
@@ -29,3 +31,21 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="package")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeHub, dict[str, Any]]]:
+    with staged_hub(tmp_path_factory.mktemp("town")) as started:
+        yield started
+
+
+@pytest.fixture(params=["en", "zh"], ids=["English", "Chinese"])
+def company(
+    request: pytest.FixtureRequest, browser: Browser, town: tuple[WholeHub, dict[str, Any]]
+) -> Iterator[Company]:
+    """Everybody of one language; no page of theirs may have broken a script or its own rules."""
+    hub, facts = town
+    everybody = Company(hub, browser, request.param, facts[request.param])
+    yield everybody
+    everybody.leave()
+    assert everybody.faults == []
