@@ -13,8 +13,10 @@ django_application = get_asgi_application()
 # These need the app registry.
 from hub import flow, publishing
 from hub.bench.quotas import push_policy
+from hub.core import clock
 from hub.repos.backend import Message, Receive, Send
 from hub.repos.door import AllTasks, Door
+from hub.repos.models import Repository
 from hub.web.tracing import traced
 
 # Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
@@ -22,7 +24,19 @@ from hub.web.tracing import traced
 BODY_MOST = 16 * 1024 * 1024
 
 all_tasks = AllTasks(publishing.why_not_publish, publishing.mirror, publishing.absorb)
-git_door = Door(all_tasks=all_tasks, policy_of=push_policy, on_push=flow.branches_moved)
+
+
+def hides_branches(repository: Repository) -> bool:
+    """Whoever may see others' work all the same, sees it on the pages."""
+    return repository.task.is_hidden(clock.now())
+
+
+git_door = Door(
+    all_tasks=all_tasks,
+    policy_of=push_policy,
+    on_push=flow.branches_moved,
+    hides_branches=hides_branches,
+)
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

@@ -87,9 +87,9 @@ def _given_up(job: Job) -> None:
 def records(task: Task, hardware_class: str) -> None:
     """Who holds the record hears that it is confirmed, who held it before that it was beaten.
 
-    While a board is frozen nobody hears anything: that is what it is frozen for.
+    While a board is frozen or hidden nobody hears anything: that is what it is frozen or hidden for.
     """
-    if task.frozen_since(clock.now()) is not None:
+    if task.frozen_since(clock.now()) is not None or task.is_hidden(clock.now()):
         return
     held = [moment for moment in history(board(task, hardware_class)) if moment.is_record]
     if not held:

@@ -31,7 +31,7 @@ PODIUM = 3  # so many places of a board are confirmed by a second run
 class Entry:
     """One contributor's line. `ratio` is baseline over candidate with its 95 % interval."""
 
-    rank: int
+    rank: int  # 0: not told
     tied: bool  # shares its rank with a neighbour
     user: User
     pull: PullRequest

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 
@@ -29,7 +31,8 @@ from hub.boards.models import Standing
 from hub.boards.queries import Board, Entry, made_from
 from hub.boards.runs import TIMED, as_of, candidates_on
 from hub.catalog.models import Task, TaskRevision
-from hub.catalog.queries import published_tasks
+from hub.catalog.queries import open_to_all, published_tasks
+from hub.catalog.roles import Reader, hides_from
 from hub.core import clock
 
 NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
@@ -112,16 +115,28 @@ def _rows(revision: int, board: Board) -> list[Standing]:
 # Reads
 
 
-def boards_on(tasks: Iterable[Task], most: int | None = None) -> dict[int, list[Board]]:
+NOBODY = AnonymousUser()
+
+
+def boards_on(
+    tasks: Iterable[Task], most: int | None = None, reader: Reader = NOBODY
+) -> dict[int, list[Board]]:
     """The boards on which each task's current revision has entries, by the task's key; in two queries.
 
-    Each with its first `most` entries, or all.
+    Each with its first `most` entries, or all; of those that are hidden with the reader's own alone.
     """
     by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
+    hidden = {revision for revision, task in by_revision.items() if hides_from(task, reader)}
     rows = _entries().filter(revision__in=by_revision)
+    if hidden:
+        rows = rows.filter(~Q(revision__in=hidden) | Q(author=reader.pk))
     listed: dict[tuple[int, str], list[Entry]] = defaultdict(list)
-    for row in _read(rows.filter(place__lte=most) if most else rows).order_by("place"):
-        listed[row.revision_id, row.hardware_class].append(_entry(row))
+    first = Q(place__lte=most) | Q(revision__in=hidden) if most else Q()
+    for row in _read(rows.filter(first)).order_by("place"):
+        entry = _entry(row)
+        listed[row.revision_id, row.hardware_class].append(
+            _alone(entry) if row.revision_id in hidden else entry
+        )
     boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
     for (revision, name), number in sorted(_numbers(rows).items()):
         task = by_revision[revision]
@@ -129,16 +144,22 @@ def boards_on(tasks: Iterable[Task], most: int | None = None) -> dict[int, list[
     return boards
 
 
-def boards_of(task: Task, most: int | None = None) -> list[Board]:
-    return boards_on([task], most).get(task.pk, [])
+def boards_of(task: Task, most: int | None = None, reader: Reader = NOBODY) -> list[Board]:
+    return boards_on([task], most, reader).get(task.pk, [])
 
 
 class Whole(Sequence[Entry]):
-    """The entries of one board, read as far as they are asked for: a page of them is a slice."""
+    """The entries of one board, read as far as they are asked for: a page of them is a slice.
 
-    def __init__(self, task: Task, hardware_class: str) -> None:
+    Where they are hidden it holds the reader's own alone, without a rank.
+    """
+
+    def __init__(self, task: Task, hardware_class: str, reader: Reader = NOBODY) -> None:
         self.task, self.hardware_class = task, hardware_class
+        self.is_hidden = hides_from(task, reader)
         self._rows = Standing.objects.filter(revision=task.current_id, hardware_class=hardware_class)
+        if self.is_hidden:
+            self._rows = self._rows.filter(author=reader.pk)
         self._entries = self._rows.filter(place__isnull=False)
 
     @cached_property
@@ -166,35 +187,47 @@ class Whole(Sequence[Entry]):
         """Entries by a slice; the first by 0."""
         if isinstance(places, int):
             return self[places : places + 1][0]
+        if self.is_hidden:
+            return [_alone(_entry(row)) for row in _read(self._entries)][places]
         rows = self._entries.filter(place__gt=places.start or 0)
         rows = rows if places.stop is None else rows.filter(place__lte=places.stop)
         return [_entry(row) for row in _read(rows).order_by("place")]
 
     def entry_of(self, username: str) -> Entry | None:
         row = _read(self._entries.filter(author__username=username)).first()
-        return _entry(row) if row else None
+        if row is None:
+            return None
+        return _alone(_entry(row)) if self.is_hidden else _entry(row)
 
     def moments(self, most: int) -> list[Moment]:
         """All records and the newest of the others, oldest first."""
         newest = self._rows.order_by("-first_at").values_list("pk", flat=True)[:most]
         rows = _read(self._rows.filter(Q(pk__in=list(newest)) | Q(is_record=True)))
-        return [_moment(row) for row in rows.order_by("first_at", "verdict_id")]
+        found = [_moment(row) for row in rows.order_by("first_at", "verdict_id")]
+        return [replace(one, is_record=False) for one in found] if self.is_hidden else found
 
 
 def moved_last(most: int) -> list[Moment | Entry]:
-    """Of the boards on which something was timed last the record, or the first entry; newest first."""
+    """Of the boards on which something was timed last the record, or the first entry; newest first.
+
+    The same for everybody: what is hidden from anybody is not among them.
+    """
     rows = Standing.objects.filter(revision__task__current=F("revision"))
-    rows = rows.filter(revision__task__in=published_tasks().order_by().values("pk"))
+    rows = rows.filter(revision__task__in=published_tasks().filter(open_to_all()).order_by().values("pk"))
     newest = rows.order_by("-first_at").values_list("revision", "hardware_class")[: most * NEWEST_OF_EACH]
     found = [_record(*board) for board in list(dict.fromkeys(newest))[:most]]
     return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
 
 
 def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
-    """Where somebody stands on boards of published tasks, the newest first; in two queries."""
+    """Where somebody stands on boards of published tasks, the newest first; in two queries.
+
+    The same for everybody, as `moved_last`.
+    """
     rows = _entries().filter(author=user, revision__task__current=F("revision"))
     rows = rows.filter(revision__task__state=Task.State.PUBLISHED)
     rows = rows.exclude(revision__task__kind=Task.Kind.EXERCISE)
+    rows = rows.filter(revision__task__in=Task.objects.filter(open_to_all()).order_by().values("pk"))
     own = list(
         _read(rows).select_related("revision__task").defer("revision__files").order_by("-first_at")[:most]
     )
@@ -254,6 +287,11 @@ def _entry(row: Standing) -> Entry:
         runs=row.runs,
         at=verdict.at,
     )
+
+
+def _alone(entry: Entry) -> Entry:
+    """As its author sees it while others are hidden: where it stands among them is not told."""
+    return replace(entry, rank=0, tied=False)
 
 
 def _moment(row: Standing) -> Moment:

@@ -221,6 +221,10 @@ class Task(models.Model):
             return self.programme.freeze_at
         return self.boards_frozen_at
 
+    def is_hidden(self, now: datetime) -> bool:
+        """Whether its programme hides what people make of it from one another."""
+        return self.programme is not None and self.programme.is_hiding(now)
+
 
 class Appointment(models.Model):
     """Somebody mentors or maintains one task, or all tasks of one SIG. An ended one stays as a row."""

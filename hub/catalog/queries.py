@@ -7,12 +7,13 @@ import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from bench_runner.contract import Bundle, decode_bundle
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task, TaskRevision
+from hub.core import clock
 from tasks.spec import Task as Spec
 from tasks.spec import load_files
 
@@ -24,6 +25,12 @@ def published_tasks() -> QuerySet[Task]:
         .exclude(kind=Task.Kind.EXERCISE)
         .select_related("current")
     )
+
+
+def open_to_all() -> Q:
+    """Tasks whose work no programme hides now from who does not look after them."""
+    now = clock.now()
+    return Q(programme=None) | Q(programme__hides_entries=False) | Q(programme__ends_at__lte=now)
 
 
 def tasks_of(keys: Sequence[int]) -> list[Task]:

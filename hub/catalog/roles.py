@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 
 Role = Appointment.Role
+Reader = User | AnonymousUser
 KEPT = "_held_appointments"  # on the person, who is read anew for each request
 
 
@@ -58,6 +60,11 @@ def maintains(task: Task, user: User) -> bool:
     if not user.is_authenticated:
         return False
     return user.is_maintainer or any(one.role == Role.MAINTAINER and one.covers(task) for one in held(user))
+
+
+def hides_from(task: Task, reader: Reader) -> bool:
+    """Whether this person sees nothing now of what others made of this task."""
+    return task.is_hidden(clock.now()) and not (isinstance(reader, User) and mentors(task, reader))
 
 
 def mentors_any(user: User) -> bool:

@@ -55,6 +55,8 @@ def _of_dates(programme: Programme) -> Iterator[tuple[str, str]]:
         yield "freeze_at", _("Frozen standings thaw at the end: give an end as well.")
     elif freeze and ((starts and freeze <= starts) or (ends and freeze >= ends)):
         yield "freeze_at", _("Standings freeze while the programme runs: give a date between start and end.")
+    if programme.hides_entries and not ends:
+        yield "hides_entries", _("What is hidden is shown at the end: give an end as well.")
     closes = programme.closes_at
     if closes and (not ends or closes < ends):
         yield "closes_at", _("Reviews go on after the end: give an end, and a later date here.")

@@ -7,6 +7,7 @@ Theory of operation
 - The other kinds count points of the ledger that were booked for its tasks, from start to last review,
   reversals included.
 - While it is frozen, only what was measured and booked before the freeze counts.
+- While a contest hides entries, who takes part sees no standing: it would tell how others fare.
 - Insiders (mentors of its tasks, maintainers, the house) are shown without a place, and are owed nothing.
 """
 
@@ -56,6 +57,7 @@ class Standing:
     lines: list[Line]
     frozen: bool
     inside: set[int]  # keys of the insiders
+    hidden: bool = False  # there may be lines that this reader does not see
 
     def cells(self, line: Line) -> list[float | None]:
         """The line's points in the order of the tasks."""
@@ -71,6 +73,17 @@ def standing(programme: Programme) -> Standing:
     tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED))
     timed = _timed(programme, tasks) if programme.kind == Programme.Kind.CONTEST else None
     return _standing(programme, tasks, timed)
+
+
+def hides_from(programme: Programme, user: User) -> bool:
+    """Whether this person sees no standing now."""
+    hides = programme.kind == Programme.Kind.CONTEST and programme.is_hiding(clock.now())
+    return hides and not queries.is_insider(programme, user)
+
+
+def hidden(programme: Programme) -> Standing:
+    """What is shown to whom it is hidden from."""
+    return Standing(list(programme.tasks.filter(state=Task.State.PUBLISHED)), [], False, set(), hidden=True)
 
 
 def _standing(programme: Programme, tasks: list[Task], timed: Timed | None) -> Standing:
@@ -251,6 +264,12 @@ class Report:
     last_merge: datetime | None
     points: int
     owed: Decimal | None
+
+
+def without_speeds(found: Report) -> Report:
+    """The report as people read it from whom the standing is hidden."""
+    tasks = [replace(line, best=None) for line in found.tasks]
+    return replace(found, standing=replace(found.standing, lines=[], hidden=True), tasks=tasks)
 
 
 def report(programme: Programme) -> Report:

@@ -35,8 +35,10 @@ FORMAT, VERSION = "touchstone-programme", 1
 BYTES_MOST = 20 * 1024 * 1024
 PLAIN = (
     "slug", "kind", "title_en", "title_zh", "about_en", "about_zh", "time_zone", "policy", "claims_at_once",
-    "wishes_most", "team_most", "checks_a_day", "ranks_a_day", "runs_in_total", "live_at_once", "currency",
+    "wishes_most", "team_most", "hides_entries", "checks_a_day", "ranks_a_day", "runs_in_total",
+    "live_at_once", "currency",
 )  # fmt: skip
+ADDED = ("hides_entries",)  # since the first files were written: they may lack it
 Publish = Callable[[str, Bundle, User], Any]
 
 
@@ -164,7 +166,7 @@ def _programme(said: dict[str, Any]) -> Programme:
         words = _("There is a programme “%(slug)s” here already: change “slug” in the file.")
         raise BadInput(words % {"slug": said["slug"]})
     return Programme(
-        **{name: said[name] for name in PLAIN},
+        **{name: said[name] for name in PLAIN if name in said or name not in ADDED},
         **{name: _at(said[name]) for name in rules.DATES},
         point_value=None if value is None else Decimal(value),
     )

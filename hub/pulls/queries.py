@@ -46,7 +46,7 @@ __all__ = [
     "current_patch_set", "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of",
     "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of",
     "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn",
-    "why_not_merge", "why_not_review",
+    "why_not_merge", "why_not_review", "why_not_see",
 ]  # fmt: skip
 
 
@@ -98,6 +98,16 @@ def merges_landing() -> QuerySet[MergeAttempt]:
 
 
 # Who may do what
+
+
+def why_not_see(pull: PullRequest, user: User) -> str | None:
+    """Why this person sees nothing of this work now, as a sentence; None if they do."""
+    if pull.author_id == user.pk or not roles.hides_from(pull.task, user):
+        return None
+    programme = pull.task.programme
+    assert programme is not None  # noqa: S101 -- it is what hides
+    words = _("Until %(programme)s ends, its people do not see one another's work. Come back then.")
+    return words % {"programme": programme.title}
 
 
 def is_mentor_of(task: Task, user: User) -> bool:

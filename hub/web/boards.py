@@ -41,8 +41,9 @@ BARE_SHOWN = 12
 
 @require_safe
 def board_list(request: HttpRequest) -> HttpResponse:
-    page = Paginator(queries.timed_tasks(), SHELVES_A_PAGE).get_page(request.GET.get("page"))
-    boards = stored.boards_on(page, SHELF_EXCERPT)
+    tasks = queries.timed_tasks().select_related("programme")
+    page = Paginator(tasks, SHELVES_A_PAGE).get_page(request.GET.get("page"))
+    boards = stored.boards_on(page, SHELF_EXCERPT, request.user)
     shelves = [
         (task, [(board, stone(board, SHELF_EXCERPT)) for board in boards[task.pk]])
         for task in page
@@ -52,14 +53,14 @@ def board_list(request: HttpRequest) -> HttpResponse:
     return render(request, "boards/list.html", {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]})
 
 
-def board_of(slug: str, hardware: str) -> tuple[Task, stored.Whole]:
-    """A task and its board on that hardware, which may be empty.
+def board_of(slug: str, hardware: str, reader: roles.Reader = stored.NOBODY) -> tuple[Task, stored.Whole]:
+    """A task and its board on that hardware, which may be empty, as that reader sees it.
 
     Raises:
         Http404: no such task, or it is not judged there.
     """
     task = get_object_or_404(Task.objects.select_related("current", "programme"), slug=slug)
-    board = stored.Whole(task, hardware)
+    board = stored.Whole(task, hardware, reader)
     if hardware not in board.classes and not spec_of(task.current).on(hardware).cases:
         said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
         raise Http404(Sentence(said))
@@ -69,7 +70,7 @@ def board_of(slug: str, hardware: str) -> tuple[Task, stored.Whole]:
 @with_plot
 @require_safe
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board = board_of(slug, hardware)
+    task, board = board_of(slug, hardware, request.user)
     page = Paginator(board, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
     listed = queries.Board(task, hardware, tuple(page), number_of_all=board.count())
     moments = board.moments(MOMENTS)
@@ -81,7 +82,8 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "board": listed,
         "page": page,
         "stone": draw(listed.entries, above=board.above - first),
-        "podium": queries.PODIUM - first,
+        "podium": 0 if board.is_hidden else queries.PODIUM - first,
+        "hidden_until": task.programme.ends_at if board.is_hidden and task.programme else None,
         "classes": board.classes,
         "figure": figure(listed) if listed.entries else None,
         "moments": moments[::-1][:MOMENTS],
@@ -90,7 +92,7 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(listed.entries)],
         "embed": _embed(task, hardware),
         "machines": _machines(listed),
-        "earlier": None if listed.entries else queries.earlier_board(task, hardware),
+        "earlier": None if listed.entries or board.is_hidden else queries.earlier_board(task, hardware),
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
         "frozen_since": task.frozen_since(clock.now()),
         "frozen_by_hand": task.boards_frozen_at is not None,

@@ -45,7 +45,7 @@ IMAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 @require_safe
 def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    _task, board = board_of(slug, hardware)
+    _task, board = board_of(slug, hardware, request.user)
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
@@ -57,7 +57,7 @@ def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 
 @require_safe
 def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board = board_of(slug, hardware)
+    task, board = board_of(slug, hardware, request.user)
     entries = board[:]
     rows = _rows(board, entries)
     for table in tables(entries):
@@ -80,6 +80,7 @@ def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "revision": task.current.digest if task.current else None,
         "board": _address(reverse("web:board", args=[slug, hardware])),
         "frozen_since": frozen.isoformat() if (frozen := task.frozen_since(clock.now())) else None,
+        "hidden": board.is_hidden,  # all entries but one's own
         "entries": rows,
     }
     return JsonResponse(said, json_dumps_params={"ensure_ascii": False, "indent": 1})
@@ -123,7 +124,9 @@ class Badge:
 
 def _badge(title: str, board: Whole, username: str) -> Badge:
     entry = board.entry_of(username) if username else next(iter(board[:1]), None)
-    if entry is None:
+    if board.is_hidden:
+        value = _("hidden until the end")
+    elif entry is None:
         value = _("not on the board") if username else _("no entry yet")
     elif username:
         place = _("%(rank)s of %(number)s") % {"rank": entry.rank, "number": len(board)}
@@ -145,7 +148,7 @@ def _rows(board: Whole, entries: Iterable[Entry]) -> list[dict[str, Any]]:
 
 def _row(entry: Entry, is_record: bool) -> dict[str, Any]:
     return {
-        "rank": entry.rank,
+        "rank": entry.rank or None,
         "tied": entry.tied,
         "username": entry.user.username,
         "name": entry.user.shown_name,

@@ -27,7 +27,7 @@ from hub.learning.models import Lesson
 from hub.learning.queries import Standing, begun
 from hub.programmes.queries import next_programme
 from hub.pulls.models import PullRequest
-from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of
+from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of, why_not_see
 from hub.rewards.queries import points_of
 from hub.web.finding import cards
 from hub.web.programmes import TONES, next_date
@@ -55,7 +55,7 @@ def home(request: HttpRequest) -> HttpResponse:
     own = _own(request.user) if request.user.is_authenticated else _pulse(request)
     programme = next_programme()
     shown = {
-        "verdicts": _newest_verdicts(),
+        "verdicts": _newest_verdicts(request.user),
         "programme": programme,
         "programme_stage": TONES[programme.stage(clock.now())] if programme else None,
         "programme_next": next_date(programme) if programme else None,
@@ -79,9 +79,16 @@ def _latest() -> list[Entry | Moment]:
     return moved_last(TOP_BOARDS)
 
 
-def _newest_verdicts() -> list[Verdict]:
-    rows = Verdict.objects.select_related("job__patch_set__pull__author", "job__patch_set__pull__task")
-    return list(rows.defer("log", "cases", "environment").order_by("-at")[:NEWEST_VERDICTS])
+def _newest_verdicts(user: User) -> list[Verdict]:
+    """Without the ratio where it is not for this reader."""
+    rows = Verdict.objects.select_related(
+        "job__patch_set__pull__author", "job__patch_set__pull__task__programme"
+    )
+    found = list(rows.defer("log", "cases", "environment").order_by("-at")[:NEWEST_VERDICTS])
+    for verdict in found:
+        if why_not_see(verdict.job.patch_set.pull, user):
+            verdict.ratio = None
+    return found
 
 
 def _own(user: User) -> dict[str, Any]:

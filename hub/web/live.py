@@ -39,7 +39,7 @@ from django.views.decorators.http import require_safe
 from hub.bench.models import Attempt, Job, ProgressLine, Verdict
 from hub.bench.places import Line
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
-from hub.pulls.queries import current_patch_set, whose_turn
+from hub.pulls.queries import current_patch_set, whose_turn, why_not_see
 from hub.web.run import Run, live_runs, tries
 
 POLL_SECONDS = 0.5  # while a job lives
@@ -82,6 +82,8 @@ class Frame:
 async def events(request: HttpRequest, pull_id: int) -> HttpResponseBase:
     seen = request.headers.get("Last-Event-ID") or request.GET.get("seen", "")
     language = get_language() or "en"
+    if await sync_to_async(_is_hidden)(pull_id, request):
+        return HttpResponse(status=403)
     if await FRAMES.newest(pull_id, language) is None:
         return HttpResponse(status=404)
     if FRAMES.viewers >= MOST_STREAMS:
@@ -92,6 +94,11 @@ async def events(request: HttpRequest, pull_id: int) -> HttpResponseBase:
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
+
+
+def _is_hidden(pull_id: int, request: HttpRequest) -> bool:
+    pull = PullRequest.objects.select_related("task__programme").filter(pk=pull_id).first()
+    return pull is not None and why_not_see(pull, request.user) is not None
 
 
 async def _stream(pull_id: int, language: str, seen: str) -> AsyncIterator[bytes]:

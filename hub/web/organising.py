@@ -67,8 +67,8 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Programme
         fields = (
             "title_en", "title_zh", "slug", "kind", "about_en", "about_zh", "tasks", "time_zone", *DATES,
-            "policy", "claims_at_once", "wishes_most", "team_most", "checks_a_day", "ranks_a_day",
-            "runs_in_total", "live_at_once", "point_value", "currency",
+            "policy", "claims_at_once", "wishes_most", "team_most", "hides_entries", "checks_a_day",
+            "ranks_a_day", "runs_in_total", "live_at_once", "point_value", "currency",
         )  # fmt: skip
         field_classes = dict.fromkeys(DATES, Moment)
         labels = {
@@ -89,6 +89,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "claims_at_once": _("Claims at a time"),
             "wishes_most": _("Tasks that an applicant ranks"),
             "team_most": _("People in a team"),
+            "hides_entries": _("Everybody works unseen"),
             "checks_a_day": _("Checks a day"),
             "ranks_a_day": _("Timings a day"),
             "runs_in_total": _("Runs in total"),
@@ -112,6 +113,10 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "claims_at_once": _("That one person holds in it. Empty: as on the whole site."),
             "wishes_most": _("0: nobody applies, tasks are claimed at once. Else people are chosen first."),
             "team_most": _("1: everybody works alone."),
+            "hides_entries": _(
+                "Until the end nobody sees others' entries, pull requests and branches, nor a contest's"
+                " standing. Mentors and maintainers see all."
+            ),
             "checks_a_day": _("of a contributor, on each task, in 24 hours"),
             "ranks_a_day": _("timings of a contributor, on each task and hardware class, in 24 hours"),
             "runs_in_total": _("checks and timings of a contributor, on all its tasks; empty: any number"),

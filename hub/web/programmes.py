@@ -65,7 +65,7 @@ def show(
 ) -> HttpResponse:
     """The programme's page; after a refusal with what was `written`, as it was sent."""
     user, now = request.user, clock.now()
-    found = shown_standing(programme)
+    found = shown_standing(programme, user)
     tasks = queries.tasks_in(programme)
     ranked = queries.mentored_in(tasks, user)
     teams = queries.teams(programme) if programme.team_most > 1 else []
@@ -101,8 +101,10 @@ def _places(
     return [(place, padded[place - 1]) for place in range(1, programme.wishes_most + 1)]
 
 
-def shown_standing(programme: Programme) -> standings.Standing:
-    """As it was a moment ago: the same for everybody, and dear to compute."""
+def shown_standing(programme: Programme, user: User) -> standings.Standing:
+    """As it was a moment ago: the same for all from whom it is not hidden, and dear to compute."""
+    if standings.hides_from(programme, user):
+        return standings.hidden(programme)
     key = f"programme.standing.{programme.pk}"
     found: standings.Standing = cache.get_or_set(key, lambda: standings.standing(programme), STANDING_SECONDS)
     return found
@@ -111,7 +113,7 @@ def shown_standing(programme: Programme) -> standings.Standing:
 @require_safe
 def standing_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
-    found = shown_standing(programme)
+    found = shown_standing(programme, request.user)
     page = Paginator(found.rows, LINES_A_PAGE).get_page(request.GET.get("page"))
     shown = {**_head(request, programme), "standing": found, "page": page}
     return render(request, "programmes/standing.html", shown)
@@ -120,7 +122,8 @@ def standing_page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def standing_csv(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
-    found = standings.standing(programme)
+    hides = standings.hides_from(programme, request.user)
+    found = standings.hidden(programme) if hides else standings.standing(programme)
     head = ["rank", "team", "people", "points", *(task.slug for task in found.tasks)]
     rows = [
         [line.rank or "", line.name, " ".join(user.username for user in line.people), line.total, *cells]
@@ -133,6 +136,8 @@ def standing_csv(request: HttpRequest, slug: str) -> HttpResponse:
 def report_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     found = standings.report(programme)
+    if standings.hides_from(programme, request.user):
+        found = standings.without_speeds(found)
     shown = {**_head(request, programme), "report": found, "excerpt": found.standing.rows[:20]}
     return render(request, "programmes/report.html", shown)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -109,8 +110,14 @@ def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
 
 
 def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
-    """What the head of a pull request's pages shows, and what this reader may do."""
+    """What the head of a pull request's pages shows, and what this reader may do.
+
+    Raises:
+        PermissionDenied: others' work is hidden now.
+    """
     pull, found = rows.pull, rows.facts
+    if why := queries.why_not_see(pull, request.user):
+        raise PermissionDenied(why)
     turn = queries.turn_of(found)
     user = request.user
     known = user.is_authenticated
@@ -215,7 +222,7 @@ def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
 
 def watched_pulls() -> QuerySet[PullRequest]:
     """Pull requests with what `overview` shows of them."""
-    return live.watched().select_related("task", "author").prefetch_related("task__mentors")
+    return live.watched().select_related("task__programme", "author").prefetch_related("task__mentors")
 
 
 def _pull(pull_id: int) -> PullRequest:

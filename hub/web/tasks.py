@@ -62,7 +62,9 @@ def show(
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "requirements": requirements(task, request.user),
         "programme": in_programme(task, request.user),
-        "boards": [(board, stone(board, BOARD_EXCERPT)) for board in boards_of(task, BOARD_EXCERPT)],
+        "boards": [
+            (found, stone(found, BOARD_EXCERPT)) for found in boards_of(task, BOARD_EXCERPT, request.user)
+        ],
         "grounds": grounds(task),
         "working": working[:WORKING],
         "more_work": claims.working_on(task).count() - WORKING if len(working) > WORKING else 0,

@@ -170,7 +170,9 @@ def command(text: str, label: str = "") -> dict[str, str]:
 
 @register.simple_tag
 def rank(entry: Any) -> str:
-    """The place on a board; a shared one is marked: "1=" or 并列 1."""
+    """The place on a board; a shared one is marked: "1=" or 并列 1. One that is not told is a dash."""
+    if not entry.rank:
+        return "–"
     if not entry.tied:
         return str(entry.rank)
     return pgettext("shared rank", "%(rank)s=") % {"rank": entry.rank}
