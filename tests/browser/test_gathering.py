@@ -1,0 +1,107 @@
+"""Programmes, SIGs and events in Chromium, in both languages: apply, rank, announce; sign up, calendar."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.town import Company
+
+pytestmark = [
+    pytest.mark.slow, pytest.mark.sandbox, pytest.mark.browser, pytest.mark.xdist_group("browser"),
+]  # fmt: skip
+
+WHY = "I have written two kernels by hand and would begin with the plain loops, measured each time."
+
+
+def test_an_application_is_sent_ranked_and_settled(company: Company) -> None:
+    applicant, maintainer = company.person("applicant"), company.person("maintainer")
+    page = f"/programmes/{company['programme']}/"
+    applicant.open("/programmes/")
+    applicant.follow(f'main a[href="{page}"]')
+    applicant.send("/apply/", text=WHY, wish=company["wished"])
+    applicant.sees("#application.is-yours ol li")
+
+    maintainer.open(page)
+    maintainer.follow(f'a[href="{page}applicants/"]')
+    form = maintainer.form(f"/applicants/{company['wished']}/")
+    form.locator('input[name^="rank-"]').fill("1")
+    maintainer.fill_and_send(form)
+    maintainer.is_done()
+    maintainer.follow(f'a[href="{page}match/"]')
+    maintainer.sees("tbody tr", company.name("applicant"))
+    maintainer.open(page)
+    maintainer.send("/announce/", title=f"We begin ({company.language})", body="On *Monday*.")
+    maintainer.is_done()
+    applicant.open(page)
+    applicant.sees("#announcements em", "Monday")
+    applicant.open(f"{page}standing/")
+    applicant.sees("main h1")
+    applicant.open(f"{page}report/")
+    applicant.sees("main h1")
+    assert company.name("author") not in maintainer.fetched(f"{page}statement.csv")
+    assert company["wished"] in maintainer.fetched(f"{page}programme.json")
+
+
+def test_a_programme_is_made_by_form_which_says_what_is_wrong(company: Company) -> None:
+    maintainer = company.person("maintainer")
+    maintainer.open("/programmes/")
+    maintainer.follow('main a[href^="/programmes/new/?kind=contest"], main a[href^="/programmes/new/"]')
+    form = maintainer.page.locator("main form.card")
+    slug = f"sprint-{company.language}"
+    given = {"title_en": "Sprint", "title_zh": "冲刺", "slug": slug, "tasks": "no-such-task"}
+    dates = {"starts_at": "2040-01-10T09:00", "ends_at": "2040-02-10T09:00", "closes_at": "2040-03-01T09:00"}
+    maintainer.fill_and_send(form, **given, **dates)
+    maintainer.sees(".field.has-error .error", "no-such-task")
+    expect(form.locator('[name="title_zh"]')).to_have_value("冲刺")
+    maintainer.fill_and_send(form, tasks="")
+    expect(maintainer.page).to_have_url(f"{company.hub.url}/programmes/{slug}/")
+    maintainer.is_done()
+
+
+def test_a_seat_is_taken_waited_for_and_left(company: Company) -> None:
+    author, rival = company.person("author"), company.person("rival")
+    event = f"/events/{company['event']}/"
+    author.open(f"/sigs/{company['sig']}/")
+    author.send("/join/")
+    author.sees('form[action$="/leave/"]')
+    author.follow(f'a[href="{event}"]')
+    author.send("/join/")
+    author.sees(".people li", company.name("author"))
+    rival.open(event)
+    rival.send("/join/")
+    rival.sees("ol.people li", company.name("rival"))  # the waiting list
+    author.open("/events/")
+    own = author.page.locator("main .command code").inner_text()
+    calendar = author.fetched(own.removeprefix(company.hub.url))
+    assert calendar.startswith("BEGIN:VCALENDAR")
+    assert "Softmax evening" in calendar
+    author.open(event)
+    author.send("/leave/")
+    rival.open(event)
+    rival.sees("ul.people li", company.name("rival"))
+    rival.open("/notifications/")
+    rival.sees(".told li")
+
+
+def test_a_lead_plans_an_event_and_tells_the_members(company: Company) -> None:
+    lead = company.person("mentor")
+    sig = f"/sigs/{company['sig']}/"
+    lead.open(sig)
+    lead.send("/announce/", title="Thursdays", body="We read one solution *together*.")
+    lead.sees("article em", "together")
+    lead.follow(f'a[href="{sig}plan/"]')
+    form = lead.page.locator("main form.card")
+    wrong = {
+        "title": "Cache lines",
+        "place": "Room 2",
+        "starts": "2040-05-01T19:30",
+        "ends": "2040-05-01T18:00",
+    }
+    lead.fill_and_send(form, **wrong, time_zone="Asia/Shanghai")
+    lead.sees(".notice.is-error, .field.has-error")
+    lead.fill_and_send(form, ends="2040-05-01T21:00")
+    lead.sees("main h1", "Cache lines")
+    assert "Cache lines" in lead.fetched(f"{sig}events.ics")
+    lead.send("/off/", why="No room.")
+    lead.sees(".notice.is-error", "No room.")
