@@ -218,14 +218,22 @@ def _distance(theirs: Any, ours: tuple[Any, ...]) -> float:
 def _limit(
     operator: Operator, inputs: tuple[Any, ...], attributes: tuple[Any, ...], kinds: Mapping[str, str]
 ) -> float:
-    """Seconds below which this machine cannot do it: its bytes at copy speed, or its operations at peak."""
+    """Seconds below which this machine cannot do it: its bytes at copy speed (what is updated in place at the
+    speed of that), or its operations at peak."""
     dims = _dims(operator, inputs, attributes)
     dims["itemsize"] = BY_NAME[kinds["T"]].itemsize if "T" in kinds else 4
     count = threads.get_num_threads()
     moved = operator.work.bytes(dims)
+    updated: float = 2.0 * sum(
+        value.nbytes
+        for array, value in zip(operator.schema.inputs, inputs, strict=True)
+        if array.update and value is not None
+    )
+    working_set = max(int(moved), 1)
+    copied = max(moved - updated, 0.0) / ceilings.copy_bandwidth(working_set, count)
     kind = kinds["T"] if operator.work.arithmetic == "T" else operator.work.arithmetic
     return max(
-        moved / ceilings.copy_bandwidth(max(int(moved), 1), count),
+        copied + (updated / ceilings.update_bandwidth(working_set, count) if updated else 0.0),
         operator.work.flops(dims) / ceilings.operations(kind, count),
     )
 

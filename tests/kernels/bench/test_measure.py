@@ -97,3 +97,15 @@ def test_an_operator_that_does_not_compile_is_named_and_the_others_are_timed(mon
     said = capsys.readouterr()
     assert [json.loads(line)["operator"] for line in said.out.splitlines()] == ["softmax"]
     assert said.err == "gelu: no compiler\n"
+
+
+def test_what_is_updated_in_place_is_held_against_the_speed_of_that(monkeypatch):
+    monkeypatch.setattr(measure.ceilings, "copy_bandwidth", lambda size, threads: 1.0)
+    monkeypatch.setattr(measure.ceilings, "update_bandwidth", lambda size, threads: 2.0)
+    monkeypatch.setattr(measure.ceilings, "operations", lambda kind, threads: float("inf"))
+    param, m, v, grad = (np.ones(10, np.float32) for _ in range(4))
+    adam = (param, m, v, grad, np.zeros(7), None)
+    three_updated, one_read = 3 * 2 * 40, 40
+    assert measure._limit(operators()["adam"], adam, (), {"T": "f32"}) == one_read / 1 + three_updated / 2
+    read_and_written = 2 * 40
+    assert measure._limit(operators()["silu"], (grad,), (), {"T": "f32"}) == read_and_written
