@@ -93,6 +93,7 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=("state", "hardware_class", "queued_at"), name="bench_job_queue"),
             models.Index(fields=("ended_at",), condition=Q(settled_at=None), name="bench_job_unsettled"),
+            models.Index(fields=("-ended_at",), condition=Q(kind="confirm"), name="bench_job_confirmed"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -206,7 +207,12 @@ class Verdict(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=("-at",), name="bench_verdict_newest")]
+        indexes = [
+            models.Index(fields=("-at",), name="bench_verdict_newest"),
+            models.Index(  # one in a thousand; the desk and the list of what is held look for them
+                fields=("at",), condition=Q(outcome="suspicious"), name="bench_verdict_suspicious"
+            ),
+        ]
         constraints = [models.UniqueConstraint(fields=("job",), name="verdict_one_per_job")]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Value
 
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
@@ -62,16 +62,18 @@ class Figures:
 
 def care_of(mentor: User) -> Care:
     now = clock.now()
-    own = Q(patch_sets__reviews__reviewer=mentor) | Q(
-        review_locks__mentor=mentor, review_locks__until__gt=now
-    )
-    cared = PullRequest.objects.filter(own, state=PullRequest.State.OPEN).order_by()
+    cared = PullRequest.objects.filter(state=PullRequest.State.OPEN).order_by()
+    reviewed = cared.filter(patch_sets__reviews__reviewer=mentor)
+    taken = cared.filter(review_locks__mentor=mentor, review_locks__until__gt=now)
     chosen = DeskSettings.objects.filter(mentor=mentor)
-    # Both in one query: every page of the desk asks for them.
+    # All in one query: every page of the desk asks for them.
     rows = list(
-        cared.annotate(what=Value("pull"))
+        reviewed.annotate(what=Value("pull"))
         .values_list("what", "pk")
-        .union(chosen.annotate(what=Value("capacity")).values_list("what", "capacity"))
+        .union(
+            taken.annotate(what=Value("pull")).values_list("what", "pk"),
+            chosen.annotate(what=Value("capacity")).values_list("what", "capacity"),
+        )
     )
     capacity = next((number for what, number in rows if what == "capacity"), CAPACITY)
     return Care(frozenset(number for what, number in rows if what == "pull"), capacity)
@@ -91,7 +93,7 @@ def unrated(pull: PullRequest) -> QuerySet[User]:
 def first_reviews(since: datetime) -> list[tuple[int, timedelta]]:
     """Reviewer and waiting time of every first review of a pull request since then."""
     others = Review.objects.exclude(reviewer=F("patch_set__pull__author"))
-    first = others.filter(patch_set__pull=OuterRef("patch_set__pull")).order_by("pk").values("pk")[:1]
+    earlier = others.filter(patch_set__pull=OuterRef("patch_set__pull"), pk__lt=OuterRef("pk"))
     checked = (
         PatchSet.objects.filter(
             pull=OuterRef("patch_set__pull"), jobs__kind=JobKind.CHECK, jobs__state=FINISHED
@@ -101,8 +103,8 @@ def first_reviews(since: datetime) -> list[tuple[int, timedelta]]:
         .annotate(ready=Min("jobs__ended_at"))
         .values("ready")
     )
-    rows = others.filter(at__gte=since, pk=Subquery(first)).annotate(ready=Subquery(checked))
-    found = rows.values_list("reviewer_id", "at", "ready")
+    rows = others.filter(~Exists(earlier), at__gte=since).annotate(ready=Subquery(checked))
+    found = rows.order_by().values_list("reviewer_id", "at", "ready")
     return [(who, max(at - ready, timedelta(0))) for who, at, ready in found if ready is not None]
 
 
@@ -134,7 +136,7 @@ def figures() -> tuple[Waits, list[Figures]]:
             rated=len(rated[mentor.pk]),
             satisfied=sum(score in SATISFIED for score in rated[mentor.pk]),
         )
-        for mentor in User.objects.filter(pk__in=said)
+        for mentor in User.objects.filter(pk__in=said).only("username", "display_name")
     ]
     whole = waits_of(waited for each in times.values() for waited in each)
     return whole, sorted(made, key=lambda row: (-row.contributors, row.mentor.username))

@@ -32,6 +32,10 @@ class PullRequest(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        indexes = [
+            models.Index(fields=("opened_at",), condition=models.Q(state="open"), name="pull_open"),
+            models.Index(fields=("task", "state"), name="pull_of_task"),  # how many were merged, by task
+        ]
         constraints = [
             models.UniqueConstraint(fields=("task", "author", "topic"), name="pull_one_per_branch"),
             models.CheckConstraint(
@@ -82,6 +86,7 @@ class Review(models.Model):
 
     class Meta:
         ordering = ("id",)
+        indexes = [models.Index(fields=("at",), name="review_at")]
 
 
 class Comment(models.Model):

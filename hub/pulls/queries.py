@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -43,14 +43,14 @@ from hub.pulls.stages import (
 
 __all__ = [
     "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
-    "current_patch_set", "current_patch_sets", "desk", "facts", "facts_of", "heads", "is_mentor_of",
-    "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job", "open_pulls_of",
-    "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of", "whose_turn",
-    "why_not_merge", "why_not_review", "why_not_see",
+    "current_patch_set", "current_patch_sets", "desk", "desk_pulls", "facts", "facts_of", "heads",
+    "is_mentor_of", "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job",
+    "open_pulls_of", "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of",
+    "whose_turn", "why_not_merge", "why_not_review", "why_not_see",
 ]  # fmt: skip
 
 
-LOOKED_AT = 200  # open pull requests whose stage is computed for one page
+LOOKED_AT = 100  # open pull requests whose stage is computed for one page
 
 
 def pulls() -> QuerySet[PullRequest]:
@@ -280,24 +280,40 @@ class DeskRow:
 KINDS = {Stage.APPROVED: "merge", Stage.MERGING: "merge", Stage.HELD: "held"}
 
 
-def desk(mentor: User) -> list[DeskRow]:
-    """What this mentor may answer: first what waits for a mentor, in it the longest waiting first."""
-    rows = [*_pull_rows(mentor), *_proposal_rows(mentor)]
+def desk(mentor: User, found: Iterable[Facts] | None = None) -> list[DeskRow]:
+    """What this mentor may answer: first what waits for a mentor, in it the longest waiting first.
+
+    `found`: the facts about `desk_pulls`, if they are known already.
+    """
+    known = facts_of(desk_pulls(mentor)).values() if found is None else found
+    rows = [*_pull_rows(known), *_proposal_rows(mentor)]
     return sorted(rows, key=lambda row: (row.whose is not Who.MENTOR, row.since))
 
 
-def _pull_rows(mentor: User) -> Iterable[DeskRow]:
-    """Of what is open that of tasks that they mentor first, then what is open longest, up to a number."""
+def desk_pulls(mentor: User) -> QuerySet[PullRequest]:
+    """Of what is open that of tasks that they mentor first, then what is open longest: LOOKED_AT of them.
+
+    Each with `is_own`: whether they are named as a mentor of its task.
+    """
+    named = Task.mentors.through.objects.filter(user=mentor).values("task")
+    own = ExpressionWrapper(Q(task__in=named), output_field=BooleanField())
+    return waiting_for(mentor).annotate(is_own=own).order_by("-is_own", "opened_at")[:LOOKED_AT]
+
+
+def waiting_for(mentor: User) -> QuerySet[PullRequest]:
+    """All that is open and may be this mentor's to look at."""
     waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
     waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
         waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
-    own = Task.mentors.through.objects.filter(task=OuterRef("task"), user=mentor)
-    waiting = waiting.annotate(is_own=Exists(own)).order_by("-is_own", "opened_at")[:LOOKED_AT]
-    for found in facts_of(waiting).values():
-        turn, now = turn_of(found), stage_of(found)
+    return waiting
+
+
+def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:
+    for known in found:
+        turn, now = turn_of(known), stage_of(known)
         kind = KINDS.get(now, "review")
-        yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=found.pull, stage=now)
+        yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=known.pull, stage=now)
 
 
 def _proposal_rows(mentor: User) -> Iterable[DeskRow]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from hub.rulings.models import Rejudge, RejudgeItem, Ruling
 
 FALLEN_SHOWN = timedelta(days=30)
 OVERTURNABLE = (Outcome.PASSED, Outcome.SUSPICIOUS)
+UNLISTED = ("cases", "environment", "log", "seconds")  # columns of a verdict that no list shows
 
 
 # Verdicts
@@ -47,12 +49,32 @@ def standing_verdicts() -> QuerySet[Verdict]:
 def held() -> QuerySet[Verdict]:
     """What waits for a decision, longest waiting first."""
     undecided = Q(ruling=HOLD) | Q(ruling=None, outcome=Outcome.SUSPICIOUS)
-    return standing_verdicts().filter(undecided).order_by("at")
+    # The few that may be it are looked up first: asked of every verdict it takes many seconds.
+    suspicious = Verdict.objects.filter(outcome=Outcome.SUSPICIOUS).order_by().values_list("pk", flat=True)
+    few = suspicious.union(_ruled(HOLD))
+    return standing_verdicts().filter(undecided, pk__in=list(few)).order_by("at", "pk")
+
+
+def held_for(user: User) -> QuerySet[Verdict]:
+    """Of `held` what `why_not_see` lets this person see, without the columns that no list shows."""
+    return _seen_by(user, held()).exclude(job__patch_set__pull__author=user)
 
 
 def doubted() -> QuerySet[Verdict]:
     """What people still doubt or decided against, whatever another run says: copies above all."""
-    return standing_verdicts().filter(Q(ruling__in=(HOLD, UPHOLD)))
+    return standing_verdicts().filter(ruling__in=(HOLD, UPHOLD), pk__in=list(_ruled(HOLD, UPHOLD)))
+
+
+def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
+    """Of these what `may_see` lets this person see, for a list."""
+    if not (user.is_mentor or user.is_maintainer):
+        mine = PullRequest.objects.filter(roles.mentored_by(user)).order_by().values("pk")
+        rows = rows.filter(job__patch_set__pull__in=mine)
+    return rows.defer(*UNLISTED)
+
+
+def _ruled(*kinds: str) -> QuerySet[Any, Any]:
+    return Ruling.objects.filter(kind__in=kinds).order_by().values_list("verdict", flat=True)
 
 
 def was_cleared(author: User, pull: PullRequest) -> bool:
@@ -64,13 +86,14 @@ def was_cleared(author: User, pull: PullRequest) -> bool:
 def decided(most: int = 30) -> list[Ruling]:
     """The last decisions of people, newest first."""
     rows = Ruling.objects.exclude(kind=HOLD).select_related("verdict__job__patch_set__pull__task", "by")
-    return list(rows.select_related("verdict__job__patch_set__pull__author", "by").order_by("-pk")[:most])
+    rows = rows.select_related("verdict__job__patch_set__pull__author").order_by("-pk")
+    return list(rows.defer(*(f"verdict__{name}" for name in UNLISTED))[:most])
 
 
-def fallen() -> QuerySet[Verdict]:
-    """Confirmation runs that did not pass lately: each took an entry off its board."""
-    rows = standing_verdicts().filter(job__kind=JobKind.CONFIRM, at__gt=clock.now() - FALLEN_SHOWN)
-    return rows.exclude(outcome__in=OVERTURNABLE).order_by("-at")
+def fallen(user: User) -> QuerySet[Verdict]:
+    """What did not pass when confirmed lately, of what this person sees: each took an entry off a board."""
+    rows = standing_verdicts().filter(job__kind=JobKind.CONFIRM, job__ended_at__gt=clock.now() - FALLEN_SHOWN)
+    return _seen_by(user, rows.exclude(outcome__in=OVERTURNABLE)).order_by("-job__ended_at")
 
 
 def rulings_of(verdict: Verdict) -> QuerySet[Ruling]:
@@ -140,6 +163,12 @@ def why_not_appeal(verdict: Verdict, user: User) -> str | None:
 
 def rejudges() -> QuerySet[Rejudge]:
     return Rejudge.objects.select_related("task", "revision", "by", "decided_by", "about")
+
+
+def appealed(verdicts: Iterable[Verdict]) -> set[int]:
+    """The keys of those of these verdicts that were appealed."""
+    rows = Rejudge.objects.filter(about__in=list(verdicts), scope=Rejudge.Scope.APPEAL)
+    return set(rows.values_list("about", flat=True))
 
 
 def rejudges_about(verdicts: Iterable[Verdict]) -> dict[int, list[Rejudge]]:

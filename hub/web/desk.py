@@ -5,6 +5,7 @@ Not in charge of whose turn it is (`hub/pulls/stages.py`) nor of who may answer 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,8 @@ from hub.rulings import queries as rulings
 from hub.rulings.models import Rejudge
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
+SHOWN = 25  # rows of a section; the filters find the others
+COUNTED = 100  # results that are held; there are more where this is reached
 SILENT = 14  # days of a contributor's turn: from then on the claim's clock decides
 NUDGES = (
     (10, gettext_lazy("Time to ask the lead of its SIG.")),
@@ -83,50 +86,71 @@ class Own:
     turn: Turn
 
 
+@dataclass(frozen=True)
+class Part:
+    """The rows of one section, of which a page shows the first."""
+
+    rows: list[Waiting]
+
+    @property
+    def shown(self) -> list[Waiting]:
+        return self.rows[:SHOWN]
+
+    @property
+    def left_out(self) -> int:
+        return max(0, len(self.rows) - SHOWN)
+
+
 @login_required
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     user = request.user
     is_mentor = roles.mentors_any(user)
-    shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN, **_own_work(user)}
+    own = list(queries.pulls_of(user).filter(state=PullRequest.State.OPEN))
+    waiting = list(queries.desk_pulls(user)) if is_mentor else []
+    found = queries.facts_of([*own, *waiting])
+    shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN}
+    shown |= _own_work(user, (found[pull.pk] for pull in own))
     if is_mentor:
         shown |= {
-            "held_number": sum(rulings.why_not_see(found, user) is None for found in rulings.held()),
+            "held_number": rulings.held_for(user).order_by()[:COUNTED].count(),
+            "held_more": COUNTED,
             "ready_number": rulings.rejudges().filter(state=Rejudge.State.READY).count(),
         }
-        shown |= _queue(user, request.GET.get("task", ""), request.GET.get("whose", ""))
+        rows = queries.desk(user, (found[pull.pk] for pull in waiting))
+        shown |= _queue(user, rows, request.GET.get("task", ""), request.GET.get("whose", ""))
+        shown["looked_at"] = len(waiting) if len(waiting) == queries.LOOKED_AT else 0
     return render(request, "desk/page.html", shown)
 
 
-def _queue(user: User, task: str, whose: str) -> dict[str, Any]:
-    mentored = set(user.mentored_tasks.values_list("pk", flat=True))
+def _queue(user: User, found: list[DeskRow], task: str, whose: str) -> dict[str, Any]:
+    mine = whose == "mine"
+    mentored = set(user.mentored_tasks.values_list("pk", flat=True)) if mine else set()
     held = {lock.pull_id: lock for lock in locks()}
-    every = [
-        Waiting(row, due(row), held.get(row.pull.pk) if row.pull else None) for row in queries.desk(user)
-    ]
+    every = [Waiting(row, due(row), held.get(row.pull.pk) if row.pull else None) for row in found]
     rows = [
         waiting
         for waiting in every
-        if (not task or waiting.task.slug == task) and (whose != "mine" or waiting.task.pk in mentored)
+        if (not task or waiting.task.slug == task) and (not mine or waiting.task.pk in mentored)
     ]
+    turns = {who: Part([waiting for waiting in rows if waiting.row.whose is who]) for who in Who}
     return {
         "care": care_of(user),
         "asked_task": task,
         "whose": whose,
-        "has_mentored": bool(mentored),
-        "filtered": bool(task) or whose == "mine",
+        "has_mentored": mine or any(row.pull is not None and row.pull.is_own for row in found),
+        "filtered": bool(task) or mine,
         "tasks": sorted({waiting.task for waiting in every}, key=lambda found: found.slug),
-        "mentors_turn": [waiting for waiting in rows if waiting.row.whose is Who.MENTOR],
-        "contributors_turn": [waiting for waiting in rows if waiting.row.whose is Who.CONTRIBUTOR],
-        "judges_turn": [waiting for waiting in rows if waiting.row.whose is Who.JUDGE],
+        "mentors_turn": turns[Who.MENTOR],
+        "contributors_turn": turns[Who.CONTRIBUTOR],
+        "judges_turn": turns[Who.JUDGE],
         "late": sum(waiting.is_late for waiting in rows),
     }
 
 
-def _own_work(user: User) -> dict[str, Any]:
+def _own_work(user: User, found: Iterable[Facts]) -> dict[str, Any]:
     """Open pull requests, those that wait for this person and the others, longest waiting first; claims."""
-    found = queries.facts_of(queries.pulls_of(user).filter(state=PullRequest.State.OPEN))
-    own = sorted((_own(facts) for facts in found.values()), key=lambda row: row.turn.since)
+    own = sorted((_own(facts) for facts in found), key=lambda row: row.turn.since)
     held = claims.claims_of(user).filter(state__in=claims.LIVE)
     return {
         "my_turn": [row for row in own if row.turn.who is Who.CONTRIBUTOR],

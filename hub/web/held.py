@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -30,7 +31,7 @@ from hub.pulls.standing import stands_as
 from hub.repos import git
 from hub.rulings import queries
 from hub.rulings.likeness import lines_in
-from hub.rulings.models import Rejudge, Ruling
+from hub.rulings.models import Ruling
 from hub.web import outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.code import code_lines
@@ -40,6 +41,9 @@ from hub.web.security import with_plot
 
 log = logging.getLogger(__name__)
 
+HELD_A_PAGE = 30
+HELD_MOST = 300  # that the pages reach back to: the others come when these are decided
+FALLEN_MOST = 30
 LINES_MOST = 600  # of one file side by side
 FILES_MOST = 12
 SAME_SHOWN = 20  # patch sets with the same artefact
@@ -74,9 +78,13 @@ def held_list(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not roles.mentors_any(user):
         raise PermissionDenied(_("Only mentors and maintainers read the evidence about a verdict."))
+    page = Paginator(queries.held_for(user)[:HELD_MOST], HELD_A_PAGE).get_page(request.GET.get("page"))
+    appealed = queries.appealed(page.object_list)
     shown = {
-        "waiting": [_line(v) for v in queries.held() if queries.why_not_see(v, user) is None],
-        "fallen": [v for v in queries.fallen() if queries.may_see(v.job.patch_set.pull.task, user)],
+        "page": page,
+        "more": page.paginator.count == HELD_MOST,
+        "waiting": [_line(verdict, verdict.pk in appealed) for verdict in page],
+        "fallen": queries.fallen(user)[:FALLEN_MOST],
         "decided": [
             ruling for ruling in queries.decided() if queries.why_not_see(ruling.verdict, user) is None
         ],
@@ -155,10 +163,9 @@ def judge_again(request: HttpRequest, verdict_id: int) -> HttpResponse:
     )
 
 
-def _line(verdict: Verdict) -> Held:
+def _line(verdict: Verdict, appealed: bool) -> Held:
     held_for_likeness = verdict.outcome == Outcome.PASSED
     what = _("Much like earlier work of somebody else") if held_for_likeness else ""
-    appealed = Rejudge.objects.filter(about=verdict, scope=Rejudge.Scope.APPEAL).exists()
     return Held(verdict, what or outcome.judges_words(verdict).what, appealed)
 
 

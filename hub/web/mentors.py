@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -20,17 +22,27 @@ from hub.pulls.models import PullRequest
 from hub.web.acting import act, member_post
 from hub.web.preferences import safe_next
 
+MENTORS_A_PAGE = 50
+FIGURES_SECONDS = 600  # they are of four weeks
+
 
 @require_safe
 def mentor_list(request: HttpRequest) -> HttpResponse:
-    waits, rows = mentors.figures()
-    return render(request, "desk/mentors.html", {"waits": waits, "rows": rows, "days": mentors.WINDOW.days})
+    waits, rows = _figures()
+    page = Paginator(rows, MENTORS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "desk/mentors.html", {"waits": waits, "page": page, "days": mentors.WINDOW.days})
+
+
+def _figures() -> tuple[mentors.Waits, list[mentors.Figures]]:
+    found: tuple[mentors.Waits, list[mentors.Figures]]
+    found = cache.get_or_set("mentors.figures", mentors.figures, FIGURES_SECONDS)
+    return found
 
 
 @login_required
 @require_safe
 def own_page(request: HttpRequest) -> HttpResponse:
-    waits, rows = mentors.figures()
+    waits, rows = _figures()
     shown = {
         "care": mentors.care_of(request.user),
         "most": mentoring.CAPACITY_MOST,

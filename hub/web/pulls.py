@@ -77,6 +77,7 @@ def pull_list(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "filtered": any((asked.stage, asked.task, asked.author)),
         "page": page,
+        "looked_at": queries.LOOKED_AT if isinstance(page.paginator.object_list, list) else 0,
         "lines": [_list_line(found[pull.pk]) for pull in page.object_list],
         "query": f"{kept.urlencode()}&" if kept else "",
         "stages": STAGES.items(),
