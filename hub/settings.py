@@ -74,7 +74,9 @@ def _database(data_dir: Path) -> dict[str, object]:
             "or leave it unset for SQLite."
         ) from error
     # Persistent connections misbehave under ASGI; the pool is what works there.
-    return {**found, "CONN_MAX_AGE": 0, "OPTIONS": {**found.get("OPTIONS", {}), "pool": True}}
+    # Compiling a query pays for itself in reports over whole tables, and takes longer than a page may.
+    options = {"options": "-c jit=off", **found.get("OPTIONS", {}), "pool": True}
+    return {**found, "CONN_MAX_AGE": 0, "OPTIONS": options}
 
 
 def _site_url() -> str:
@@ -110,7 +112,10 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SITE_URL.startswith("https://") else 0
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis.url(DATA_DIR)
-CACHES = {"default": outside.cache(os.environ.get("REDIS_URL", ""))}
+CACHES = {
+    "default": outside.cache(os.environ.get("REDIS_URL", "")),
+    "pages": outside.memory("pages", 200),  # see hub/web/shared.py
+}
 try:
     MAIL = outside.mail_server(os.environ.get("EMAIL_URL", ""))
     PROVIDERS = outside.identity_providers(os.environ)

@@ -23,7 +23,8 @@ os.environ["REDIS_URL"] = f"unix://{_DATA}/no-broker.sock"
 from hub.settings import *  # noqa: E402, F403  # the environment had to be set first
 
 WHITENOISE_AUTOREFRESH = True  # every client of a test would read all static files anew
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}  # no test sees another's
+NOTHING_KEPT = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}  # no test sees another's
+CACHES = {"default": NOTHING_KEPT, "pages": NOTHING_KEPT}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick log-ins
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405

@@ -109,8 +109,14 @@ def _provider(name: str, given: Mapping[str, str], url: str) -> dict[str, Any]:
 def cache(redis_url: str) -> dict[str, Any]:
     """Where tries are counted: one process counts for itself; several, on a Redis of their own, share it."""
     if not redis_url:
-        return {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 20_000},
-        }
+        return memory("", 20_000)
     return {"BACKEND": "hub.core.limits.SharedCount", "LOCATION": redis_url, "KEY_PREFIX": "hub"}
+
+
+def memory(name: str, most: int) -> dict[str, Any]:
+    """A cache of so many entries in the memory of each process."""
+    return {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": name,
+        "OPTIONS": {"MAX_ENTRIES": most},
+    }

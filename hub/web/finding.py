@@ -6,11 +6,13 @@ search can be kept or sent to somebody. A change of the form by htmx gets the re
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -32,6 +34,7 @@ from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
+FOUND_SECONDS = 10
 CHOICES_MOST = 24  # of a filter; of mentors and interest groups those with most tasks
 LEVELS = {
     "1": _("1 · first steps"),
@@ -104,7 +107,7 @@ class Card:
 def task_list(request: HttpRequest) -> HttpResponse:
     """All published tasks, or those that fit."""
     wanted = TaskFilter.read(dict(request.GET.lists()))
-    found = find(wanted)
+    found = quickly_found(wanted)
     page = Paginator(found.keys, TASKS_A_PAGE).get_page(request.GET.get("page"))
     facets = shown_facets(wanted, found)
     pairs = urlencode(wanted.pairs())
@@ -126,6 +129,13 @@ def task_list(request: HttpRequest) -> HttpResponse:
     answer = render(request, "tasks/_results.html", {**shown, "part": True})
     answer.headers["HX-Push-Url"] = address(wanted.pairs())
     return answer
+
+
+def quickly_found(wanted: TaskFilter) -> Found:
+    """What `find` finds, at most FOUND_SECONDS old: it reads and counts all tasks, the same for everybody."""
+    key = "tasks.found." + hashlib.sha256(repr(wanted.pairs()).encode()).hexdigest()
+    found: Found = cache.get_or_set(key, lambda: find(wanted), FOUND_SECONDS)
+    return found
 
 
 @member_post

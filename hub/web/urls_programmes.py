@@ -3,9 +3,10 @@
 from django.urls import URLPattern, path
 
 from hub.web import organising, programmes, taking_part
+from hub.web.shared import shared
 
 urlpatterns: list[URLPattern] = [
-    path("programmes/", programmes.programme_list, name="programmes"),
+    path("programmes/", shared(programmes.programme_list), name="programmes"),
     path("programmes/new/", organising.make, name="programme_new"),
     path("programmes/import/", organising.take_in, name="programme_import"),
     path(
@@ -13,7 +14,7 @@ urlpatterns: list[URLPattern] = [
         organising.take_back,
         name="announcement_take_back",
     ),
-    path("programmes/<slug:slug>/", programmes.programme_page, name="programme"),
+    path("programmes/<slug:slug>/", shared(programmes.programme_page), name="programme"),
     path("programmes/<slug:slug>/edit/", organising.change, name="programme_edit"),
     path("programmes/<slug:slug>/announce/", organising.announce, name="programme_announce"),
     path("programmes/<slug:slug>/applicants/", organising.applicants, name="programme_applicants"),
@@ -25,7 +26,7 @@ urlpatterns: list[URLPattern] = [
     path("programmes/<slug:slug>/team/", taking_part.found_team, name="team_found"),
     path("programmes/<slug:slug>/team/join/", taking_part.join_team, name="team_join"),
     path("programmes/<slug:slug>/team/leave/", taking_part.leave_team, name="team_leave"),
-    path("programmes/<slug:slug>/standing/", programmes.standing_page, name="programme_standing"),
+    path("programmes/<slug:slug>/standing/", shared(programmes.standing_page), name="programme_standing"),
     path("programmes/<slug:slug>/standing.csv", programmes.standing_csv, name="programme_standing_csv"),
     path("programmes/<slug:slug>/report/", programmes.report_page, name="programme_report"),
     path("programmes/<slug:slug>/statement/", programmes.statement_page, name="programme_statement"),

@@ -53,7 +53,8 @@ def test_the_latest_records_are_computed_once_for_many_strangers(
     town: Town, settings: pytest_django.Settings
 ) -> None:
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "p"}
+        **settings.CACHES,
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "p"},
     }
     cache.clear()
     Visitor(None).get("/")
