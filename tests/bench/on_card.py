@@ -5,7 +5,8 @@
 Parts, each with its share of the time: the contract of devices on the real driver; what the card can do at
 best; every bundled submission that is for cards, with the verdict it must get; what a job costs there, which
 call is the smallest that is ranked, and a baseline against itself; the kernels beside torch. What is found is
-kept in `results/`, with machine and date. Exit status 1 where something is not as it must be.
+kept in `results/`, with machine and date. Exit status 1 where something is not as it must be. Each part ends
+when its time is over, or when the time of all that come after it begins.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench_runner import director, fingerprint
@@ -27,15 +29,19 @@ from bench_runner.errors import JudgeError
 from bench_runner.fingerprint import Machine
 from bench_runner.sandbox import Sandbox, SandboxUnavailable
 from bench_runner.workspace import Revision
-from tasks.spec import Bundle, Task, load_folder, read_folder, task_folders, under
+from tasks.spec import Bundle, Case, Task, load_folder, read_folder, task_folders, under
 from tests.bench.figures import keep
 
 ROOT = Path(__file__).parents[2]
-CONTRACT_SECONDS, BUILD_SECONDS, LABELLED_SECONDS, COSTS_SECONDS, KERNELS_SECONDS = 80, 150, 110, 80, 130
-ALL_SECONDS = 450
+CONTRACT_SECONDS, BUILD_SECONDS, KERNELS_SECONDS = 80, 150, 130
+# From the beginning: when labelled jobs and costs begin no job any more, and when all must be over. A job
+# that ranks takes up to a minute, the last part half of one at least.
+LABELLED_UNTIL, COSTS_UNTIL, ALL_SECONDS = 270, 345, 450
 CONTRACT = "tests/bench_runner/devices/test_contract.py"
 # Neither the settings nor the fixtures of the whole repository: they need the hub and its libraries.
 PYTEST = ("-c", os.devnull, "--rootdir", str(ROOT), "--confcutdir", str(ROOT / "tests" / "bench_runner"))
+
+SMALLEST_ROWS = (16, 64, 256, 1024, 4096, 16384)  # of row-softmax, 1,024 columns each
 
 Row = tuple[str, str, bool]  # what, what was found, whether it is as it must be
 
@@ -43,10 +49,9 @@ Row = tuple[str, str, bool]  # what, what was found, whether it is as it must be
 def main() -> int:
     begin = time.monotonic()
     found = cards()
-    if not found:
-        for finding in missing():
-            print(f"{'ok   ' if finding.ok else 'FAULT'} {finding.name}: {finding.words}; {finding.cure}")
-        print("no card here: nothing was run", file=sys.stderr)
+    if lacks := lacking(found):
+        print("\n".join(lacks))
+        print(f"{found[0].name if found else 'no card'} here: nothing was run", file=sys.stderr)
         return 1
     with building(found[0]) as built:
         rows = [contract(), built()]
@@ -54,13 +59,20 @@ def main() -> int:
         rows.append(("sandbox", "all layers" if caged.sandboxed else "none: run as root, see doctor", True))
         machine, best = calibrated(found[0], Path(folder))
         judging = Judging(caged, machine)
-        rows += [*best, *labelled(judging), *costs(judging)]
+        rows += [*best, *labelled(judging, begin + LABELLED_UNTIL), *costs(judging, begin + COSTS_UNTIL)]
         rows.append(kernels(max(30.0, ALL_SECONDS - (time.monotonic() - begin))))
         keep("card", machine.fingerprint(), {"rows": rows, "seconds": time.monotonic() - begin})
     print(f"\n{found[0].name}, driver {found[0].driver}, {time.monotonic() - begin:.0f} s")
     for what, words, good in rows:
         print(f"{'  ' if good else '✗ '}{what:<34} {words}")
     return 0 if all(good for *_, good in rows) else 1
+
+
+def lacking(found: list[Card]) -> list[str]:
+    """What keeps all of this from being run, each with its cure."""
+    needed = [each for each in missing(*found[:1]) if each.needed or each.name == "CuPy"]
+    lacks = [f"FAULT {each.name}: {each.words}; {each.cure}" for each in needed if not each.ok]
+    return lacks or ([] if found else ["FAULT card: the driver is here and shows none"])
 
 
 def contract() -> Row:
@@ -128,9 +140,9 @@ class Judging:
             return f"fault of ours: {error}"
 
 
-def labelled(judging: Judging) -> list[Row]:
+def labelled(judging: Judging, until: float) -> list[Row]:
     """Baselines and examples of every task that runs on cards; those past the time are named."""
-    until, right, wrong, left_out = time.monotonic() + LABELLED_SECONDS, 0, [], 0
+    right, wrong, left_out = 0, [], 0
     for folder, task in judging.tasks:
         on_card, files = task.on(judging.machine.hardware_class), read_folder(folder)
         wanted = [("baseline", "passed", under(files, "baseline"))]
@@ -151,14 +163,16 @@ def labelled(judging: Judging) -> list[Row]:
     return [("labelled submissions", words, not wrong), *(("", each, False) for each in wrong)]
 
 
-def costs(judging: Judging) -> Iterator[Row]:
+def costs(judging: Judging, until: float) -> Iterator[Row]:
     """Of a check, of a call of nothing, of taking the output; and baselines against themselves."""
-    until, said, checks, facts = time.monotonic() + COSTS_SECONDS, [], [], {}
+    said: list[Speed] = []
+    checks, facts = [], {}
     for folder, task in judging.tasks:
         files = under(read_folder(folder), "baseline")
         begin = time.monotonic()
         if isinstance(result := judging.job(folder, task, files, JobKind.CHECK), Result):
             checks.append(time.monotonic() - begin - result.seconds["timed_calls"])
+    yield smallest(judging)
     for folder, task in judging.tasks * 10:
         if time.monotonic() > until:
             break
@@ -179,6 +193,24 @@ def costs(judging: Judging) -> Iterator[Row]:
     false = sum(speed in (Speed.FASTER, Speed.SLOWER) for speed in said)
     same = sum(speed is Speed.SAME for speed in said)
     yield "baseline against itself", f"{len(said)} jobs: {same} same, {false} false", bool(said) and not false
+
+
+def smallest(judging: Judging) -> Row:
+    """The quickest call that is ranked, against itself. What is too small is refused after one pair."""
+    what = "smallest call that is ranked"
+    folder, task = next(each for each in judging.tasks if each[1].slug == "row-softmax")
+    said = ""
+    for rows in SMALLEST_ROWS:
+        case = Case("smallest", "rank", {"rows": rows, "cols": 1024})
+        only = replace(task, cases=(case,))
+        result = judging.job(folder, only, under(read_folder(folder), "baseline"), JobKind.RANK)
+        if isinstance(result, Result) and result.summary is not None:
+            found, word = result.measurements[0], result.summary.speed
+            width = 50 * (found.high / found.low - 1)
+            words = f"{found.baseline_seconds * 1e6:.0f} µs ({rows} rows): {word.value}, ± {width:.1f} %"
+            return what, words, word not in (Speed.FASTER, Speed.SLOWER)
+        said = result if isinstance(result, str) else result.reason
+    return what, f"none of {', '.join(map(str, SMALLEST_ROWS))} rows: {said}", False
 
 
 def kernels(seconds: float) -> Row:
