@@ -7,6 +7,7 @@ S. Williams, A. Waterman, D. Patterson: Roofline (Communications of the ACM 52(4
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
@@ -14,11 +15,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hub.bench.models import Measurement
-from hub.web.labels import is_number
+from hub.web.labels import RATES, is_number
 from hub.web.plain import plain_line
 from tasks.spec import Case, Work
 
 GIGA = 1e9
+DECADES_IN_STEPS = 3.0
 ROOM = 4.0  # so many times left and right of what is drawn
 
 
@@ -40,6 +42,8 @@ def figure(
         return None
     ends = [peak / memory, peak / cache, *(intensity for _m, intensity, _flops in spots)]
     low, high = min(ends) / ROOM, max(ends) * ROOM
+    rates = [peak, low * memory, *(flops / m.baseline_seconds for m, _intensity, flops in spots)]
+    rates += [flops / m.candidate_seconds for m, _intensity, flops in spots]
     return {
         "data": [
             _roof(_("memory"), memory, peak, low, high, "wait"),
@@ -49,16 +53,24 @@ def figure(
         ],
         "layout": {
             "height": 420,
-            "margin": {"l": 10, "r": 20, "t": 20, "b": 50},
-            "legend": {"orientation": "h", "y": 1.12},
-            "xaxis": _axis(_("operations per byte")),
-            "yaxis": _axis(_("thousand million operations a second")),
+            "margin": {"l": 10, "r": 20, "t": 70, "b": 50},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
+            "xaxis": _axis(_("operations per byte"), low, high),
+            "yaxis": _axis(RATES["flops"], min(rates), max(rates)),
         },
     }
 
 
-def _axis(title: str) -> dict[str, Any]:
-    return {"type": "log", "title": {"text": title}, "automargin": True, "tickformat": "~g"}
+def _axis(title: str, low: float, high: float) -> dict[str, Any]:
+    """With a number at 1, 2 and 5 of each decade, at 1 alone where there are many: more would overlap."""
+    step = 1 if math.log10(high / low) > DECADES_IN_STEPS else "D2"
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "automargin": True,
+        "tickformat": "~g",
+        "dtick": step,
+    }
 
 
 def _roof(name: str, bandwidth: float, peak: float, low: float, high: float, tone: str) -> dict[str, Any]:

@@ -32,7 +32,12 @@ function themed(figure, width) {
     layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", tickfont: { color: ink }, automargin: false };
     const lines = new Set(figure.data.flatMap((trace) => trace.y ?? [])).size;
     if (layout.yaxis.type !== "log" && lines) layout.yaxis.range = [-0.6, lines - 0.2];
-    if (layout.yaxis.type === "log") layout.yaxis.title = undefined; // it would lie on the numbers
+    if (layout.yaxis.type === "log" && layout.yaxis.title) {
+      // Beside the axis it would lie on the numbers: it stands above them.
+      const above = { x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false };
+      layout.annotations = [...(layout.annotations ?? []), { ...above, text: layout.yaxis.title.text }];
+      layout.yaxis.title = undefined;
+    }
     layout.margin = { ...layout.margin, l: 4, r: 12 };
   }
   layout.shapes = (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));

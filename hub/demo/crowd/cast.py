@@ -33,6 +33,11 @@ CLASSES = (
     ("cpu-x86-avx2", "AMD EPYC 7302", 16),
     ("cpu-arm64", "Kunpeng 920", 64),
 )
+ROOFS = {  # of one core, as a worker measures them: float32 operations and bytes a second
+    "cpu-x86-avx512": {"flops": 1.1e11, "bandwidth": 1.2e10, "cache_bandwidth": 9.0e10},
+    "cpu-x86-avx2": {"flops": 9.0e10, "bandwidth": 1.4e10, "cache_bandwidth": 6.0e10},
+    "cpu-arm64": {"flops": 4.0e10, "bandwidth": 1.1e10, "cache_bandwidth": 4.5e10},
+}
 PEOPLE_A_MENTOR = 60
 SLOTS = {Task.Policy.OPEN: 1, Task.Policy.EXCLUSIVE: 2, Task.Policy.PROPOSAL: 1}
 POLICIES = (Task.Policy.OPEN, Task.Policy.OPEN, Task.Policy.EXCLUSIVE, Task.Policy.PROPOSAL)
@@ -113,12 +118,11 @@ def machines(rng: Random, until: datetime) -> tuple[Table, list[Machine]]:
     )
     made = []
     for (name, cpu, cores), number in itertools.product(CLASSES, range(1, 4)):
-        told = json.dumps(
-            {"cpu": cpu, "cores": cores, "memory_bytes": 2**37, "numpy": "2.4.0", "gcc": "12.2.0"}
-        )
+        facts = {"cpu": cpu, "cores": cores, "memory_bytes": 2**37, "numpy": "2.4.0", "gcc": "12.2.0"}
+        fingerprint = json.dumps(facts | ROOFS[name])
         secret = f"{rng.getrandbits(256):064x}"
-        key = table.add(f"{name}-{number}", secret, name, told, until - timedelta(days=700), until)
-        made.append(Machine(key, name, told))
+        key = table.add(f"{name}-{number}", secret, name, fingerprint, until - timedelta(days=700), until)
+        made.append(Machine(key, name, json.dumps(facts)))
     return table, made
 
 
