@@ -45,6 +45,9 @@ RUN apt-get update \
 COPY --from=packages /app/.venv .venv
 COPY tasks tasks
 COPY kernels kernels
+# Compiled for every level of such processors, so that no guest's first call waits for a compiler; takes minutes.
+RUN [ "$(uname -m)" != x86_64 ] \
+ || (KERNELS_CACHE=/tmp/objects python -m kernels build --in-package && rm -r /tmp/objects)
 COPY framework framework
 COPY bench_runner bench_runner
 ENV WORKER_DATA_DIR=/data

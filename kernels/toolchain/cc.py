@@ -44,6 +44,7 @@ PROCESSORS = ("x86_64", "AMD64")
 COMPILERS = {".c": ("gcc", "-std=gnu11"), ".cpp": ("g++", "-std=gnu++17")}
 COMMON = ("-O3", "-fPIC", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden")
 TIME_LIMIT = 300.0  # seconds, of one compiler run
+READABLE = 0o755  # by who runs what was built in the package by somebody else; the cache is closed as a whole
 CURE = "apt-get install gcc g++"
 OPENMP = "libgomp.so.1"
 _WAITING = frozenset({"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"})  # say whether waiting threads spin
@@ -195,6 +196,7 @@ def _run(command: list[str], path: Path) -> None:
         done = subprocess.run([*command, "-o", private], capture_output=True, text=True, timeout=TIME_LIMIT)
         if done.returncode:
             raise BuildFailed(f"{' '.join(command)}\n{done.stderr[-4000:]}")
+        os.chmod(private, READABLE)
         os.replace(private, path)
     except subprocess.TimeoutExpired:
         raise BuildFailed(f"{' '.join(command)}: not done after {TIME_LIMIT:.0f} s") from None

@@ -190,6 +190,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+        Path(private).chmod(cc.READABLE)
         Path(private).replace(path)
     finally:
         Path(private).unlink(missing_ok=True)

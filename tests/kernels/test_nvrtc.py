@@ -34,6 +34,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_cubin_and_what_its_kernels_take(source: Path) -> None:
     found = nvrtc.compile_source(source, "sm_80")
     assert found.path.read_bytes()[:4] == b"\x7fELF"
+    assert found.path.stat().st_mode & 0o777 == cc.READABLE, "also by who did not build it"
     assert set(found.kernels) == {"twice", "thrice"}
     assert 0 < found.kernels["twice"].registers < 20
     assert (found.kernels["twice"].shared, found.kernels["thrice"].shared) == (0, 256)

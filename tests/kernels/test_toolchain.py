@@ -55,6 +55,14 @@ def test_what_was_built_is_not_built_again(
 
 
 @needs_compiler
+def test_what_one_user_built_beside_the_sources_another_can_load(
+    cache: Path, source: Path, tmp_path: Path
+) -> None:
+    built = cc.library("answer", [cc.Unit(source)], tmp_path)
+    assert built.stat().st_mode & 0o777 == 0o755
+
+
+@needs_compiler
 def test_source_flags_and_included_headers_name_a_library(cache: Path, source: Path) -> None:
     first = cc.library("answer", [cc.Unit(source)])
     (source.parent / "other.h").write_text("#define OTHER 2\n")
