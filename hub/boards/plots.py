@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -22,6 +23,8 @@ TICKS = (
     (0.01, 0.1, 1, 10, 100, 1000),
 )
 MOST_TICKS = 5
+ROOM = 0.12  # of a figure's span, on either side: half a caption on a phone
+LEAST_ROOM = 0.01  # in powers of ten, where all ratios are nearly one
 
 
 def figure(board: Board) -> dict[str, Any]:
@@ -134,10 +137,16 @@ def _over_time(name: str, moments: Sequence[Moment], tone: str, marker: dict[str
 
 
 def ratio_axis(ratios: Iterable[float]) -> dict[str, Any]:
-    """The axis of a figure that shows these ratios and the baseline."""
-    ticks = _ticks([1.0, *ratios])
+    """The axis of a figure that shows these ratios and the baseline.
+
+    Its range is given: Plotly's own search for one that holds captions within margins that follow the labels
+    does not end at some widths, and the page freezes.
+    """
+    shown = [1.0, *ratios]
+    ticks = _ticks(shown)
     return {
         "type": "log",
+        "range": _range(shown),
         "title": {"text": _("times the baseline's speed")},
         "automargin": True,
         "tickmode": "array",
@@ -145,6 +154,13 @@ def ratio_axis(ratios: Iterable[float]) -> dict[str, Any]:
         "tickvals": ticks,
         "ticktext": [f"{tick:g}×" for tick in ticks],
     }
+
+
+def _range(ratios: list[float]) -> list[float]:
+    """Of a logarithmic axis: the exponents of ten."""
+    low, high = math.log10(min(ratios)), math.log10(max(ratios))
+    room = max(ROOM * (high - low), LEAST_ROOM)
+    return [low - room, high + room]
 
 
 def _ticks(ratios: list[float]) -> tuple[float, ...]:

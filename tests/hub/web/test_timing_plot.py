@@ -30,5 +30,14 @@ def test_every_pair_and_every_interval_is_drawn() -> None:
     assert [line["x0"] for line in drawn["layout"]["shapes"]] == [1.0, 1.1]
 
 
+def test_the_axis_ends_beyond_everything_that_it_shows() -> None:
+    """Plotly is not left to search for its ends: with captions that freezes the page at some widths."""
+    pair = {"baseline": [5.0], "candidate": [1.0]}
+    start, end = figure([measurement("wide", [pair])], target=1.1)["layout"]["xaxis"]["range"]
+    assert 10**start < 1.0 < 5.0 < 10**end
+    start, end = figure([], target=1.0)["layout"]["xaxis"]["range"]
+    assert start < 0.0 < end
+
+
 def test_a_target_at_the_baseline_is_one_line() -> None:
     assert len(figure([], target=1.0)["layout"]["shapes"]) == 1
