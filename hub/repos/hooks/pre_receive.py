@@ -101,10 +101,13 @@ def check_branch(update: Update, policy: dict[str, Any], objects: Objects) -> No
 
 
 def refusals(updates: list[Update], policy: dict[str, Any]) -> list[Refused]:
-    """All that is wrong with the names; if nothing is, the first wrong thing in each branch."""
-    if policy["refusal"]:
-        return [words.not_now(policy)]
+    """All that is wrong with names and claim; if nothing is, the first wrong thing in each branch.
+
+    A merge ends the claim, so a push to the merged branch meets both, and only the name tells the pusher why.
+    """
     found = _collect(updates, lambda update: check_name(update, policy))
+    if policy["refusal"]:
+        found.append(words.not_now(policy))
     if found:
         return found
     objects = Objects()

@@ -61,6 +61,17 @@ def test_without_the_needed_claim_nothing_is_taken(place: Place, clone: Clone) -
     refused(place, said, "The task halve needs a claim before you push.", f"{place.url}/tasks/{SLUG}/")
 
 
+def test_a_merged_branch_is_named_although_its_claim_is_over_too(place: Place, clone: Clone) -> None:
+    place.rules.refusal, place.rules.ended = (
+        "The task halve needs a claim before you push.",
+        {"fast": "merged 0123"},
+    )
+    said = clone.push("HEAD:alice/fast")
+    refused(
+        place, said, "pull request of alice/fast was merged as 0123", "halve needs a claim before you push"
+    )
+
+
 def test_files_outside_the_allowed_paths_are_listed_with_what_is_allowed(place: Place, clone: Clone) -> None:
     clone.commit({"README.md": b"mine", "solutions/bob/x.c": b"", **{f"new/{n}.c": b"" for n in range(20)}})
     said = clone.push("HEAD:alice/fast")
