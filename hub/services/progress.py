@@ -90,5 +90,6 @@ class Progress:
 
     def _write(self, text: str) -> None:
         self._printed = time.monotonic()
-        self._out.write(text)
-        self._out.flush()
+        with contextlib.suppress(OSError):  # the terminal was closed: what runs, or is being ended, goes on
+            self._out.write(text)
+            self._out.flush()

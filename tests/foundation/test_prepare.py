@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -26,6 +27,15 @@ def out() -> io.StringIO:
 @pytest.fixture
 def progress(out: io.StringIO) -> Progress:
     return Progress(time.monotonic(), out)
+
+
+def test_a_terminal_that_was_closed_stops_nothing() -> None:
+    nobody_reads, out = os.pipe()
+    os.close(nobody_reads)
+    terminal = os.fdopen(out, "w")
+    Progress(time.monotonic(), terminal).say("Stopping …")
+    with contextlib.suppress(OSError):  # what could not be written is still in it
+        terminal.close()
 
 
 def test_an_interpreter_below_a_private_home_is_not_for_strangers(tmp_path) -> None:
