@@ -3,7 +3,7 @@
 The graphs that are attributes of such a node are planned as programs of their own (`lower.py`), which
 become functions of the same C file, called from a loop or a branch around them. What a step carries to the
 next lies in two buffers that take turns, or in one where the step writes each element over the one that it
-came from. A graph that calls an implementation leaves the whole node to its own.
+came from. A graph that calls an implementation leaves the whole node to its own. Loops look for signals.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from framework.jit.memory import ALIGNMENT
 if TYPE_CHECKING:
     from framework.jit.lower import Plan
 
+LONG = 1 << 13  # elements computed in a step from which on signals are looked for after each,
+SELDOM = 64  # and not after so many
 PARTS = {"scan": ("body",), "while": ("test", "body"), "cond": ("then", "other")}
 
 
@@ -97,11 +99,20 @@ class Control:
     def _next(self) -> list[str]:
         return [f"next[{i}]" for i in range(self.carries) if not self.in_place[i]]
 
+    @property
+    def _turns(self) -> int:
+        """How many steps are done before looking whether a signal has raised something: looking at the clock
+        takes as long as some short ones.
+        """
+        work = sum(node.size for part in self.parts for node in part.program.nodes)
+        return 1 if work > LONG else SELDOM
+
     def _scan(self, calls: list[str], place: dict[Node, str], space: str) -> list[str]:
         attrs, n = self.node.prim_attrs, self.carries
         length, rows = attrs["length"], self.node.ins[n : n + attrs["xs"]]
         rest = self.node.ins[n + attrs["xs"] : len(self.node.ins) - len(self.constants(0))]
         given = [*self._now(), *(f"{place[x]} + i * {x.nbytes // length}" for x in rows)]
+        given += [place[x] for x in rest]
         outputs = self.parts[0].program.outputs
         columns = [
             self._output(i, place, space) + (f" + i * {outputs[i].nbytes}" if i in self.picks else "")
@@ -109,11 +120,16 @@ class Control:
         ]
         return [
             *(self._state(place, space) if n else []),
-            f"for (int64_t step = 0; step < {length}; step++) {{",
-            f"    int64_t i = {f'{length} - 1 - step' if attrs['reverse'] else 'step'};",
-            "    (void)i;",
-            "    " + self._arrays([*given, *(place[x] for x in rest)], 0, place, [*self._next(), *columns]),
-            *["    " + line for line in [*calls, *(self._swap() if n else [])]],
+            "int64_t looked = tenths();",
+            f"for (int64_t step = 0; step < {length};) {{",
+            f"    int64_t end = step + {self._turns} < {length} ? step + {self._turns} : {length};",
+            "    for (; step < end; step++) {",
+            f"        int64_t i = {f'{length} - 1 - step' if attrs['reverse'] else 'step'};",
+            "        (void)i;",
+            "        " + self._arrays(given, 0, place, [*self._next(), *columns]),
+            *["        " + line for line in [*calls, *(self._swap() if n else [])]],
+            "    }",
+            "    if (interrupted(env, &looked)) return -1;",
             "}",
             *self._end(place),
         ]
@@ -126,14 +142,18 @@ class Control:
         flag = f"{space} + {self.flag}"
         return [
             *self._state(place, space),
-            "while (1) {",
-            "    {",
-            "        " + self._arrays([*self._now(), *tested], 0, place, [flag]),
-            "        " + calls[0],
+            "int64_t looked = tenths();",
+            "for (int going = 1; going;) {",
+            f"    for (int turn = 0; turn < {self._turns}; turn++) {{",
+            "        {",
+            "            " + self._arrays([*self._now(), *tested], 0, place, [flag]),
+            "            " + calls[0],
+            "        }",
+            f"        if (!*({flag})) {{ going = 0; break; }}",
+            "        " + self._arrays([*self._now(), *stepped], 1, place, self._next()),
+            *["        " + line for line in [calls[1], *self._swap()]],
             "    }",
-            f"    if (!*({flag})) break;",
-            "    " + self._arrays([*self._now(), *stepped], 1, place, self._next()),
-            *["    " + line for line in [calls[1], *self._swap()]],
+            "    if (interrupted(env, &looked)) return -1;",
             "}",
             *self._end(place),
         ]

@@ -21,7 +21,7 @@ INLINED = 24  # functions written out in one nest; with more of them, compilers 
 
 def emit(plan: Plan) -> str:
     """The source of `int run(arrays, block, env)`: 0, 1 + the number of an array that is not as it must be,
-    or -1.
+    or -1: something was raised, by the host, or already in this thread.
 
     `arrays` is a tuple of the inputs and then the outputs that take no input's memory.
     """
@@ -104,9 +104,11 @@ def _run(plan: Plan) -> list[str]:
             f"    if (!(arrays->item[{i}]->flags & IS_WRITEABLE)) return {1 + i};"
             for i in plan.donated.values()
         ],
+        "    void *thread = env->leave();",
         "    if (env->blas) share_blas(env->blas, 1);",
         "    int failed = program(array, block, env);",
         "    if (env->blas) share_blas(env->blas, 0);",
+        "    env->enter(thread);",
         "    return failed;",
         "}",
     ]

@@ -29,6 +29,15 @@ _SGEMM = ("scipy_cblas_sgemm64_", "cblas_sgemm64_", "cblas_sgemm")
 _SET_THREADS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_")
 Host = Callable[[int, Any], int]
 HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+# Called with Python's lock, which it lets go itself: what a signal raises meanwhile is raised by the call.
+RUN = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p)
+_PYTHON = {
+    "leave": "PyEval_SaveThread",
+    "enter": "PyEval_RestoreThread",
+    "hold": "PyGILState_Ensure",
+    "release": "PyGILState_Release",
+    "signals": "PyErr_CheckSignals",
+}
 
 
 class Blas(ctypes.Structure):
@@ -54,6 +63,7 @@ class Env(ctypes.Structure):
         ("threads", ctypes.c_void_p),
         ("host", ctypes.c_void_p),
         ("clock", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in _PYTHON),
     )
 
 
@@ -115,10 +125,7 @@ def build(source: str) -> tuple[Any, Callable[[], None]]:
         private.write_text(source)
         private.replace(file)  # nobody sees half of it
     library = cc.load(cc.library(name, [cc.Unit(file, flags())]))
-    run = library.run
-    run.argtypes = [ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p]
-    run.restype = ctypes.c_int
-    return run, functools.partial(_ctypes.dlclose, library._handle)
+    return RUN(("run", library)), functools.partial(_ctypes.dlclose, library._handle)
 
 
 def environment(host: Any) -> Env:
@@ -132,6 +139,7 @@ def environment(host: Any) -> Env:
         ndarray=id(np.ndarray),
         threads=threads.ADDRESS,
         host=ctypes.cast(host, ctypes.c_void_p),
+        **{name: _address(ctypes.pythonapi, function) for name, function in _PYTHON.items()},
     )
 
 

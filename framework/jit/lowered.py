@@ -61,11 +61,12 @@ def summary(traced: int, optimised: int, plan: Plan | None) -> str:
     if plan is None:
         return "\n".join(lines)
     loops = [kernel for kernel in plan.kernels if isinstance(kernel, Loops)]
-    calls = sum(plan.is_hosted(kernel) for kernel in plan.kernels)
+    hosted = [kernel.nodes[0].name for kernel in plan.kernels if plan.is_hosted(kernel)]
+    which = f" ({', '.join(dict.fromkeys(hosted))})" if hosted else ""
     again = sum(len(kernel.again) for kernel in loops)
     lines += [
         f"fusion: {len(loops)} nests of loops, {len(plan.products)} matrix products, "
-        f"{len(plan.controls)} loops and branches, {calls} calls of implementations",
+        f"{len(plan.controls)} loops and branches, {len(hosted)} calls of implementations{which}",
         f"recomputation: {again} values computed again instead of stored; {len(plan.stored)} stored",
         f"layout: {len(plan.layout)} values written in the order of their readers",
         f"memory: {plan.nbytes:,} bytes in one block; one buffer per value: {plan.naive:,}; "

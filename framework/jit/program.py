@@ -75,10 +75,14 @@ class Compiled:
         given = (*arrays, *self.constants, *new)
         block = self.blocks.pop() if self.blocks else _block(self.plan.nbytes)
         clock = self._start_clock() if observer else None
-        while failed := self.run(given, block[1], self.env_at):
-            if failed < 0:
-                raise self.faults.pop()
-            given = _usable(given, failed - 1)
+        try:
+            while failed := self.run(given, block[1], self.env_at):
+                if failed < 0:
+                    raise self.faults.pop()
+                given = _usable(given, failed - 1)
+        finally:
+            if clock:
+                self.env.clock = None
         self.blocks.append(block)
         if clock and observer:
             observer(self._clocked(clock))
@@ -97,7 +101,6 @@ class Compiled:
 
     def _clocked(self, clock: Any) -> list[tuple[str, int, int, int]]:
         """The kernels of the run that has just ended."""
-        self.env.clock = None
         found = []
         for i, kernel in enumerate(self.plan.kernels):
             names = "+".join(dict.fromkeys(node.name or "copy" for node in kernel.nodes))

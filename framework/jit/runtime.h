@@ -125,6 +125,11 @@ struct env {
     const int *threads;
     int (*host)(int, void **);
     int64_t *clock; /* when each kernel began and the last one ended, in ns; null unless somebody profiles */
+    void *(*leave)(void); /* Python's lock: let it go, take it again, */
+    void (*enter)(void *);
+    int (*hold)(void); /* hold it for a moment, */
+    void (*release)(int);
+    int (*signals)(void); /* and run what signals wait for */
 };
 enum { ROWS = 101, PLAIN = 111, TRANSPOSED = 112 };
 
@@ -133,6 +138,22 @@ static inline int64_t now(void) {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
+
+// A loop may last: ten times a second Python looks for signals. Not 0: one of them, Ctrl-C for instance, has raised.
+static inline int64_t tenths(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return t.tv_sec * 10 + t.tv_nsec / 100000000;
+}
+static inline int interrupted(const struct env *env, int64_t *looked) {
+    int64_t at = tenths();
+    if (__builtin_expect(at == *looked, 1)) return 0;
+    *looked = at;
+    int held = env->hold(), raised = env->signals();
+    env->release(held);
+    return raised;
+}
+
 #define CLOCK(i)                                                                                            \
     if (__builtin_expect(env->clock != 0, 0)) env->clock[i] = now();
 

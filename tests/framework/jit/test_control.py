@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
 import numpy as np
@@ -97,10 +99,34 @@ def test_a_loop_of_what_has_no_code_runs_by_its_implementation() -> None:
 
     compiled = jit(f, fullgraph=True)
     np.testing.assert_allclose(compiled(X).asnumpy(), f(X).asnumpy(), rtol=1e-6)
-    assert "0 loops and branches, 1 calls" in compiled.lower(X).passes
+    assert "0 loops and branches, 1 calls of implementations (scan)" in compiled.lower(X).passes
 
 
 def test_the_graphs_of_a_loop_are_listed() -> None:
     listing = jit(nested).lower(X, W).optimised
     assert "    body:" in listing
     assert "            then:" in listing
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals are for it")
+@pytest.mark.parametrize("width", [1, 1 << 14])
+def test_what_a_signal_raises_ends_a_loop_that_would_last(width: int) -> None:
+    def ring(number: int, frame: Any) -> None:
+        raise InterruptedError("rung")
+
+    steps = 10**12 // width
+    compiled = jit(
+        lambda x: ops.while_loop(lambda c: c[0] < steps, lambda c: (c[0] + 1, c[1] * 0.5 + 1), (0, x)),
+        fullgraph=True,
+    )
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # again, in case it still compiles
+        with pytest.raises(InterruptedError, match="rung"):
+            compiled(ops.ones((width,)))
+        with pytest.raises(InterruptedError, match="rung"):
+            compiled(ops.ones((width,)))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
