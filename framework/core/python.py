@@ -146,6 +146,9 @@ class ToPython:
     def __bool__(self) -> bool:
         return bool(_one(self, "bool(tensor), as in `if` and `while`,"))
 
+    def __format__(self, how: str) -> str:
+        return format(_one(self, f"the format {how!r}").item(), how) if how else str(self)
+
     def __int__(self) -> int:
         return int(_one(self, "int(tensor)"))
 

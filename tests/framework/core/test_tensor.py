@@ -227,6 +227,14 @@ def test_conversions_to_python() -> None:
     assert repr(Tensor([1.0, 2.0])) == "Tensor([1., 2.], dtype=float32)"
 
 
+def test_a_tensor_of_one_element_is_formatted_as_a_number() -> None:
+    loss = Tensor([[1.25]])
+    assert f"{loss:.1e} {ops.cast(loss, 'bfloat16'):.2f}" == "1.2e+00 1.25"
+    assert f"{loss}" == str(loss)
+    with pytest.raises(ShapeError, match=r"the format '.2f' needs one element; this tensor has shape \(2,\)"):
+        f"{Tensor([1.0, 2.0]):.2f}"
+
+
 def test_parameters_compute_with_the_tensor_they_hold() -> None:
     p = fw.Parameter([1.0, 2.0], name="w")
     assert (p * 2 + ops.exp(p) * 0).tolist() == [2.0, 4.0]
