@@ -81,12 +81,11 @@ def compile_cubin(source: str, arch: str, includes: Sequence[str] = ()) -> bytes
     if library is not None:
         with open(source, "rb") as file:
             return _with_nvrtc(library, file.read(), source, words)
-    nvcc = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
-    if nvcc is None:
+    if (compiler := nvcc()) is None:
         raise BuildError(f"neither NVRTC nor nvcc is installed: {CURE}")
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "cubin")
-        _run([nvcc, *words, "-cubin", "-o", out, source])
+        _run([compiler, *words, "-cubin", "-o", out, source])
         with open(out, "rb") as file:
             return file.read()
 
@@ -107,11 +106,16 @@ def nvrtc() -> ctypes.CDLL | None:
     return None
 
 
+def nvcc() -> str | None:
+    """Where it is: on the PATH, or where NVIDIA's installer puts it, which few paths name."""
+    return shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+
+
 def version() -> str:
     """What compiles here: part of the name under which a build is kept."""
     library = nvrtc()
     if library is None:
-        return shutil.which("nvcc") or "none"
+        return nvcc() or "none"
     major, minor = ctypes.c_int(), ctypes.c_int()
     library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     return f"nvrtc {major.value}.{minor.value}"

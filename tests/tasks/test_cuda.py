@@ -73,3 +73,20 @@ def test_without_a_compiler_the_cure_is_told(tmp_path: Path, monkeypatch: pytest
             cuda.compile_cubin(str(tmp_path / "solution.cu"), "sm_80")
     finally:
         cuda.nvrtc.cache_clear()
+
+
+def test_without_nvrtc_the_compiler_of_the_toolkit_is_used_and_without_both_the_cure_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "solution.cu").write_text(SOURCE)
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho code for a card > "$2"\n')
+    nvcc.chmod(0o755)
+    monkeypatch.setattr(cuda, "nvrtc", lambda: None)
+    monkeypatch.setattr(cuda, "nvcc", lambda: str(nvcc))
+    assert cuda.version() == str(nvcc)
+    assert cuda.compile_cubin(str(tmp_path / "solution.cu"), "sm_80") == b"code for a card\n"
+    monkeypatch.setattr(cuda, "nvcc", lambda: None)
+    assert cuda.version() == "none"
+    with pytest.raises(cuda.BuildError, match="pip install nvidia-cuda-nvrtc"):
+        cuda.compile_cubin(str(tmp_path / "solution.cu"), "sm_80")
