@@ -7,7 +7,7 @@ alike; a note. Classes:
     renamed   as that, but the name or names of arguments differ
     default   as that, but a default differs, which the arguments say
     meaning   something else happens under the name that comes nearest; the note says what
-    missing   there is nothing; the note says what to write, where there is something
+    missing   there is nothing; the note says what to write
 
 Arguments are torch's, in torch's order, each as `theirs=ours`, with `:=value` behind it where torch's default
 must be passed; `theirs=-` cannot be given (but as None or False, or as the value in `theirs=-:value`);
