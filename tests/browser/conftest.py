@@ -14,7 +14,7 @@ CHROMIUM = "/usr/bin/chromium"
 # No process anew for each page that is opened: starting one takes longer than drawing most pages.
 OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--in-process-gpu",
            "--renderer-process-limit=1", "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
-expect.set_options(timeout=15_000)  # drawing a plot on a busy machine takes more than the 5 s of the default
+expect.set_options(timeout=30_000)  # drawing a plot on a busy machine takes more than the 5 s of the default
 
 
 @pytest.fixture(scope="package")

@@ -43,10 +43,13 @@ def test_a_task_is_revised_by_form_and_mistakes_are_said_beside_their_file(compa
 def test_roles_are_given_and_ended(company: Company) -> None:
     maintainer = company.person("maintainer")
     maintainer.open("/roles/")
-    maintainer.send("/roles/give/", username=company.name("rival"), role="mentor", scope=TASK)
+    maintainer.send("/roles/give/", username=company.name("applicant"), role="mentor", scope=TASK)
     maintainer.is_done()
-    row = maintainer.page.locator("main li, main tr", has_text=company.name("rival")).first
-    expect(row).to_be_visible()
+    row = maintainer.page.locator("main tbody tr", has_text=company.name("applicant"))
+    row.locator("details > summary").click()
+    maintainer.fill_and_send(row.locator('form[action$="/end/"]'))
+    maintainer.is_done()
+    expect(row).to_have_count(0)
 
 
 def test_a_worker_is_added_paused_and_resumed(company: Company) -> None:

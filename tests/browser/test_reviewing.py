@@ -107,6 +107,17 @@ def test_the_keys_of_the_help_go_through_a_pull_request(company: Company) -> Non
     mentor.sees("main", "Fine.")
 
 
+def test_a_review_is_written_without_any_script(company: Company) -> None:
+    mentor = company.person("maintainer", java_script_enabled=False)
+    mentor.open(f"/pulls/{company['keys']}/diff/")
+    mentor.follow("a.line-say")
+    mentor.fill_and_send(mentor.page.locator("form.line-form").first, body="Said without a script.")
+    mentor.sees(".thread", "Said without a script.")
+    mentor.send("/review/", '[value="comment"]', body="And of the whole.")
+    mentor.open(f"/pulls/{company['keys']}/")
+    mentor.sees("main", "And of the whole.")
+
+
 def test_our_own_trouble_is_repeated_at_the_authors_word(company: Company) -> None:
     author = company.person("author")
     author.open(f"/pulls/{company['failing']}/")

@@ -73,7 +73,7 @@ class Person:
 
     def is_done(self) -> None:
         """The page says that what was sent is done."""
-        expect(self.find(".notice.is-success, .notice.is-info")).to_be_visible()
+        expect(self.find(".notices .is-success, .notices .is-info")).to_be_visible()
 
     def fetched(self, path: str) -> str:
         """A file, as a link to it would load it."""
