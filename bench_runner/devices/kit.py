@@ -13,6 +13,7 @@ import ctypes
 import functools
 import hashlib
 import importlib.util
+import re
 from pathlib import Path
 
 import bench_runner.guest
@@ -31,6 +32,8 @@ NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
 CAPABILITIES = "nvidia-caps"  # folder of the nodes by which slices of a card are reached
 DEV = Path("/dev")
 DRIVER = "libcuda.so.1"
+# Where the linker looks without being told: of the rest, such as /usr/local/nvidia/lib64, a guest must be told.
+LINKED = re.compile(r"(/usr)?/lib(64|/[\w-]+-linux-gnu)?")
 
 
 def build_mounts() -> list[Mount]:
@@ -82,10 +85,10 @@ def guest_environment(uuid: str) -> dict[str, str]:
     }
     folders = []
     library = driver_library()
-    if library is not None and not library.is_relative_to("/usr"):
-        folders.append(str(library.parent))
     if library is not None:
         environment["TRITON_LIBCUDA_PATH"] = str(library.parent)  # else it would ask ldconfig
+        if not LINKED.fullmatch(str(library.parent)):
+            folders.append(str(library.parent))
     if (toolkit := _toolkit()) is not None:  # CuPy looks for wheels in site-packages, which a guest has not
         environment["CUDA_PATH"] = f"/runtime/nvidia/{toolkit}"
         folders.append(f"/runtime/nvidia/{toolkit}/lib")

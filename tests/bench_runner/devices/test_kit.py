@@ -30,6 +30,24 @@ def test_a_guest_sees_the_nodes_of_its_own_card_and_of_no_other(
     assert environment["TRITON_LIBCUDA_PATH"] == "/opt/driver"
 
 
+@pytest.mark.parametrize(
+    ("folder", "told", "mounted"),
+    [
+        ("/usr/lib/x86_64-linux-gnu", False, False),
+        ("/usr/lib64", False, False),
+        ("/usr/local/nvidia/lib64", True, False),  # /usr is shown whole
+        ("/opt/driver", True, True),
+    ],
+)
+def test_a_guest_is_told_where_the_driver_lies_unless_the_linker_knows(
+    folder: str, told: bool, mounted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kit, "driver_library", lambda: Path(folder, "libcuda.so.580.65"))
+    told_folders = kit.guest_environment("GPU-7").get("LD_LIBRARY_PATH", "").split(":")
+    assert (folder in told_folders) is told
+    assert (folder in {mount.target for mount in kit.guest_mounts(0)}) is mounted
+
+
 def test_a_node_is_usable_inside_and_everything_else_read_only() -> None:
     mounts = [Mount(Path("/dev/nvidia0"), "/dev/nvidia0", device=True), Mount(Path("/kit"), "/guest")]
     words = bubblewrap(["true"], mounts=mounts, output=(), fds=Descriptors(3, 4), environment={})
