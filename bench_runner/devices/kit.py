@@ -32,7 +32,7 @@ NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools")
 CAPABILITIES = "nvidia-caps"  # folder of the nodes by which slices of a card are reached
 DEV = Path("/dev")
 DRIVER = "libcuda.so.1"
-# Where the linker looks without being told: of the rest, such as /usr/local/nvidia/lib64, a guest must be told.
+# Where the linker looks by itself: of the rest, such as /usr/local/nvidia/lib64, a guest must be told.
 LINKED = re.compile(r"(/usr)?/lib(64|/[\w-]+-linux-gnu)?")
 
 
