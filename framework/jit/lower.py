@@ -13,7 +13,7 @@ from framework.jit import memory
 from framework.jit.control import PARTS, Control
 from framework.jit.expressions import cost
 from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
-from framework.jit.index import NotLinear, address, strides_of
+from framework.jit.index import NotLinear, Split, address, strides_of
 from framework.jit.ir import Node, Program, read
 from framework.jit.memory import Life
 from framework.jit.nest import Nest
@@ -165,7 +165,7 @@ def _spare(node: Node, readers: dict[Node, list[Loops]], stored: set[Node]) -> N
             again, leaves, price = _expanded(
                 [item for item in kernel.taken() if item[0] is node], kernel, stored
             )
-        except NotLinear:  # an element of this kernel is no simple function of one of the value's
+        except (NotLinear, Split):  # an element of this kernel is no simple function of one of the value's
             stored.add(node)
             return
         large = {item for item in leaves.keys() - kernel.taken().keys() if item[0].size * SHARE > kernel.size}

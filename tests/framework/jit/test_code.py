@@ -140,6 +140,18 @@ def _compile_for_a_card(arch: str, tmp_path: Path, function: Any, *args: Any) ->
     assert all(kernel.spill_loads == 0 for kernel in cubin.kernels.values())
 
 
+def test_a_value_whose_loops_its_reader_would_have_to_cut_is_stored_instead_of_computed_again() -> None:
+    x, scale, table = _random(2, 8, 16), _random(16), _random(20, 16)
+    targets = Tensor(RNG.integers(0, 20, 16))
+
+    def loss(x: Any, scale: Any) -> Any:
+        logits = ops.layer_norm(x, scale, scale) @ table.T
+        return ops.mean(ops.cross_entropy(ops.reshape(logits, (-1, 20)), targets))
+
+    plan = _planned(value_and_grad(loss, (0, 1)), x, scale)
+    assert not any(plan.is_hosted(kernel) for kernel in plan.kernels)
+
+
 def test_equal_programs_give_equal_code_so_that_the_cache_serves() -> None:
     function, args = _block_step()
     sources = {emit(_planned(function, *args)) for _ in range(3)}
