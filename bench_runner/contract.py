@@ -8,6 +8,7 @@ does not fit, naming the field and the value. Files travel as a bundle: path -> 
 Format history of VERSION:
 1  first.
 2  Hello says since when a worker is up, and why it takes no job; canaries; the hub's answer says "deaf".
+3  Result holds the machine code of the entry function, where the task offers it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
-VERSION = 2
+VERSION = 3
 JOB_TIME_LIMIT = timedelta(minutes=10)  # every other time of a job follows from it: see TimeLimits
 
 Bundle = dict[str, bytes]
@@ -214,6 +215,22 @@ class Summary(Record):
     floor_case: str = ""  # a case below the task's case floor, else empty
 
 
+class NoAssembly(enum.StrEnum):
+    """Why there is none although the task offers it. It says nothing about the contribution."""
+
+    NO_OBJDUMP = "no_objdump"  # the worker has none
+    GAVE_UP = "gave_up"  # objdump did not get through this artefact within its limits
+
+
+@dataclass(frozen=True)
+class Assembly(Record):
+    """The machine code of the entry function as objdump writes it; a stranger's text."""
+
+    text: str = ""  # bounded
+    cut: bool = False  # there was more
+    missing: NoAssembly | None = None  # then there is no text
+
+
 @dataclass(frozen=True)
 class Result(Record):
     outcome: Outcome
@@ -227,6 +244,7 @@ class Result(Record):
     seconds: dict[str, float] = field(default_factory=dict)  # by step: build, check, time, timed_calls, …
     artefact_sha256: str = ""
     sandboxed: bool = True
+    assembly: Assembly | None = None  # of a check, where the task offers it and the language is compiled
     version: int = VERSION
 
 

@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench_runner import build, check
+from bench_runner import build, check, disassembly
 from bench_runner.build import Artefact, BuildFailed
-from bench_runner.contract import CaseResult, JobKind, JobSpec, Outcome, Phase, Result
+from bench_runner.contract import Assembly, CaseResult, JobKind, JobSpec, Outcome, Phase, Result
 from bench_runner.devices.base import Device
 from bench_runner.devices.opening import opened
 from bench_runner.failure import Failed, fault
@@ -67,6 +67,7 @@ class _Job:
         self.clocks = Clocks()
         self.steps: dict[str, float] = {}
         self.log = ""
+        self.assembly: Assembly | None = None
         self.cases: list[CaseResult] = []
         self.timed: Timed | None = None
         self.artefact_sha256 = ""
@@ -95,6 +96,7 @@ class _Job:
             seconds=self._seconds(total),
             artefact_sha256=self.artefact_sha256,
             sandboxed=self.sandbox.sandboxed,
+            assembly=self.assembly,
         )
 
     def _steps(self, place: Path) -> tuple[Outcome, str, dict[str, Any]]:
@@ -104,7 +106,10 @@ class _Job:
             fault("task_failed", file="task.toml", detail=f"no case has use = {use!r}")
         oracle = Oracle(self.revision)
         if checks:
-            self._check(self._build(place), oracle)
+            artefact = self._build(place)
+            if self.spec.kind is JobKind.CHECK:
+                self.assembly = disassembly.of_entry(self.sandbox, self.task, artefact)
+            self._check(artefact, oracle)
             return Outcome.PASSED, "all_cases_right", {"cases": len(self.cases)}
         timed = self._time(place, oracle)
         return Outcome.PASSED, "measured", {"pairs": timed.environment["pairs"]}

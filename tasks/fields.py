@@ -57,6 +57,13 @@ class Section:
             return low
         return float(value)
 
+    def flag(self, key: str, cure: str) -> bool:
+        """true or false; false when missing."""
+        value = self._get(key, cure, False)
+        if type(value) is not bool:
+            self.problem(key, f"{_show(value)} is neither true nor false", cure)
+        return value is True
+
     def texts(self, key: str, cure: str, *, pattern: str = r".*\S.*") -> tuple[str, ...]:
         """A non-empty list of distinct strings."""
         value = self._get(key, cure, None)

@@ -70,6 +70,8 @@ LANGUAGES = {
     )
 }
 
+NATIVE = ("c", "cpp")  # whose artefact is a library of the processor's machine code
+
 
 def for_device(device: str) -> tuple[str, ...]:
     """The ids of the languages that compute on a device."""

@@ -69,6 +69,7 @@ class Entry:
     languages: tuple[str, ...]  # of all devices; of one, in what `Task.on` gives
     baseline: str  # its language; of the one on a processor where nothing else is said
     gpu_baseline: str = ""  # of the one on a card
+    assembly: bool = False  # whether a check shows the machine code of the entry function
 
 
 @dataclass(frozen=True)

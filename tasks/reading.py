@@ -182,7 +182,11 @@ def _entry(top: Section) -> Entry:
         languages=allowed,
         baseline=section.choice("baseline", languages.for_device("cpu"), default=""),
         gpu_baseline=section.choice("gpu_baseline", languages.for_device("gpu"), default=""),
+        assembly=section.flag("assembly", "say whether a check shows the machine code of the function"),
     )
+    if entry.assembly and not set(allowed) & set(languages.NATIVE):
+        cure = f"add one of {', '.join(languages.NATIVE)}, or delete the key"
+        section.problem("assembly", "none of the languages becomes machine code of a processor", cure)
     section.no_others()
     return entry
 

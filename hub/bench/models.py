@@ -201,6 +201,7 @@ class Verdict(models.Model):
     floor_case = models.CharField(max_length=60, blank=True)
     environment = models.JSONField(default=dict)
     log = models.TextField(blank=True)
+    assembly = models.JSONField(null=True)  # Assembly, where the task offers it
     seconds = models.JSONField(default=dict)
     artefact_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     ranked = models.BooleanField(default=True)  # False: made without a sandbox

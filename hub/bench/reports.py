@@ -5,6 +5,8 @@ Not in charge of whether the attempt may still report (`actions.py`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Sum
 from django.db.models.functions import Length
 
@@ -61,6 +63,7 @@ def write_verdict(job: Job, attempt: Attempt, result: Result) -> Verdict:
         floor_case=summary.get("floor_case", ""),
         environment=plain["environment"],
         log=strict.clean_text(result.log, strict.LOG_LONGEST),
+        assembly=_assembly(result),
         seconds=plain["seconds"],
         artefact_sha256=plain["artefact_sha256"],
         ranked=result.sandboxed and attempt.worker.sandboxed,
@@ -68,3 +71,13 @@ def write_verdict(job: Job, attempt: Attempt, result: Result) -> Verdict:
     )
     Measurement.objects.bulk_create(Measurement(verdict=verdict, **row) for row in plain["measurements"])
     return verdict
+
+
+def _assembly(result: Result) -> dict[str, Any] | None:
+    """The beginning of a listing is what matters."""
+    if result.assembly is None:
+        return None
+    told = result.assembly.to_json()
+    text = strict.clean_text(result.assembly.text)
+    cut = result.assembly.cut or len(text) > strict.ASSEMBLY_LONGEST
+    return told | {"text": text[: strict.ASSEMBLY_LONGEST], "cut": cut}

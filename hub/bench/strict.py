@@ -29,6 +29,7 @@ HARDWARE_CLASS = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # pairs: PostgreSQL refuses NUL, UTF-8 the halves, and a log must not play tricks on a terminal.
 UNFIT = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 LOG_LONGEST = 256_000
+ASSEMBLY_LONGEST = 64 * 1024
 LINE_LONGEST = 4_000
 NOTE_LONGEST = 4_000
 COUNT_MOST = 2**31 - 1

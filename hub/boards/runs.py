@@ -138,7 +138,7 @@ def _verdicts(revisions: Collection[int], hardware_class: str, as_if: int | None
     return list(
         rows.select_related("job")
         .prefetch_related(Prefetch("job__patch_set", patch_sets))
-        .defer("log", "cases", "environment")
+        .defer("log", "cases", "environment", "assembly")
         .order_by("at")
     )
 

@@ -84,7 +84,7 @@ def _newest_verdicts(user: User) -> list[Verdict]:
     rows = Verdict.objects.select_related(
         "job__patch_set__pull__author", "job__patch_set__pull__task__programme"
     )
-    found = list(rows.defer("log", "cases", "environment").order_by("-at")[:NEWEST_VERDICTS])
+    found = list(rows.defer("log", "cases", "environment", "assembly").order_by("-at")[:NEWEST_VERDICTS])
     for verdict in found:
         if why_not_see(verdict.job.patch_set.pull, user):
             verdict.ratio = None

@@ -39,7 +39,12 @@ from hub.web.stone import Stone, draw
 from tasks.spec import Task as Spec
 
 LEAST_BUSY_CORES = 0.1  # less is not worth a word
-LONG = (("log", "", TextField()), ("cases", [], JSONField()), ("environment", {}, JSONField()))
+LONG: tuple[tuple[str, object, Any], ...] = (
+    ("log", "", TextField()),
+    ("cases", [], JSONField()),
+    ("environment", {}, JSONField()),
+    ("assembly", None, JSONField()),
+)
 NOT_RUN = "not_run"  # detail of a case that was not reached any more
 REASON = "reason"  # detail that the verdict's words tell already
 
@@ -94,6 +99,7 @@ class Report:
     outcome: str  # what the verdict stands as
     rulings: list[Ruling]  # of people, oldest first
     rejudges: list[Rejudge]  # appeals and the like about this verdict, oldest first
+    assembly: dict[str, Any] | None  # contract.Assembly of the last check, where the task offers it
 
     @property
     def stone(self) -> Stone:
@@ -144,6 +150,10 @@ class Report:
     @property
     def log(self) -> str:
         return plain_text(self.verdict.log)
+
+    @property
+    def assembly_text(self) -> str:
+        return plain_text((self.assembly or {}).get("text", ""))
 
     @property
     def environment(self) -> list[tuple[object, str]]:
@@ -277,6 +287,7 @@ def _report(hardware_class: str, verdicts: list[Verdict], looks: Looks) -> Repor
         outcome=outcome_of(shown),
         rulings=[ruling for ruling in looks.rulings.get(shown.pk, []) if ruling.by_id],
         rejudges=looks.rejudges.get(shown.pk, []),
+        assembly=next((v.assembly for v in reversed(verdicts) if v.assembly), None),
     )
 
 

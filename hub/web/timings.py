@@ -60,7 +60,7 @@ def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
     pull = get_object_or_404(watched_pulls(), pk=pull_id)
     rows = rows_of(pull)
     past = standing_verdicts().filter(job__patch_set__in=rows.patch_sets).select_related("attempt__worker")
-    told = history(rows.patch_sets, past.defer("log", "cases", "environment").order_by("at"))
+    told = history(rows.patch_sets, past.defer("log", "cases", "environment", "assembly").order_by("at"))
     timed = [(patch_set, verdict) for patch_set, verdicts in told for verdict in _passed(verdicts)]
     classes = sorted({verdict.job.hardware_class for _patch_set, verdict in timed})
     hardware = next(

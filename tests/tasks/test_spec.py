@@ -123,6 +123,12 @@ MISTAKES = [
         "hardware.classes[0]: 'CPU 1' is not accepted; give prefixes",
     ),
     ("case_floor = 0.90", "case_floor = 1.90", "speed.case_floor: 1.9 is above target 1.1; lower it"),
+    ("assembly = true", 'assembly = "yes"', "entry.assembly: 'yes' is neither true nor false; say whether"),
+    (
+        'languages = ["c", "cpp", "python", "cuda", "cupy"]',
+        'languages = ["python", "cuda", "cupy"]',
+        "entry.assembly: none of the languages becomes machine code of a processor; add one of c, cpp",
+    ),
     (
         "case_floor = 0.90",
         'case_floor = 0.90\ncache = "hot"',

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bench_runner.contract import VERSION, ContractError
+from bench_runner.contract import VERSION, Assembly, ContractError
 from hub import flow
 from hub.audit.models import Event
 from hub.bench import actions as bench
@@ -138,6 +138,13 @@ def test_a_long_log_keeps_its_end(checking: tuple[Story, Job]) -> None:
     verdict = story.run(job, "build_failed", log="x" * 300_000 + "the error")
     assert len(verdict.log) == 256_000
     assert verdict.log.endswith("the error")
+
+
+def test_of_long_machine_code_the_beginning_is_kept(checking: tuple[Story, Job]) -> None:
+    story, job = checking
+    verdict = story.run(job, assembly=Assembly("ret\x00" + "x" * 70_000))
+    verdict.refresh_from_db()
+    assert verdict.assembly == {"text": "ret" + "x" * 65_533, "cut": True, "missing": None}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from bench_runner.contract import CaseResult, Outcome
+from bench_runner.contract import Assembly, CaseResult, NoAssembly, Outcome
 from bench_runner.messages import REASONS
 from hub import flow
 from hub.bench.models import Job, Verdict, Worker
@@ -93,6 +93,24 @@ def test_a_timed_patch_set_shows_ratio_interval_times_and_figure(story: Story, c
         assert shown in page
     assert 'data-plot="figure-cpu-x86-avx2"' in page
     assert '<script id="figure-cpu-x86-avx2" type="application/json">' in page
+
+
+def test_the_machine_code_is_shown_or_why_there_is_none(story: Story, cast: people.Cast) -> None:
+    story.worker()
+    patch_set = story.push(cast.alice)
+    story.run(story.live()[0], assembly=Assembly("1139:\tvaddps", cut=True))
+    story.run(story.live()[0], ratio=1.5)  # the page tells this verdict; the machine code is the check's
+    page = Visitor(None).get(path(patch_set.pull))
+    for words in ("Machine code of the entry function", "1139:\tvaddps", "There is more; the beginning"):
+        assert words in page
+    for missing, words in (
+        (NoAssembly.NO_OBJDUMP, "its operator can install binutils"),
+        (NoAssembly.GAVE_UP, "objdump did not get through this file"),
+    ):
+        Verdict.objects.filter(job__kind="check").update(assembly=Assembly(missing=missing).to_json())
+        page = Visitor(None).get(path(patch_set.pull))
+        assert words in page
+        assert problems(page) == []
 
 
 def test_a_busy_machine_is_named_beside_its_number(story: Story, cast: people.Cast) -> None:
@@ -242,6 +260,7 @@ def test_nothing_of_a_stranger_becomes_markup(story: Story, cast: people.Cast) -
         log=f"{EVIL}\x1b[31m{BIDI}\x00",
         cases=[CaseResult(EVIL, False, 0.0, {"got": EVIL, EVIL: 1})],
         environment={EVIL: EVIL},
+        assembly=Assembly(f"{EVIL}\x1b[31m{BIDI}"),
     )
     pulls.comment(patch_set, cast.bob, f"{EVIL} [click](javascript:alert(1)) ![x](http://evil.example/x.png)")
     pulls.comment(patch_set, cast.bob, EVIL, path="solutions/alice/solution.c", line=1)
