@@ -41,6 +41,7 @@ class Artefact:
     language: str
     folder: Path
     sha256: str
+    size: int  # bytes
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,11 @@ def _built(
     if kept is None:
         kept = workspace.keep_build(key, *_build(sandbox, workspace, task, language, files, place))
     found = read_folder(kept.folder)
-    sha256 = _sha256(found[language.artefact]) if language.build_command("", "") else digest(found)
-    return Built(Artefact(language.id, kept.folder, sha256), kept.log)
+    if language.build_command("", ""):
+        binary = found[language.artefact]
+        return Built(Artefact(language.id, kept.folder, _sha256(binary), len(binary)), kept.log)
+    size = sum(map(len, found.values()))
+    return Built(Artefact(language.id, kept.folder, digest(found), size), kept.log)
 
 
 def _key(task: Task, language: Language, files: Bundle, arch: str) -> str:

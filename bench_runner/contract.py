@@ -8,7 +8,8 @@ does not fit, naming the field and the value. Files travel as a bundle: path -> 
 Format history of VERSION:
 1  first.
 2  Hello says since when a worker is up, and why it takes no job; canaries; the hub's answer says "deaf".
-3  Result holds the machine code of the entry function, where the task offers it.
+3  Result says what else than time was measured: size, memory, accuracy; and it holds the machine code of the
+   entry function, where the task offers it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from typing import Any, Self
 
 VERSION = 3
 JOB_TIME_LIMIT = timedelta(minutes=10)  # every other time of a job follows from it: see TimeLimits
+
+# What is measured of a submission beside its times. Of each the least is the best.
+FIGURES = (
+    "size",  # bytes of the built artefact; of the files where nothing is built
+    "memory",  # bytes: median over its timed guests of the most that each held at once, by its control group
+    "accuracy",  # the largest error over all check cases, in units of what is allowed: up to 1 is right
+)
 
 Bundle = dict[str, bytes]
 
@@ -243,6 +251,7 @@ class Result(Record):
     log: str = ""  # bounded; build output and the guest's stdout and stderr, shown as text
     seconds: dict[str, float] = field(default_factory=dict)  # by step: build, check, time, timed_calls, …
     artefact_sha256: str = ""
+    figures: dict[str, float] = field(default_factory=dict)  # by name of FIGURES, those that were measured
     sandboxed: bool = True
     assembly: Assembly | None = None  # of a check, where the task offers it and the language is compiled
     version: int = VERSION

@@ -12,6 +12,7 @@ compiler runs, a thread makes the inputs of the timing; it has ended before timi
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -71,6 +72,7 @@ class _Job:
         self.cases: list[CaseResult] = []
         self.timed: Timed | None = None
         self.artefact_sha256 = ""
+        self.figures: dict[str, float] = {}  # see contract.FIGURES
 
     def run(self) -> Result:
         begin = time.perf_counter()
@@ -95,6 +97,7 @@ class _Job:
             log=self.log,
             seconds=self._seconds(total),
             artefact_sha256=self.artefact_sha256,
+            figures=self.figures,
             sandboxed=self.sandbox.sandboxed,
             assembly=self.assembly,
         )
@@ -127,6 +130,7 @@ class _Job:
         self._append(built.log)
         self.progress.say(Phase.BUILDING, text=_excerpt(built.log), ok=True)
         self.artefact_sha256 = built.artefact.sha256
+        self.figures["size"] = float(built.artefact.size)
         return built.artefact
 
     def _baseline(self, place: Path) -> Artefact:
@@ -152,6 +156,7 @@ class _Job:
             self.progress.say(Phase.CHECKING, text=_excerpt(printed))
         if checked.failure is not None:
             raise checked.failure
+        self.figures["accuracy"] = max(case.detail["worst"] for case in self.cases)
 
     def _time(self, place: Path, oracle: Oracle) -> Timed:
         pools = [Pool(oracle, case) for case in self.task.cases_for("rank")]
@@ -182,6 +187,8 @@ class _Job:
             finally:
                 self.steps["time"] = time.perf_counter() - begin
                 self._append(WITHHELD)
+            if candidate.peaks:
+                self.figures["memory"] = statistics.median(candidate.peaks)
         self.workspace.keep_needs(self.revision.digest, timing.needs())
         return self.timed
 

@@ -68,6 +68,7 @@ class Side:
         memory = rig.device.memory(task.tensors, largest["input"], largest["output"])
         self.channel = Channel(task.tensors, memory, facts)
         self._guest: Guest | None = None
+        self.peaks: list[int] = []  # of each guest that was stopped: bytes of memory that it held at most
 
     def __enter__(self) -> Self:
         return self
@@ -171,7 +172,8 @@ class Side:
         if politely and guest.poll() is None:
             self.channel.leave()
             _give_time(guest)
-        guest.close()
+        peak = guest.close().peak_memory_bytes
+        self.peaks += [] if peak is None else [peak]
         self._clocks.add("start_guests", time.perf_counter() - begin)
         return guest.log
 

@@ -204,6 +204,7 @@ class Verdict(models.Model):
     assembly = models.JSONField(null=True)  # Assembly, where the task offers it
     seconds = models.JSONField(default=dict)
     artefact_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    figures = models.JSONField(default=dict)  # size, memory, accuracy: see the contract
     ranked = models.BooleanField(default=True)  # False: made without a sandbox
     at = models.DateTimeField()
 

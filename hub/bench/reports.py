@@ -66,6 +66,7 @@ def write_verdict(job: Job, attempt: Attempt, result: Result) -> Verdict:
         assembly=_assembly(result),
         seconds=plain["seconds"],
         artefact_sha256=plain["artefact_sha256"],
+        figures=plain["figures"],
         ranked=result.sandboxed and attempt.worker.sandboxed,
         at=clock.now(),
     )

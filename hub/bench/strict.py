@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench_runner.contract import (
+    FIGURES,
     VERSION,
     ContractError,
     Hello,
@@ -74,6 +75,7 @@ def require_result(kind: str, result: Result) -> None:
     _version(result.version)
     _short("reason", result.reason, 60)
     _short("artefact_sha256", result.artefact_sha256, 64)
+    _require_figures(result.figures)
     timed = kind in (JobKind.RANK, JobKind.CONFIRM)
     if timed and result.outcome is Outcome.PASSED and not (result.summary and result.measurements):
         raise ContractError(f"Result.summary: a passed {kind} job needs a summary and measurements")
@@ -120,6 +122,14 @@ def _require_measurements(measurements: Iterable[Measurement]) -> None:
             raise ContractError(
                 f"Result.measurements.calls_per_sample: 1 or more is needed, got {found.calls_per_sample}"
             )
+
+
+def _require_figures(figures: dict[str, float]) -> None:
+    for name, value in figures.items():
+        if name not in FIGURES:
+            raise ContractError(f"Result.figures: one of {', '.join(FIGURES)} is needed, got {name[:20]!r}")
+        if not (math.isfinite(value) and value >= 0):
+            raise ContractError(f"Result.figures.{name}: a number from 0 is needed, got {value!r}")
 
 
 def _positive(name: str, *values: float) -> None:

@@ -20,6 +20,9 @@ class Standing(models.Model):
     confirmed = models.BooleanField()
     disputed = models.BooleanField()
     runs = models.PositiveIntegerField()
+    size = models.FloatField(null=True)  # figures of its runs, as the contract tells them; null: not measured
+    memory = models.FloatField(null=True)
+    accuracy = models.FloatField(null=True)
     first_at = models.DateTimeField()  # when the artefact was timed first
     is_record = models.BooleanField()
 

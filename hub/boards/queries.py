@@ -10,7 +10,7 @@ runs, and when it is confirmed or off the board: `runs.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +44,7 @@ class Entry:
     disputed: bool  # there is one, and it says something else
     runs: int  # timed runs of this artefact
     at: datetime
+    figures: Mapping[str, float]  # size, memory, accuracy, as far as they were measured
 
 
 @dataclass(frozen=True)
@@ -172,4 +173,5 @@ def _entry(candidate: Candidate, rank: int, *, tied: bool) -> Entry:
         disputed=candidate.disputed,
         runs=len(candidate.runs),
         at=verdict.at,
+        figures=candidate.figures,
     )

@@ -41,11 +41,17 @@ class Candidate:
 
     runs: tuple[Verdict, ...]  # timed and passed, oldest first
     fallen: Verdict | None  # the run that takes it off the board
+    check: Verdict | None = None  # the last one that passed
 
     @cached_property
     def shown(self) -> Verdict:
         """The lower median."""
         return sorted(self.runs, key=ratio_of)[(len(self.runs) - 1) // 2]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was measured of it beside its times (`contract.FIGURES`)."""
+        return {**(self.check.figures if self.check else {}), **self.shown.figures}
 
     @property
     def author_id(self) -> int:
@@ -180,7 +186,8 @@ def _candidate(runs: list[Verdict], rulings: dict[int, str]) -> Candidate | None
     last = {run.job.kind: run for run in runs}
     wrong = [run for run in last.values() if run.pk not in passed]
     fallen = next(iter([*(run for run in runs if run.pk in suspicious), *wrong]), None)
-    return Candidate(timed, fallen) if timed else None
+    checks = [run for run in runs if run.pk in passed and run.job.kind == JobKind.CHECK]
+    return Candidate(timed, fallen, checks[-1] if checks else None) if timed else None
 
 
 def _stands_behind(other: Verdict, shown: Verdict) -> bool:

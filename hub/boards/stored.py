@@ -21,9 +21,10 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models.functions import Rank
 
-from bench_runner.contract import JobKind
+from bench_runner.contract import FIGURES, JobKind
 from hub.accounts.models import User
 from hub.bench.models import Job, Verdict
 from hub.boards.history import Moment, history
@@ -105,6 +106,7 @@ def _rows(revision: int, board: Board) -> list[Standing]:
                 confirmed=candidate.confirmed,
                 disputed=candidate.disputed,
                 runs=len(candidate.runs),
+                **{name: candidate.figures.get(name) for name in FIGURES},
                 first_at=candidate.runs[0].at,
                 is_record=shown.pk in records,
             )
@@ -116,6 +118,7 @@ def _rows(revision: int, board: Board) -> list[Standing]:
 
 
 NOBODY = AnonymousUser()
+TIME = "time"
 
 
 def boards_on(
@@ -151,11 +154,13 @@ def boards_of(task: Task, most: int | None = None, reader: Reader = NOBODY) -> l
 class Whole(Sequence[Entry]):
     """The entries of one board, read as far as they are asked for: a page of them is a slice.
 
-    Where they are hidden it holds the reader's own alone, without a rank.
+    By `metric`: time, or a figure (`contract.FIGURES`), of which the least is first and equal ones share a
+    rank; then only entries that it was measured of. Where entries are hidden it holds the reader's own alone,
+    without a rank.
     """
 
-    def __init__(self, task: Task, hardware_class: str, reader: Reader = NOBODY) -> None:
-        self.task, self.hardware_class = task, hardware_class
+    def __init__(self, task: Task, hardware_class: str, reader: Reader = NOBODY, metric: str = TIME) -> None:
+        self.task, self.hardware_class, self.metric = task, hardware_class, metric
         self.is_hidden = hides_from(task, reader)
         self._rows = Standing.objects.filter(revision=task.current_id, hardware_class=hardware_class)
         if self.is_hidden:
@@ -170,7 +175,15 @@ class Whole(Sequence[Entry]):
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        return self._entries.aggregate(all=Count("pk"), above=Count("pk", filter=Q(ratio__gte=1)))
+        measured = {name: Count(name) for name in FIGURES}
+        return self._entries.aggregate(
+            **{TIME: Count("pk")}, above=Count("pk", filter=Q(ratio__gte=1)), **measured
+        )
+
+    @property
+    def metrics(self) -> list[str]:
+        """By which it can be ranked: of what something was measured."""
+        return [TIME, *(name for name in FIGURES if self._numbers[name])]
 
     @property
     def above(self) -> int:
@@ -178,7 +191,7 @@ class Whole(Sequence[Entry]):
         return self._numbers["above"]
 
     def count(self) -> int:  # type: ignore[override]  # as Django's paginator counts
-        return self._numbers["all"]
+        return self._numbers[self.metric]
 
     def __len__(self) -> int:
         return self.count()
@@ -189,9 +202,18 @@ class Whole(Sequence[Entry]):
             return self[places : places + 1][0]
         if self.is_hidden:
             return [_alone(_entry(row)) for row in _read(self._entries)][places]
+        if self.metric != TIME:
+            return [replace(_entry(row), rank=row.by, tied=row.same > 1) for row in self._by_figure()[places]]
         rows = self._entries.filter(place__gt=places.start or 0)
         rows = rows if places.stop is None else rows.filter(place__lte=places.stop)
         return [_entry(row) for row in _read(rows).order_by("place")]
+
+    def _by_figure(self) -> QuerySet[Any]:
+        """The least first, with its rank `by` it and how many have the `same`."""
+        by = Window(Rank(), order_by=F(self.metric).asc())
+        same = Window(Count("pk"), partition_by=[F(self.metric)])
+        rows = self._entries.filter(**{f"{self.metric}__isnull": False}).annotate(by=by, same=same)
+        return _read(rows).order_by(self.metric, "place")
 
     def entry_of(self, username: str) -> Entry | None:
         row = _read(self._entries.filter(author__username=username)).first()
@@ -286,6 +308,7 @@ def _entry(row: Standing) -> Entry:
         disputed=row.disputed,
         runs=row.runs,
         at=verdict.at,
+        figures={name: value for name in FIGURES if (value := getattr(row, name)) is not None},
     )
 
 

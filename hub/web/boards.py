@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from bench_runner.contract import FIGURES
 from hub import freezing
 from hub.bench.models import Verdict
 from hub.boards import queries, stored
@@ -30,7 +31,7 @@ from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
 from hub.web.stone import draw, stone
-from hub.web.words import METRICS
+from hub.web.words import FIGURES_EXPLAINED, METRICS
 
 SHELF_EXCERPT = 4
 ENTRIES_A_PAGE = 25
@@ -53,14 +54,20 @@ def board_list(request: HttpRequest) -> HttpResponse:
     return render(request, "boards/list.html", {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]})
 
 
-def board_of(slug: str, hardware: str, reader: roles.Reader = stored.NOBODY) -> tuple[Task, stored.Whole]:
+def board_of(
+    slug: str, hardware: str, reader: roles.Reader = stored.NOBODY, metric: str = stored.TIME
+) -> tuple[Task, stored.Whole]:
     """A task and its board on that hardware, which may be empty, as that reader sees it.
+
+    An unknown metric, or one that nothing here was measured of, is time.
 
     Raises:
         Http404: no such task, or it is not judged there.
     """
     task = get_object_or_404(Task.objects.select_related("current", "programme"), slug=slug)
     board = stored.Whole(task, hardware, reader)
+    if metric in FIGURES and metric in board.metrics and not board.is_hidden:
+        board.metric = metric
     if hardware not in board.classes and not spec_of(task.current).on(hardware).cases:
         said = _("The task %(slug)s is not judged on %(hardware)s.") % {"slug": slug, "hardware": hardware}
         raise Http404(Sentence(said))
@@ -70,7 +77,7 @@ def board_of(slug: str, hardware: str, reader: roles.Reader = stored.NOBODY) -> 
 @with_plot
 @require_safe
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board = board_of(slug, hardware, request.user)
+    task, board = board_of(slug, hardware, request.user, request.GET.get("metric", ""))
     page = Paginator(board, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
     listed = queries.Board(task, hardware, tuple(page), number_of_all=board.count())
     moments = board.moments(MOMENTS)
@@ -81,6 +88,10 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "spec": spec_of(task.current).on(hardware),
         "board": listed,
         "page": page,
+        "metric": board.metric,
+        "query": "" if board.metric == stored.TIME else f"metric={board.metric}&",
+        "metrics": [(name, METRICS[name]) for name in board.metrics],
+        "explained": FIGURES_EXPLAINED.get(board.metric),
         "stone": draw(listed.entries, above=board.above - first),
         "podium": 0 if board.is_hidden else queries.PODIUM - first,
         "hidden_until": task.programme.ends_at if board.is_hidden and task.programme else None,

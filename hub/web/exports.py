@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
+from bench_runner.contract import FIGURES
 from hub.boards.cases import tables
 from hub.boards.history import record_of
 from hub.boards.queries import Entry
@@ -34,7 +35,7 @@ from hub.web.templatetags.touchstone import times
 
 COLUMNS = (
     "rank", "tied", "username", "name", "ratio", "low", "high", "confirmed", "record", "runs", "measured_at",
-    "pull_request", "artefact_sha256",
+    "pull_request", "artefact_sha256", *FIGURES,
 )  # fmt: skip
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 BADGE_SECONDS = 300
@@ -45,7 +46,7 @@ IMAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 @require_safe
 def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    _task, board = board_of(slug, hardware, request.user)
+    _task, board = board_of(slug, hardware, request.user, request.GET.get("metric", ""))
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
@@ -57,7 +58,7 @@ def as_csv(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 
 @require_safe
 def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board = board_of(slug, hardware, request.user)
+    task, board = board_of(slug, hardware, request.user, request.GET.get("metric", ""))
     entries = board[:]
     rows = _rows(board, entries)
     for table in tables(entries):
@@ -80,6 +81,7 @@ def as_json(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "revision": task.current.digest if task.current else None,
         "board": _address(reverse("web:board", args=[slug, hardware])),
         "frozen_since": frozen.isoformat() if (frozen := task.frozen_since(clock.now())) else None,
+        "metric": board.metric,
         "hidden": board.is_hidden,  # all entries but one's own
         "entries": rows,
     }
@@ -161,6 +163,7 @@ def _row(entry: Entry, is_record: bool) -> dict[str, Any]:
         "measured_at": entry.at.isoformat(),
         "pull_request": _address(reverse("web:pull", args=[entry.pull.pk])),
         "artefact_sha256": entry.verdict.artefact_sha256,
+        **{name: entry.figures.get(name) for name in FIGURES},
     }
 
 

@@ -88,6 +88,15 @@ METRICS: dict[str, Label] = {
     "accuracy": pgettext_lazy("metric", "accuracy"),
 }
 
+FIGURES_EXPLAINED: dict[str, Label] = {
+    "size": _("Size of what the submission is built to; of its files where nothing is built."),
+    "memory": _(
+        "The most memory that a process of it held at once, with the interpreter where there is one: the"
+        " median of its timed processes."
+    ),
+    "accuracy": _("The largest error over all check cases, as a share of the error that is allowed."),
+}
+
 PROGRAMMING_LANGUAGES = {
     "c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy", "triton": "Triton",
 }  # fmt: skip

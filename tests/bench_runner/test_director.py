@@ -56,6 +56,8 @@ def test_a_right_submission_passes_case_by_case(judge: Judge, events: list[Progr
     assert told == [("empty", True, 1, 3), ("one", True, 2, 3), ("odd", True, 3, 3)]
     assert result.sandboxed
     assert len(result.artefact_sha256) == 64
+    assert result.figures["size"] > 1000, "an ELF file"
+    assert 0 <= result.figures["accuracy"] <= 1
 
 
 def test_a_wrong_submission_is_told_where_and_by_how_much(judge: Judge, events: list[ProgressEvent]):
@@ -74,6 +76,7 @@ def test_after_a_crash_the_other_cases_are_marked_as_not_run(judge: Judge):
     result = judge({"solution.py": source})
     assert (result.outcome, result.reason) == (Outcome.RUNTIME_ERROR, "crashed")
     assert result.reason_args == {"where": "case one, call 1", "signal": "SIGABRT"}
+    assert result.figures == {"size": len(source)}
     assert [case.detail.get("not_run", False) for case in result.cases] == [False, False, True]
 
 
@@ -165,6 +168,8 @@ def test_the_baseline_against_itself_is_neither_faster_nor_slower(judge: Judge, 
         assert result.seconds[part] >= 0
     assert 1 < result.environment["empty_call_us"] < 2000
     assert result.environment["cpu"] == "of a test"
+    held = result.figures.get("memory")  # not every kernel tells it
+    assert held is None or 10_000 < held <= 2**30
     assert Result.from_json(result.to_json()) == result
 
 

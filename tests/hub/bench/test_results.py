@@ -151,6 +151,11 @@ def test_of_long_machine_code_the_beginning_is_kept(checking: tuple[Story, Job])
     ("spoil", "sentence"),
     [
         (lambda r: replace(r, version=9), f"this hub speaks {VERSION}, the worker 9"),
+        (lambda r: replace(r, figures={"joy": 1.0}), r"Result\.figures: one of size, memory, accuracy"),
+        (
+            lambda r: replace(r, figures={"size": -1.0}),
+            r"figures\.size: a number from 0 is needed, got -1\.0",
+        ),
         (lambda r: replace(r, reason="x" * 61), r"Result\.reason: at most 60 characters"),
         (lambda r: replace(r, summary=None), "needs a summary and measurements"),
         (lambda r: replace(r, measurements=r.measurements * 2), "time of 'wide' is there twice"),

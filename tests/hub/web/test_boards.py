@@ -196,6 +196,22 @@ def test_a_badge_shows_one_person_or_another_language(board: Story, query: str, 
     assert said in answer.content.decode()
 
 
+def test_a_board_is_ranked_by_what_else_was_measured(board: Story) -> None:
+    assert "?metric=" not in Visitor(None).get(PATH), "nothing was"
+    for verdict in Verdict.objects.exclude(ratio=None):
+        verdict.figures = {"memory": 2**20 * (8 - verdict.ratio)}
+        verdict.save()
+    list(stored.rebuild())
+    page = Visitor(None).get(f"{PATH}?metric=memory")
+    assert [(row.split()[0], "MiB" in row) for row in rows(page)] == [("1", True), ("2", True), ("3", True)]
+    assert "6 MiB" in rows(page)[0]
+    assert "?metric=memory" in Visitor(None).get(PATH)
+    assert problems(page) == []
+    said = Visitor(None).client.get(f"{PATH}board.json?metric=memory").json()
+    assert (said["metric"], said["entries"][0]["memory"]) == ("memory", 6.0 * 2**20)
+    assert rows(Visitor(None).get(f"{PATH}?metric=joy")) == rows(Visitor(None).get(PATH))
+
+
 def test_an_empty_board_has_exports_too(make_task: Callable[..., object]) -> None:
     make_task()
     client = Visitor(None).client
