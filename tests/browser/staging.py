@@ -39,6 +39,8 @@ ROLES: dict[str, dict[str, bool]] = {
 PASSWORD = "granite-and-green-tea"  # of people in a test's database
 TASK, ASKED, WISHED = "vector-add", "layer-norm-gelu", ("row-softmax", "bf16-matmul")
 PROPOSAL = "First the plain loops, then blocks that fit the cache, then the vector units, measured each time."
+WRONG = {"case": "one", "tensor": "c", "index": [0], "expected": 2.5, "got": 3.5, "wrong": 1, "elements": 1}
+WRONG_CASE = CaseResult("one", False)
 CODE = b"int a;\nint b;\nint c;\n"
 
 
@@ -115,7 +117,14 @@ def _held(story: Story, who: User, topic: str) -> Any:
     """A timing that is too good: the verdict that is held for review."""
     made = story.push(who, topic, files={"solution.c": b"// " + topic.encode()})
     story.run(story.live(patch_set=made)[0])
-    verdict = story.run(story.live(patch_set=made)[0], "suspicious")
+    said = {"case": "wide", "seconds": 1e-6, "floor": 4e-6}
+    verdict = story.run(
+        story.live(patch_set=made)[0],
+        "suspicious",
+        reason="faster_than_possible",
+        reason_args=said,
+        cases=[CaseResult("wide", True)],
+    )
     story.run_all()
     return verdict
 

@@ -37,6 +37,17 @@ def test_a_board_is_read_filtered_and_taken_away(company: Company) -> None:
     reader.sees("main h1")
 
 
+def test_boards_are_frozen_and_let_go_again(company: Company) -> None:
+    maintainer = company.person("maintainer")
+    maintainer.open(f"/boards/{TASK}/{company['hardware']}/")
+    maintainer.send("/freeze/")
+    maintainer.is_done()
+    maintainer.sees("main > .notice .badge")
+    maintainer.send("/thaw/")
+    maintainer.is_done()
+    maintainer.sees_no("main > .notice .badge")
+
+
 def test_a_profile_shows_what_was_earned_and_a_certificate_that_anybody_verifies(company: Company) -> None:
     author, stranger = company.person("author"), company.stranger()
     page = f"/people/{company.name('author')}/"
