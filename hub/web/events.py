@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from hub import gatherings
@@ -33,7 +33,7 @@ class EventForm(forms.Form):
 
     title = forms.CharField(label=gettext_lazy("Title"), max_length=events.TITLE_LONGEST)
     place = forms.CharField(
-        label=gettext_lazy("Where"),
+        label=pgettext_lazy("of an event", "Where"),
         max_length=events.PLACE_LONGEST,
         help_text=gettext_lazy("A room, or the address of a video call. Everybody can read it."),
     )
