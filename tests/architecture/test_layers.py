@@ -81,7 +81,10 @@ def libraries_for(path: Path) -> set[str]:
     if given is None:
         return set()
     task = load_folder(ROOT / "tasks" / Path(*below[:given]))
-    by_name = {"torch_version.py": {"torch", "safetensors"}, "solution_cupy.py": {"cupy", "kernels"}}
+    by_name = {
+        "torch_version.py": {"torch", "safetensors"},
+        "solution_cupy.py": {"cupy", "framework", "kernels"},
+    }
     return {*task.entry.libraries, *by_name.get(path.name, ())}
 
 

@@ -20,8 +20,10 @@ from tests.tasks import emulated
 
 pytestmark = pytest.mark.slow
 ROUNDS = 2
-# Threads that outlive the call, other memory of the card, a version that only cards have: not here.
-NEEDS_A_CARD = ("reject-gpu-after-done", "reject-gpu-scans-memory", "accept-gpu-kernels")
+# Threads that outlive the call, other memory of the card, what only cards have, a switch to them: not here.
+NEEDS_A_CARD = (
+    "reject-gpu-after-done", "reject-gpu-scans-memory", "accept-gpu-kernels", "accept-gpu-framework",
+)  # fmt: skip
 
 
 def submissions() -> Iterator[Any]:
