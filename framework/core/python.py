@@ -6,6 +6,7 @@ All of it needs the tensor's value, and says so where there is none.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from framework.core.tensor import Tensor
 
 _HERE = str(Path(__file__).parents[1])
+_said: set[str] = set()  # warnings
 # NumPy's names for what has another name here, and functions whose arguments mean the same here.
 UFUNCS = {
     "absolute": "abs", "fabs": "abs", "power": "pow", "rint": "round", "conjugate": "conj",
@@ -222,3 +224,11 @@ def user_line() -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def warn_once(message: str) -> None:
+    """A RuntimeWarning, once a process, at the innermost line outside the framework."""
+    if message not in _said:
+        _said.add(message)
+        file, _, line = user_line().rpartition(":")
+        warnings.warn_explicit(message, RuntimeWarning, file, int(line))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from framework.core import backend, dtypes, tree
 from framework.core.assigned import apart, drawing_apart
 from framework.core.graph import is_array, trace
+from framework.core.python import warn_once
 from framework.core.tensor import Parameter, Tensor, abstract, as_tensor, wrap
 from framework.errors import ArgumentError, TraceError
 from framework.jit import link
@@ -35,7 +35,6 @@ from framework.ops.random import STATE
 LEVELS = ("O0", "O1")
 KEPT = 16  # traces of one function that are kept; the one unused for longest goes first
 RESTLESS = 8  # traces for the same kind of arguments after which a warning says why
-_said: set[str] = set()  # warnings
 
 
 @dataclass(slots=True)
@@ -123,7 +122,7 @@ class Jit:
                     known.insert(0, known.pop(i))
                 return entry
         if len(known) >= RESTLESS and len(known) % RESTLESS == 0:
-            _say_once(
+            warn_once(
                 f"jit: {self._name()} was traced {len(known)} times for the same kind of arguments, "
                 f"the last time because {why} had changed; pass it as a tensor, or hold it in a Parameter"
             )
@@ -144,7 +143,7 @@ class Jit:
         if isinstance(trace, TraceError):
             if self.fullgraph:
                 raise trace
-            _say_once(f"jit: {self._name()} runs as it is, uncompiled: {trace}")
+            warn_once(f"jit: {self._name()} runs as it is, uncompiled: {trace}")
             return Entry(captured)
         run: Interpreted | Compiled
         compiles = self._compiles()
@@ -161,7 +160,7 @@ class Jit:
             return False
         reason = link.missing()
         if reason:
-            _say_once(f"jit: programs are interpreted, not compiled: {reason}")
+            warn_once(f"jit: programs are interpreted, not compiled: {reason}")
         return not reason
 
     def _name(self) -> str:
@@ -391,9 +390,3 @@ def _hashable(value: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _say_once(message: str) -> None:
-    if message not in _said:
-        _said.add(message)
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
