@@ -37,7 +37,7 @@ from hub.catalog.roles import Reader, hides_from
 from hub.core import clock
 
 NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
-UNREAD = ("log", "cases", "environment", "assembly", "seconds", "reason_args")  # columns of a verdict
+UNREAD = ("log", "cases", "environment", "assembly", "seconds", "reason_args", "figures")  # of a verdict
 
 
 @transaction.atomic

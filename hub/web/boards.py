@@ -96,7 +96,7 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "podium": 0 if board.is_hidden else queries.PODIUM - first,
         "hidden_until": task.programme.ends_at if board.is_hidden and task.programme else None,
         "classes": board.classes,
-        "figure": figure(listed) if listed.entries else None,
+        "figure": figure(listed) if listed.entries and board.metric == stored.TIME else None,
         "moments": moments[::-1][:MOMENTS],
         "record": record.verdict.pk if record else None,
         "over_time": history_figure(moments) if len(moments) > 1 else None,
@@ -106,7 +106,8 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "earlier": None if listed.entries or board.is_hidden else queries.earlier_board(task, hardware),
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
         "frozen_since": task.frozen_since(clock.now()),
-        "frozen_by_hand": task.boards_frozen_at is not None,
+        # Not by its programme: that a maintainer does not undo here.
+        "frozen_by_hand": not (task.programme is not None and task.programme.is_frozen(clock.now())),
         "maintains": roles.maintains(task, request.user),
     }
     if shown["earlier"]:

@@ -12,9 +12,12 @@ from xml.etree import ElementTree
 import pytest
 from plotly import graph_objects
 
+from hub import freezing
 from hub.bench.models import Job, Verdict
 from hub.boards import queries, stored
 from hub.boards.plots import figure
+from hub.core import clock
+from tests.hub.programmes.conftest import new_programme
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import Visitor, measure
@@ -205,6 +208,7 @@ def test_a_board_is_ranked_by_what_else_was_measured(board: Story) -> None:
     page = Visitor(None).get(f"{PATH}?metric=memory")
     assert [(row.split()[0], "MiB" in row) for row in rows(page)] == [("1", True), ("2", True), ("3", True)]
     assert "6 MiB" in rows(page)[0]
+    assert "plotly" not in page, "there is no figure of it"
     assert "?metric=memory" in Visitor(None).get(PATH)
     assert problems(page) == []
     said = Visitor(None).client.get(f"{PATH}board.json?metric=memory").json()
@@ -246,3 +250,13 @@ def test_a_maintainer_freezes_a_board_and_lets_it_go_on_its_page(board: Story, c
     assert problems(page) == []
     assert "what was measured meanwhile is shown" in Visitor(cast.max).send(f"{PATH}thaw/")
     assert Visitor(None).client.get(f"{PATH}board.json").json()["frozen_since"] is None
+
+
+def test_what_its_programme_froze_no_maintainer_lets_go_here(board: Story, cast: Cast) -> None:
+    programme = new_programme(cast, [board.task], kind="contest", policy="open", starts_at=-5, ends_at=5)
+    programme.freeze_at = clock.now()
+    programme.save()
+    freezing.follow_programmes()
+    page = Visitor(cast.max).get(PATH)
+    assert "What came since is shown when the programme ends." in page
+    assert "thaw/" not in page

@@ -58,7 +58,7 @@ def test_the_author_sees_the_own_entry_without_a_rank(contest: Programme, cast: 
     page = Visitor(cast.bob).get(BOARD)
     assert "3.50×" in page
     assert '<td class="rank">–</td>' in page
-    assert "Nobody sees how others fare until the programme ends:" in page
+    assert "Nobody sees how others fare until the programme ends" in page
     assert problems(page) == []
     said = Visitor(cast.bob).client.get(f"{BOARD}board.json").json()
     assert (said["hidden"], [(one["username"], one["rank"]) for one in said["entries"]]) == (
