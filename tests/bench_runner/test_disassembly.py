@@ -56,7 +56,7 @@ def test_a_file_that_objdump_cannot_read_is_said_to_be_one(
     sandbox: Sandbox, task: Task, tmp_path: Path
 ) -> None:
     (tmp_path / "solution.so").write_bytes(b"\x7fELF" + b"\xff" * 60)
-    shown = disassembly.of_entry(sandbox, task, Artefact("c", tmp_path, ""))
+    shown = disassembly.of_entry(sandbox, task, Artefact("c", tmp_path, "", 0))
     assert shown == Assembly(missing=NoAssembly.GAVE_UP)
 
 
@@ -65,7 +65,7 @@ def test_a_worker_without_objdump_says_so(
     sandbox: Sandbox, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(disassembly, "PROGRAM", "no-such-objdump")
-    shown = disassembly.of_entry(sandbox, task, Artefact("cpp", tmp_path, ""))
+    shown = disassembly.of_entry(sandbox, task, Artefact("cpp", tmp_path, "", 0))
     assert shown == Assembly(missing=NoAssembly.NO_OBJDUMP)
 
 
@@ -73,5 +73,5 @@ def test_a_worker_without_objdump_says_so(
 def test_nothing_is_shown_where_nothing_is_offered_or_compiled(
     sandbox: Sandbox, task: Task, tmp_path: Path
 ) -> None:
-    assert disassembly.of_entry(sandbox, load_folder(FOLDER), Artefact("c", tmp_path, "")) is None
-    assert disassembly.of_entry(sandbox, task, Artefact("python", tmp_path, "")) is None
+    assert disassembly.of_entry(sandbox, load_folder(FOLDER), Artefact("c", tmp_path, "", 0)) is None
+    assert disassembly.of_entry(sandbox, task, Artefact("python", tmp_path, "", 0)) is None
