@@ -75,7 +75,7 @@ _DEAR = {
 _CHEAP = 1
 
 
-def code_of(prim: Prim, ins: list[np.dtype[Any]], out: np.dtype[Any], attrs: dict[str, Any]) -> str | None:
+def code_of(prim: Prim, ins: list[np.dtype[Any]], out: np.dtype[Any]) -> str | None:
     """The C expression of {0}, {1}, … for operands of these dtypes; None where there is none."""
     if prim.name == "cast" and ins[0].name in HALF and out == np.float32:
         return f"{HALF[ins[0].name]}_to_float({{0}})"

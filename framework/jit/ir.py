@@ -167,7 +167,7 @@ def _in_floats(x: Tensor, ins: tuple[Node, ...]) -> list[Node] | None:
 
 
 def _cast(node: Node, dtype: np.dtype[Any]) -> Node:
-    code = code_of(CAST, [node.dtype], dtype, {})
+    code = code_of(CAST, [node.dtype], dtype)
     return Node("map", (node,), node.shape, dtype, {"code": code}, CAST, {"dtype": dtype})
 
 
@@ -183,7 +183,7 @@ def _node_of(x: Tensor, ins: tuple[Node, ...], wide: np.dtype[Any] | None = None
     elif prim.name in _READERS:
         _READERS[prim.name](node)
     else:
-        code = code_of(prim, [y.dtype for y in ins], dtype, x.attrs)
+        code = code_of(prim, [y.dtype for y in ins], dtype)
         if code is not None:
             node.op, node.attrs = "map", {"code": code}
     return node

@@ -226,7 +226,7 @@ def _layouts(program: Program, stored: set[Node]) -> dict[Node, tuple[int, ...]]
     return found
 
 
-def _reads(plan: Plan, kernel: Kernel) -> set[Node]:
+def _reads(kernel: Kernel) -> set[Node]:
     if isinstance(kernel, Loops):
         return {node for node, _ in kernel.taken()}
     return {base(x) for node in kernel.nodes for x in node.ins}
@@ -241,15 +241,15 @@ def _donate(plan: Plan, allowed: Sequence[set[Node]]) -> None:
         kernel = next(each for each in plan.kernels if node in each.nodes)
         if "sign" in node.attrs:
             kernel.deps.update(
-                each for each in plan.kernels if each is not kernel and node.ins[2] in _reads(plan, each)
+                each for each in plan.kernels if each is not kernel and node.ins[2] in _reads(each)
             )
             plan.donated[number] = inputs.pop(node.ins[2])
             continue
         if not isinstance(kernel, Loops):
             continue
-        may = _reads(plan, kernel) & inputs.keys() & allowed[number]
+        may = _reads(kernel) & inputs.keys() & allowed[number]
         for x in sorted(may, key=plan.program.inputs.index):
-            others = [each for each in plan.kernels if each is not kernel and x in _reads(plan, each)]
+            others = [each for each in plan.kernels if each is not kernel and x in _reads(each)]
             if not _may_overwrite(plan, kernel, node, x) or any(each.waits_for(kernel) for each in others):
                 continue
             kernel.deps.update(others)
@@ -285,7 +285,7 @@ def _lay_out(plan: Plan) -> None:
     for i, node in enumerate(plan.program.inputs):
         plan.place[node] = f"a{i}"
     outputs = {base(node): i for i, node in enumerate(plan.program.outputs)}
-    last = {node: step for step, kernel in enumerate(plan.kernels) for node in _reads(plan, kernel)}
+    last = {node: step for step, kernel in enumerate(plan.kernels) for node in _reads(kernel)}
     lives: dict[str, Life] = {}
     born = {node: step for step, kernel in enumerate(plan.kernels) for node in kernel.nodes}
     for step, kernel in enumerate(plan.kernels):
@@ -318,7 +318,7 @@ def _overwritten(
     """The pointer of a buffer that is read here for the last time, and that the node may be written over."""
     if not isinstance(kernel, Loops):
         return None
-    passing = [x for x in _reads(plan, kernel) if not x.is_leaf]
+    passing = [x for x in _reads(kernel) if not x.is_leaf]
     for x in sorted(passing, key=lambda each: plan.place[each]):
         name = plan.place[x]
         if name in lives and lives[name].last == step == last[x] and _may_overwrite(plan, kernel, node, x):

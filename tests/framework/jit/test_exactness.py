@@ -40,7 +40,7 @@ def _has_code(prim: Prim) -> bool:
     except TypeError:  # it has attributes, or takes other dtypes
         return False
     floats = [FLOAT] * OPERANDS[str(prim.axes)]
-    return out.dtype == FLOAT and code_of(prim, floats, out.dtype, {}) is not None
+    return out.dtype == FLOAT and code_of(prim, floats, out.dtype) is not None
 
 
 OPERANDS = {"...->...": 1, "...,...->...": 2}
