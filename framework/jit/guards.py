@@ -40,7 +40,13 @@ _HERE = str(Path(__file__).parents[1])
 _SETTLED = (_HERE, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 _OPAQUE = (np.ufunc, np.dtype, MemberDescriptorType)
 _BYTES = (np.ndarray, bytearray, array)
-_INSIDE = ("fget", "__func__", "func")  # where properties, static and class methods have their function
+# Where what stands for a function in a class has it.
+_INSIDE = {
+    property: "fget",
+    staticmethod: "__func__",
+    classmethod: "__func__",
+    functools.cached_property: "func",
+}
 
 
 class Captured:
@@ -120,7 +126,7 @@ class Captured:
             yield from self._class(value)
         elif hasattr(value, "cells_and_names"):
             yield from self._cell(what, value)
-        elif hasattr(value, "__wrapped__") and type(value).__module__.startswith("framework."):
+        elif type(value).__module__.startswith("framework.") and hasattr(value, "__wrapped__"):
             yield what, value.__wrapped__  # a function made by `jit`, which itself counts its traces
         else:
             yield from self._object(what, value)
@@ -157,9 +163,9 @@ class Captured:
         for base in _own_bases(kind):
             for name, each in vars(base).items():
                 if isinstance(each, FunctionType) or not name.startswith("__"):
-                    what = f"{base.__name__}.{name}"
+                    what, inside = f"{base.__name__}.{name}", _INSIDE.get(type(each))
                     self._entries.append((vars(base), name, each, what))
-                    yield what, next((getattr(each, at) for at in _INSIDE if hasattr(each, at)), each)
+                    yield what, getattr(each, inside) if inside else each
 
     def _dictionary(self, what: str, value: dict[Any, Any], form: str) -> Iterator[tuple[str, Any]]:
         self._others.append((lambda: len(value), len(value), f"the length of {what}"))
