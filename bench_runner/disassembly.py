@@ -32,7 +32,8 @@ def of_entry(sandbox: Sandbox, task: Task, artefact: Artefact) -> Assembly | Non
     if shutil.which(PROGRAM, path=GUEST_ENVIRONMENT["PATH"]) is None:
         return Assembly(missing=NoAssembly.NO_OBJDUMP)
     library = f"{ARTEFACT}/{LANGUAGES[artefact.language].artefact}"
-    command = [PROGRAM, "--no-show-raw-insn", f"--disassemble={task.entry.symbol}", library]
+    words = ["--no-show-raw-insn", "--section=.text", f"--disassemble={task.entry.symbol}"]
+    command = [PROGRAM, *words, library]
     with sandbox.start(command, mounts=[Mount(artefact.folder, ARTEFACT)], limits=LIMITS) as guest:
         end = guest.wait()
         printed, dropped = guest.log, guest.log_dropped

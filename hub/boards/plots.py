@@ -105,10 +105,10 @@ def history_figure(moments: Sequence[Moment]) -> dict[str, Any]:
         ],
         "layout": {
             "height": 340,
-            "margin": {"l": 10, "r": 20, "t": 20, "b": 40},
+            "margin": {"l": 10, "r": 20, "t": 60, "b": 40},
             "xaxis": {"type": "date", "automargin": True},
             "yaxis": ratio_axis(ends),
-            "legend": {"orientation": "h", "y": 1.12},
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
             "shapes": [{**BASELINE, "x0": 0, "x1": 1, "xref": "paper", "y0": 1, "y1": 1}],
         },
     }

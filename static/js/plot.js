@@ -28,6 +28,7 @@ function themed(figure, width) {
     if (/^[xy]axis\d*$/.test(name)) layout[name] = { ...axis, ...layout[name] };
   }
   if (width < 560 && layout.yaxis) {
+    if (layout.xaxis) layout.xaxis = { ...layout.xaxis, nticks: 4 }; // more would be turned, to fit
     // On a phone the names go above their lines, so that the plot has the whole width.
     layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", tickfont: { color: ink }, automargin: false };
     const lines = new Set(figure.data.flatMap((trace) => trace.y ?? [])).size;
