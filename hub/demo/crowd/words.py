@@ -79,10 +79,10 @@ BIOS = (
 )
 
 OPERATORS = (
-    ("relu", "ReLU", "ReLU"),
-    ("gelu", "GELU", "GELU"),
-    ("silu", "SiLU", "SiLU"),
-    ("softmax", "Softmax", "Softmax"),
+    ("relu", "ReLU", "ReLU 激活"),
+    ("gelu", "GELU", "GELU 激活"),
+    ("silu", "SiLU", "SiLU 激活"),
+    ("softmax", "Softmax", "Softmax 归一化"),
     ("log-softmax", "Log-softmax", "对数 Softmax"),
     ("layer-norm", "Layer norm", "层归一化"),
     ("rms-norm", "RMS norm", "RMS 归一化"),
@@ -95,7 +95,7 @@ OPERATORS = (
     ("attention", "Attention", "注意力"),
     ("rope", "Rotary embedding", "旋转位置编码"),
     ("embedding", "Embedding look-up", "嵌入查表"),
-    ("top-k", "Top-k", "Top-k"),
+    ("top-k", "Top-k", "最大的 k 个"),
     ("cumsum", "Cumulative sum", "累积求和"),
     ("transpose", "Transpose", "转置"),
     ("gather", "Gather", "按索引收集"),
