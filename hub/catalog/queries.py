@@ -48,7 +48,7 @@ def spec_of(revision: TaskRevision) -> Spec:
     return _spec_by_digest(revision.digest)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _spec_by_digest(digest: str) -> Spec:
     revision = TaskRevision.objects.select_related("task").get(digest=digest)
     return load_files(revision.task.slug, files_of(revision))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from hub import rejudging
 from hub.bench.models import Job, Verdict
 from hub.boards.queries import Board, board
 from hub.catalog import roles
-from hub.catalog.models import Task
+from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import published_tasks
 from hub.pulls.standing import last_rulings, stands_as
 from hub.rulings import queries
@@ -141,7 +142,9 @@ def podium(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
 
 def _outdated() -> list[tuple[Task, int]]:
     """Tasks whose rules changed, with how many verdicts a set would have."""
-    counted = ((task, len(rejudging.outdated(task))) for task in published_tasks())
+    older = TaskRevision.objects.filter(task=OuterRef("pk")).exclude(pk=OuterRef("current"))
+    revised = published_tasks().filter(Exists(older))
+    counted = ((task, len(rejudging.outdated(task))) for task in revised)
     return [(task, number) for task, number in counted if number]
 
 
