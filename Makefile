@@ -23,7 +23,7 @@ RACES := $(wildcard tests/hub/*/test_constraints.py) tests/hub/claims tests/hub/
 	tests/hub/test_flow_storm.py tests/hub/test_flow_merge.py tests/hub/catalog/test_search.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo demo-data test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu bench-pages screenshots check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
+.PHONY: help up demo demo-data test test-postgres lint bench bench-judge bench-kernels bench-framework bench-gpu bench-pages bench-site screenshots check-gpu first-card lock doctor tasks-check prepare prepare-dev races chaos adversary
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ adversary: prepare-dev  ## Judge honest, wrong and cheating submissions; fail un
 
 bench-pages: prepare-dev  ## Time the first paint of each page in Chromium, count what it loads, keep both in docs/pages.json
 	@$(PY) -m tests.bench.pages
+
+bench-site: prepare-dev  ## Time the site's pages at 40 views a second beside a judge: PostgreSQL, 37,000 people (SIZE=campus: SQLite, 500)
+	@$(PY) -m tests.bench.site $(or $(SIZE),mindspore)
 
 screenshots: prepare-dev  ## Photograph ten pages, light and dark, wide and narrow, in both languages: docs/screenshots
 	@$(PY) -m tests.browser.screenshots
