@@ -5,6 +5,8 @@ Not in charge of the order and the estimates (`hub/bench`).
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -44,10 +46,10 @@ class Queue:
 
     hardware_class: str
     online: int
-    running: list[Runs]
-    waiting: list[Waits]
-    count: int
-    first: Place | None
+    running: Sequence[Runs] = ()
+    waiting: Sequence[Waits] = ()
+    count: int = 0
+    first: Place | None = None
 
     @property
     def left_out(self) -> int:
@@ -56,19 +58,22 @@ class Queue:
 
 @require_safe
 def queue_page(request: HttpRequest) -> HttpResponse:
-    live = Job.objects.filter(state__in=Job.moves.live).order_by().values_list("hardware_class", flat=True)
-    names = sorted({*live, *queries.hardware_classes()})
-    queues = [_queue(name, request.user.pk) for name in names]
+    rows = Job.objects.filter(state__in=Job.moves.live).order_by().values_list("hardware_class", flat=True)
+    live = set(rows)
+    online = Counter(queries.online_workers().order_by().values_list("hardware_class", flat=True))
+    queues = [
+        _queue(name, online[name], request.user.pk) if name in live else Queue(name, online[name])
+        for name in sorted({*live, *queries.hardware_classes()})
+    ]
     return render(
         request, "queue/page.html", {"queues": queues, "any_live": any(q.count or q.running for q in queues)}
     )
 
 
-def _queue(name: str, visitor: int | None) -> Queue:
+def _queue(name: str, online: int, visitor: int | None) -> Queue:
     line = Line(name)
-    own = set(
-        _jobs().filter(hardware_class=name, patch_set__pull__author=visitor).values_list("pk", flat=True)
-    )
+    mine = _jobs().filter(hardware_class=name, patch_set__pull__author=visitor)
+    own = set(mine.values_list("pk", flat=True)) if visitor else set()
     shown = [place for place in line.places if place.number <= ROWS_MOST or place.job in own]
     jobs = _jobs().in_bulk([place.job for place in shown])
     open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, job__hardware_class=name).order_by(
@@ -79,7 +84,7 @@ def _queue(name: str, visitor: int | None) -> Queue:
     )
     return Queue(
         name,
-        queries.workers_online(name),
+        online,
         [Runs(attempt, line.end_of(attempt.job, attempt.started_at)) for attempt in attempts],
         [_waits(jobs[place.job], place, own) for place in shown if place.job in jobs],
         len(line.places),
