@@ -62,7 +62,8 @@ def held_for(user: User) -> QuerySet[Verdict]:
 
 def doubted() -> QuerySet[Verdict]:
     """What people still doubt or decided against, whatever another run says: copies above all."""
-    return standing_verdicts().filter(ruling__in=(HOLD, UPHOLD), pk__in=list(_ruled(HOLD, UPHOLD)))
+    against = Q(ruling__in=(HOLD, UPHOLD))
+    return standing_verdicts().filter(against, pk__in=list(_ruled(HOLD, UPHOLD)))
 
 
 def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:

@@ -166,7 +166,7 @@ def test_the_baseline_against_itself_is_neither_faster_nor_slower(judge: Judge, 
         "other",
     ):
         assert result.seconds[part] >= 0
-    assert 1 < result.environment["empty_call_us"] < 2000
+    assert result.environment["empty_call_us"] > 1  # how much more is the machine's affair
     assert result.environment["cpu"] == "of a test"
     held = result.figures.get("memory")  # not every kernel tells it
     assert held is None or 10_000 < held <= 2**30
