@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -134,7 +134,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
 def quickly_found(wanted: TaskFilter) -> Found:
     """What `find` finds, at most FOUND_SECONDS old: it reads and counts all tasks, the same for everybody."""
     key = "tasks.found." + hashlib.sha256(repr(wanted.pairs()).encode()).hexdigest()
-    found: Found = cache.get_or_set(key, lambda: find(wanted), FOUND_SECONDS)
+    found: Found = caches["pages"].get_or_set(key, lambda: find(wanted), FOUND_SECONDS)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -23,7 +23,7 @@ from hub.web.acting import act, member_post
 from hub.web.preferences import safe_next
 
 MENTORS_A_PAGE = 50
-FIGURES_SECONDS = 600  # they are of four weeks
+FIGURES_SECONDS = 60  # they are of four weeks
 
 
 @require_safe
@@ -35,7 +35,7 @@ def mentor_list(request: HttpRequest) -> HttpResponse:
 
 def _figures() -> tuple[mentors.Waits, list[mentors.Figures]]:
     found: tuple[mentors.Waits, list[mentors.Figures]]
-    found = cache.get_or_set("mentors.figures", mentors.figures, FIGURES_SECONDS)
+    found = caches["pages"].get_or_set("mentors.figures", mentors.figures, FIGURES_SECONDS)
     return found
 
 

@@ -8,8 +8,9 @@ Theory of operation
   of these copies away either: a page with a message is never kept.
 - Forms carry a token of the visitor against forged requests. A kept page has a mark in its place, which
   nobody can guess and so nobody can write on a page, and each visitor gets a token of their own there.
-- Copies live in the memory of one process, for SECONDS. Nobody is told to keep a page: the answer has the
-  headers that it would have had.
+- Copies live in the memory of one process, for SECONDS. Whoever does something by a form makes the process
+  forget them, so that what was done is seen at once; pushes, verdicts and other processes wait.
+- Nobody is told to keep a page: the answer has the headers that it would have had.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ def shared(view: View) -> View:
         return answer
 
     return shown
+
+
+def forget() -> None:
+    """Make every page anew from now on."""
+    caches["pages"].clear()
 
 
 def _answer(text: str, with_plot: bool) -> HttpResponse:

@@ -47,6 +47,16 @@ def test_language_and_whoever_is_known_have_pages_of_their_own(town: Town) -> No
     assert "Log in" in Visitor(None).get("/tasks/")
 
 
+def test_what_somebody_did_is_seen_at_once(town: Town) -> None:
+    page = f"/people/{town.people.alice.username}/"
+    assert Visitor(None).get(page)
+    name = {"display_name": "Alice of the Mirrors"}
+    type(town.people.alice).objects.filter(pk=town.people.alice.pk).update(**name)
+    assert "Alice of the Mirrors" not in Visitor(None).get(page)
+    Visitor(town.people.mei).post("/notifications/read/")
+    assert "Alice of the Mirrors" in Visitor(None).get(page)
+
+
 def test_a_copy_of_a_page_with_a_plot_may_show_it(town: Town) -> None:
     path = f"/boards/{town.task.slug}/{HARDWARE}/"
     policies = {Client().get(path).headers["content-security-policy"] for _ in range(2)}
