@@ -108,11 +108,12 @@ def forward_of_block(w: dict[str, Any], x: Any, heads: int) -> Any:
 
 def ours(work: Workload, level: str = "O1") -> Callable[[], Any]:
     """The compiled step, its weights donated and replaced at every call; or the forward pass."""
+    heads = work.heads  # what is closed over is compared at every call: not all the arrays of the workload
 
     def loss(w: dict[str, Any], x: Any, y: Any) -> Any:
-        if not work.heads:
+        if not heads:
             return cross_entropy(forward_of_mlp(w, x), y)
-        away = forward_of_block(w, x, work.heads) - y
+        away = forward_of_block(w, x, heads) - y
         return ops.mean(away * away)
 
     def step(w: dict[str, Any], x: Any, y: Any) -> Any:
@@ -122,7 +123,7 @@ def ours(work: Workload, level: str = "O1") -> Callable[[], Any]:
     w = {name: Tensor(value) for name, value in work.weights.items()}
     x, y = Tensor(work.x), Tensor(work.y)
     if not work.training:
-        forward = jit(lambda w, x: forward_of_block(w, x, work.heads), jit_level=level, fullgraph=True)
+        forward = jit(lambda w, x: forward_of_block(w, x, heads), jit_level=level, fullgraph=True)
         return lambda: forward(w, x)
     compiled = jit(step, jit_level=level, fullgraph=True, donate=0)
     state = {"w": w}

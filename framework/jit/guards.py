@@ -29,9 +29,11 @@ from typing import Any
 
 import numpy as np
 
+from framework.core.python import warn_once
 from framework.core.tensor import Parameter, Tensor
 from framework.ops.random import STATE
 
+LARGE = 1 << 24  # bytes of arrays from which on a warning says that comparing them takes time
 _MISSING = object()
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), np.generic)
 _HERE = str(Path(__file__).parents[1])
@@ -68,6 +70,7 @@ class Captured:
                 continue
             self._seen[id(value)] = value
             waiting.extend(self._look_into(what, value))
+        self._warn_of_large_arrays()
 
     def changed(self) -> str:
         """What has changed since; empty if nothing has."""
@@ -100,6 +103,14 @@ class Captured:
                 tensor.value = before
                 written.append(what)
         return ", ".join(written)
+
+    def _warn_of_large_arrays(self) -> None:
+        sizes = {what: len(before) for _, before, what in self._others if isinstance(before, bytes)}
+        if sum(sizes.values()) > LARGE:
+            warn_once(
+                f"jit: {sum(sizes.values()) >> 20} MB of NumPy arrays are compared at every call, because "
+                f"they may be written to: {max(sizes, key=sizes.__getitem__)}, for one. Hold it in a tensor"
+            )
 
     def _look_into(self, what: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, Parameter):

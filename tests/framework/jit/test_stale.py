@@ -154,6 +154,12 @@ def test_a_parameter_that_is_frozen_meanwhile_gets_no_gradient() -> None:
     assert len(compiled(X)) == 3
 
 
+def test_large_arrays_that_are_compared_at_every_call_are_warned_of() -> None:
+    data = np.zeros(5_000_000, np.float32)
+    with pytest.warns(RuntimeWarning, match="19 MB of NumPy arrays are compared .*variable 'data', for one"):
+        jit(lambda x: x + data[0], jit_level="O0")(X)
+
+
 def test_zero_and_minus_zero_are_two_values() -> None:
     f = jit(lambda x, zero: ops.copysign(x, zero), jit_level="O0", fullgraph=True)
     assert f(X, 0.0).tolist() == [1, 2]
