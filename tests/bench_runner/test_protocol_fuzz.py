@@ -223,6 +223,7 @@ def test_whatever_a_guest_writes_the_judge_gives_a_verdict(channel: Channel, scr
     _fuzz(channel, scripts)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(scripts=st.lists(SCRIPT, min_size=4, max_size=5))
 def test_whatever_a_submission_writes_once_it_is_loaded_is_never_our_fault(

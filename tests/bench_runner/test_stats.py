@@ -74,13 +74,13 @@ def test_looking_at_the_shown_interval_after_every_pair_would_be_false_far_more_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spread", [0.01, 0.02])
+@pytest.mark.parametrize("spread", [0.01, pytest.param(0.02, marks=pytest.mark.slow)])
 def test_a_true_five_percent_is_found_almost_always(spread: float):
     assert _share(_normal(spread), 1.05, (Speed.FASTER,)) >= 0.99
     assert _share(_normal(spread), 1 / 1.05, (Speed.SLOWER,)) >= 0.99
 
 
-@pytest.mark.parametrize("spread", [0.01, 0.025])
+@pytest.mark.parametrize("spread", [0.01, pytest.param(0.025, marks=pytest.mark.slow)])
 def test_a_true_three_percent_is_found_nine_times_of_ten(spread: float):
     assert _share(_normal(spread), 1.03, (Speed.FASTER,)) >= 0.9
 

@@ -30,6 +30,7 @@ def test_a_filter_is_chosen_by_keyboard_and_the_page_stays(browser: Browser, hub
     page.close()
 
 
+@pytest.mark.slow
 def test_filters_work_without_any_script(browser: Browser, hub: WholeHub) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

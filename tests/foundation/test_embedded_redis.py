@@ -43,6 +43,7 @@ def test_it_keeps_a_log_and_drops_nothing_when_full(supervisor, tmp_path) -> Non
     assert settings["port"] == "0"
 
 
+@pytest.mark.slow
 def test_what_was_queued_survives_a_kill(supervisor, tmp_path) -> None:
     client = start(supervisor, tmp_path)
     client.lpush("bench.cpu", "job 1", "job 2")

@@ -19,6 +19,6 @@ def test_examples_for_cards_wait_until_a_machine_has_one(make_story: Callable[..
     assert people.push_examples() == 2
     assert set(PatchSet.objects.values_list("device", flat=True)) == {"cpu"}
     story.worker("gpu-h100")
-    assert people.push_examples() == 3
-    assert sorted(PatchSet.objects.values_list("device", flat=True)) == ["cpu"] * 2 + ["gpu"] * 3
+    assert people.push_examples() == 4
+    assert sorted(PatchSet.objects.values_list("device", flat=True)) == ["cpu"] * 2 + ["gpu"] * 4
     assert {job.hardware_class for job in story.live(patch_set__device="gpu")} == {"gpu-h100"}

@@ -106,6 +106,7 @@ def test_the_claim_has_done_its_duty(make_story: Callable[..., Story], cast: Cas
     assert held.state == "fulfilled"
 
 
+@pytest.mark.slow
 def test_only_mentors_of_the_task_and_maintainers_merge(cast: Cast, pull: PullRequest) -> None:
     for person in (cast.alice, cast.bob, cast.mei):
         with pytest.raises(NotAllowed, match="Only a mentor of the task or a maintainer merges"):

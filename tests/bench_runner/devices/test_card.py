@@ -38,6 +38,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield made
 
 
+@pytest.mark.slow
 def test_work_left_on_the_card_after_the_answer_is_suspicious(bench: Bench) -> None:
     channel = bench.ready(f"{LIBCUDA}{RIGHT}    cuda.standin_busy(1)\n")
     with pytest.raises(Failed, match="left_running") as caught:

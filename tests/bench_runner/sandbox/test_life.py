@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, process, python_runtime, slots
+from bench_runner.sandbox import Mount, Sandbox, SandboxUnavailable, backends, process, python_runtime, slots
 from bench_runner.sandbox.unsafe import pid_namespace
 from tests.bench_runner.sandbox.conftest import LIMITS, MIB, PYTHON, Run, left_overs
 
@@ -232,11 +232,12 @@ def test_a_launcher_that_is_in_no_group_yet_is_killed_too(sandbox: Sandbox) -> N
     assert left_overs(sandbox) == []
 
 
-def test_a_sandbox_whose_groups_folder_is_gone_is_opened_anew() -> None:
+def test_a_sandbox_whose_groups_folder_is_gone_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A folder of our own: who runs beside us must not lose theirs.
+    monkeypatch.setattr(backends, "our_folder", lambda: f"touchstone-removed-{os.getpid()}")
     broken = Sandbox.open(8)
     for folder in broken.backend.folders.values():
-        if not list(folder.glob("*/")):  # other slots of this machine may have guests just now
-            folder.rmdir()
+        folder.rmdir()
     anew = broken.reopened()
     try:
         assert anew.slot == broken.slot
@@ -246,6 +247,8 @@ def test_a_sandbox_whose_groups_folder_is_gone_is_opened_anew() -> None:
             assert guest.wait().how == "exited"
     finally:
         anew.close()
+        for folder in anew.backend.folders.values():
+            folder.rmdir()
 
 
 def test_two_workers_never_share_a_slot(sandbox: Sandbox) -> None:

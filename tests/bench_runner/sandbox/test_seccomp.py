@@ -8,7 +8,7 @@ import os
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench_runner.sandbox import seccomp
@@ -62,6 +62,7 @@ def test_a_call_of_another_architecture_kills() -> None:
     assert answer(0x40000000 | 1) in KILL  # x32
 
 
+@settings(deadline=None)
 @given(family=U64, kind=U64, protocol=U64)
 def test_only_three_families_and_their_usual_protocols_get_a_socket(family: int, kind: int, protocol: int):
     fine = family in seccomp.SOCKET_FAMILIES and protocol in seccomp.PROTOCOLS
@@ -76,6 +77,7 @@ def test_no_socket_comes_of_bits_that_the_kernel_does_not_look_at(upper: int) ->
     assert refused(53, upper | 30, 1, 0)  # TIPC knows pairs
 
 
+@settings(deadline=None)
 @given(flags=U64)
 def test_no_flag_of_clone_makes_a_namespace(flags: int) -> None:
     wanted = any(flags & flag for flag in seccomp.NAMESPACE_FLAGS)
@@ -83,6 +85,7 @@ def test_no_flag_of_clone_makes_a_namespace(flags: int) -> None:
     assert answer(435) == ERRNO | errno.ENOSYS  # clone3
 
 
+@settings(deadline=None)
 @given(number=st.integers(471, 511))
 def test_a_call_that_nobody_has_looked_at_does_not_exist(number: int) -> None:
     assert answer(number) == ERRNO | errno.ENOSYS
@@ -103,6 +106,7 @@ def test_nothing_tells_what_others_have_in_the_page_cache_or_open() -> None:
     assert refused(72, 3, 1026, 1)
 
 
+@settings(deadline=None)
 @given(code=st.sampled_from(seccomp.TERMINAL_IOCTLS), upper=st.integers(0, 2**32 - 1))
 def test_terminals_neither_take_input_nor_load_modules(code: int, upper: int) -> None:
     assert refused(16, 0, upper << 32 | code)

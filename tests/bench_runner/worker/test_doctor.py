@@ -13,6 +13,7 @@ from bench_runner.sandbox.backends import Backend
 
 
 @pytest.mark.sandbox
+@pytest.mark.slow
 def test_a_good_machine_passes_every_test(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.main() == 0
     lines = capsys.readouterr().out.splitlines()

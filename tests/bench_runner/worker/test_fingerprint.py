@@ -122,6 +122,7 @@ def calibration_flags() -> list[str]:
     return line.split()[2:]
 
 
+@pytest.mark.slow
 def test_only_sets_that_the_cpu_has_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -37,6 +37,7 @@ def left_in_quarantine() -> list[Path]:
 # Bombs
 
 
+@pytest.mark.slow
 def test_a_blob_that_inflates_is_refused_by_its_real_size(place: Place, clone: Clone) -> None:
     clone.commit({"solutions/alice/zeros.bin": b"\0" * 40_000_000})
     before = time.monotonic()

@@ -171,6 +171,7 @@ def test_a_stream_ends_by_itself_and_says_when_to_come_back(
     assert ": still here\n\n" in text
 
 
+@pytest.mark.slow
 def test_many_viewers_cost_neither_threads_nor_queries(
     live_site: str, running: tuple[PatchSet, JobSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ def test_the_gradient_of_the_oracle_is_its_slope(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.slow
 def test_at_full_size_the_gradient_is_that_of_the_formula(name: str) -> None:
     x, dy = rng.standard_normal((2, 64, 1024)).astype(np.float32)
     y = getattr(kernels, name)(x)
