@@ -21,13 +21,13 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bench_runner.contract import JobKind
+from bench_runner.contract import JobKind, Outcome
 from hub import flow
 from hub.accounts.models import User
 from hub.bench.models import Verdict
 from hub.bench.queries import unserved, why_waiting
 from hub.catalog.models import Task
-from hub.learning.queries import is_solved, lesson_after, lesson_of
+from hub.learning.queries import TIMED, is_solved, lesson_after, lesson_of
 from hub.pulls import queries
 from hub.pulls.mentors import unrated
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
@@ -124,7 +124,7 @@ def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
     known = user.is_authenticated
     beat = live.pulse_of(pull)
     return {
-        **_lesson(pull),
+        **_lesson(pull, found),
         "pull": pull,
         "title": plain_line(pull.title),
         "current": found.patch_set,
@@ -149,12 +149,22 @@ def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
     }
 
 
-def _lesson(pull: PullRequest) -> dict[str, Any]:
+def _lesson(pull: PullRequest, found: Facts) -> dict[str, Any]:
     """For the work on an exercise: its lesson, whether that is done by it, and what comes next."""
     lesson = lesson_of(pull.task) if pull.task.kind == Task.Kind.EXERCISE else None
     if lesson is None:
         return {}
-    return {"lesson": lesson, "solved": is_solved(lesson, pull.author), "next_lesson": lesson_after(lesson)}
+    solved = is_solved(lesson, pull.author)
+    return {
+        "lesson": lesson,
+        "solved": solved,
+        "too_slow": not solved and _is_timed(found),
+        "next_lesson": lesson_after(lesson),
+    }
+
+
+def _is_timed(found: Facts) -> bool:
+    return any(ran.kind in TIMED and ran.outcome == Outcome.PASSED for ran in found.runs)
 
 
 def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from hub.demo.people import PEOPLE
 from hub.demo.visitor import Visitor
@@ -22,6 +22,7 @@ pytestmark = [
 
 EXERCISE = "contiguous-loops"
 JUDGE_SECONDS = 120
+TOPICS = ("first-try", "second-try", "third-try", "fourth-try", "fifth-try")
 
 
 def solution() -> dict[str, bytes]:
@@ -47,10 +48,8 @@ def test_from_the_list_of_courses_to_the_last_lesson(
     expect(page.locator("#exercise")).to_be_visible()
     expect(page.locator(".lessons > li.is-done")).to_have_count(1)
 
-    pull = push_as_the_page_says(page, hub, person.username, person.password, tmp_path)
-    page.goto(hub.url + pull)
-    led_on = page.locator('aside a.button[href="/learn/first-operator/"]')  # it was the last lesson
-    expect(led_on).to_be_visible(timeout=JUDGE_SECONDS * 1000)
+    git = clone_as_the_page_says(page, hub, person.username, person.password, tmp_path)
+    led_on = push_until_solved(page, git)
     led_on.click()
     expect(page.locator(".lessons > li.is-done")).to_have_count(2)
     page.goto(hub.url + f"/people/{username}/")
@@ -67,8 +66,9 @@ def read_the_first_lesson_by_keyboard(page: Page) -> None:
     page.wait_for_url(f"**/learn/first-operator/{EXERCISE}/")
 
 
-def push_as_the_page_says(page: Page, hub: WholeHub, username: str, password: str, folder: Path) -> str:
-    """Clone from the address on the page; the path of the pull request, as git's answer tells it."""
+def clone_as_the_page_says(
+    page: Page, hub: WholeHub, username: str, password: str, folder: Path
+) -> Contributor:
     clone = re.search(r"git clone (\S+)", page.locator("#start .command").first.inner_text())
     assert clone
     visitor = Visitor(hub.url, username, password)
@@ -76,8 +76,20 @@ def push_as_the_page_says(page: Page, hub: WholeHub, username: str, password: st
     visitor.make_token("exercise")
     done = visitor.git("clone", "-q", clone[1], "work", folder=folder)
     assert done.returncode == 0, done.stderr
-    git = Contributor(visitor, folder / "work")
-    said = git.push(git.commit(solution(), "first-try"), "first-try")
-    link = re.search(r"remote: .*?(/pulls/\S+)", said)
-    assert link, said
-    return link[1]
+    return Contributor(visitor, folder / "work")
+
+
+def push_until_solved(page: Page, git: Contributor) -> Locator:
+    """The button to what comes next. Other programs may widen an interval beyond the exercise's target:
+    the page then says to push once more."""
+    led_on = page.locator('aside a.button[href="/learn/first-operator/"]')  # it was the last lesson
+    for topic in TOPICS:
+        said = git.push(git.commit(solution(), topic), topic)
+        link = re.search(r"remote: .*?(/pulls/\S+)", said)
+        assert link, said
+        page.goto(git.visitor.site + link[1])
+        expect(led_on.or_(page.locator("[data-too-slow]"))).to_be_visible(timeout=JUDGE_SECONDS * 1000)
+        if led_on.is_visible():
+            break
+    expect(led_on).to_be_visible()
+    return led_on

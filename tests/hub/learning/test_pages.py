@@ -98,7 +98,9 @@ def test_the_last_verdict_and_the_next_step_follow_the_learner(
     pull = learner_story.push(cast.alice).pull
     learner_story.run_all(ratio=1.2)
     assert "the timing must reach 1.50× of the baseline" in visitor.get(LESSON)
-    assert "This is the exercise of <a" in visitor.get(f"/pulls/{pull.pk}/")
+    page = visitor.get(f"/pulls/{pull.pk}/")
+    assert "This is the exercise of <a" in page
+    assert "when its whole interval is at 1.50× of the baseline" in page
     learner_story.push(cast.alice)
     learner_story.run_all(ratio=3.0)
     assert "solved" in visitor.get(LESSON)
