@@ -15,12 +15,12 @@ pytestmark = pytest.mark.sandbox
 
 
 def _in_every_run(labels: list[Label]) -> set[str]:
-    """The first trick of every fourth row, and one honest submission in twelve; CI judges them all."""
+    """The first trick of every eighth row, and one honest submission in twenty; CI judges them all."""
     names = sorted(label.name for label in labels)
     honest = [name for name in names if name.startswith("honest-")]
     tricks = [name for name in names if not name.startswith(("honest-", "wrong-"))]
     rows = {name.partition("-")[0]: name for name in reversed(tricks)}
-    return {*list(rows.values())[::4], *honest[::12]}
+    return {*list(rows.values())[::8], *honest[::20]}
 
 
 def _parameters() -> list[Any]:

@@ -18,6 +18,7 @@ CHILD = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {SPIN!r}
 DAEMON = f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {SPIN!r}])\ntime.sleep(9)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.sandbox
 @pytest.mark.parametrize("program", [SPIN + "time.sleep(9)", CHILD + "\nimport time; time.sleep(9)", DAEMON])
 def test_what_a_guest_and_its_children_use_is_the_guests_own(program: str, sandbox: Sandbox) -> None:

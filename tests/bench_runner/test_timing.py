@@ -272,6 +272,7 @@ def test_a_machine_that_changes_its_speed_is_timed_again_at_its_new_one(task: Ta
     assert min(seconds) > 0.0044, "pairs of the quicker machine were counted"
 
 
+@pytest.mark.slow
 def test_a_machine_that_never_settles_ranks_nothing_and_blames_nobody(task: Task):
     restless = {number: 1.3 ** (number // 2) for number in range(200)}
     task = dataclasses.replace(task, limits=dataclasses.replace(task.limits, time_seconds=1e9))

@@ -68,7 +68,10 @@ class Person:
         self.page.locator(f'form[action$="{action}"] button').first.click()
 
 
-@pytest.fixture(params=[(ENGLISH, "alice"), (CHINESE, "bob")], ids=["English", "Chinese"])
+@pytest.fixture(
+    params=[(ENGLISH, "alice"), pytest.param((CHINESE, "bob"), marks=pytest.mark.slow)],
+    ids=["English", "Chinese"],
+)
 def story(request: pytest.FixtureRequest, browser: Browser, hub: WholeHub):
     words, username = request.param
     contexts = [browser.new_context(locale=words.locale, reduced_motion="reduce") for _ in range(2)]

@@ -155,6 +155,7 @@ def test_a_command_that_is_not_there_is_named(progress) -> None:
         progress.run(["/no/such/thing"])
 
 
+@pytest.mark.slow
 def test_a_long_silent_step_keeps_showing_that_it_lives(progress, out, monkeypatch) -> None:
     monkeypatch.setattr("hub.services.progress.QUIET_SECONDS", 0.1)
     progress.run([sys.executable, "-c", "import time; print('fetching', flush=True); time.sleep(1.3)"])

@@ -173,6 +173,7 @@ def test_stopping_leaves_no_process_behind(up: Up) -> None:
     assert (up.folder / "var" / "run" / "up.json").read_text() == ""
 
 
+@pytest.mark.slow
 def test_the_next_start_is_quick_and_ends_on_ctrl_c(up: Up) -> None:
     again = Up(up.folder)
     try:

@@ -13,6 +13,7 @@ from tests.hub.story import Story
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_examples_for_cards_wait_until_a_machine_has_one(make_story: Callable[..., Story]) -> None:
     story = make_story("row-softmax")
     story.worker()

@@ -308,6 +308,7 @@ def test_two_who_merge_at_once_make_one_merge(story: Story, cast: Cast, pull: Pu
     assert MergeAttempt.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_many_who_land_the_same_merge_at_once_pay_once(story: Story, cast: Cast, pull: PullRequest) -> None:
     attempt = flow.merge(pull, cast.max)
@@ -320,6 +321,7 @@ def test_many_who_land_the_same_merge_at_once_pay_once(story: Story, cast: Cast,
     assert points_of(cast.mei) == 5
 
 
+@pytest.mark.slow
 def test_approval_of_two_pull_requests_merges_both(story: Story, cast: Cast) -> None:
     first = story.merged(cast.alice, by=cast.mei, merger=cast.max)
     second = story.merged(cast.bob, by=cast.mei, merger=cast.max)

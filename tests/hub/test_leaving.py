@@ -31,6 +31,7 @@ def rich(story: Story, cast: people.Cast) -> PullRequest:
     return merged
 
 
+@pytest.mark.slow
 def test_the_ledger_keeps_its_sum_and_nothing_keeps_the_name(
     rich: PullRequest, cast: people.Cast, story: Story
 ) -> None:

@@ -76,6 +76,7 @@ def test_who_moves_up_when_the_first_one_falls_is_confirmed(ready: Story, cast: 
     assert fourth.jobs.filter(kind="confirm", state="queued").exists()
 
 
+@pytest.mark.slow
 def test_while_the_runs_disagree_another_one_settles_it(ready: Story, cast: Cast) -> None:
     ready.push(cast.alice)
     ready.run(ready.live()[0])
@@ -110,6 +111,7 @@ def test_a_confirmation_that_our_machines_gave_up_is_not_asked_for_again_by_itse
     assert ready.live() == []
 
 
+@pytest.mark.slow
 def test_neither_a_newer_push_nor_closing_stops_a_confirmation(ready: Story, cast: Cast) -> None:
     patch_set = ready.push(cast.alice)
     ready.run(ready.live()[0])
@@ -248,6 +250,7 @@ def test_a_copy_that_was_cleared_goes_on_and_is_not_held_again(ready: Story, cas
     assert {line[1] for line in places(ready)} == {"alice", "bob"}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_count_even_if_the_source_looks_different(ready: Story, cast: Cast) -> None:
     first = ready.push(cast.alice, files={SOLUTION: MINE})
     ready.run(ready.live(kind="check")[0], artefact_sha256="a" * 64)
@@ -267,6 +270,7 @@ def test_whoever_pushed_later_is_held_whichever_is_checked_first(ready: Story, c
     assert Ruling.objects.get().verdict.job.patch_set == second
 
 
+@pytest.mark.slow
 def test_nobody_copies_from_themselves_nor_from_their_copyist(ready: Story, cast: Cast) -> None:
     copied(ready, cast)
     again = ready.push(cast.alice, "other", files={SOLUTION: in_another_coat(MINE) + b"\n"})
@@ -315,6 +319,7 @@ def test_an_appeal_is_run_beside_the_old_verdict_and_changes_nothing_by_itself(
     assert list(queries.held()) == [verdict]
 
 
+@pytest.mark.slow
 def test_an_appeal_uses_no_quota(ready: Story, cast: Cast, settings: pytest_django.Settings) -> None:
     settings.RANK_JOBS_A_DAY = 2
     rejudging.appeal(suspicious(ready, cast.alice), cast.alice, "Please.")
@@ -504,6 +509,7 @@ def _held(verdict: Verdict) -> Verdict:
     return verdict
 
 
+@pytest.mark.slow
 def test_a_push_does_not_cancel_what_an_appeal_runs(ready: Story, cast: Cast) -> None:
     rejudging.appeal(suspicious(ready, cast.alice), cast.alice, "Please.")
     ready.push(cast.alice)

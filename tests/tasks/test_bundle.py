@@ -36,6 +36,7 @@ def test_an_unsafe_name_is_refused_before_anything_is_written(name: str, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_an_accepted_name_stays_below_its_folder(name: str) -> None:

@@ -26,6 +26,7 @@ def floats(*values: float) -> Array:
     return np.array(values, np.float32)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     hnp.arrays(np.float64, st.integers(1, 40), elements=NUMBERS),

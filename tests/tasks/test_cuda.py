@@ -35,6 +35,7 @@ def _compile(source: str, folder: Path, arch: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 @needs_nvrtc
 @pytest.mark.parametrize("arch", ["", pytest.param("sm_90a", marks=pytest.mark.slow)])
 def test_a_file_is_compiled_for_card_and_host(arch: str, tmp_path: Path) -> None:

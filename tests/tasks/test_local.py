@@ -47,6 +47,7 @@ def test_what_goes_wrong_is_told_in_the_words_of_a_verdict(
     assert sentence in outcome.sentence
 
 
+@pytest.mark.slow
 def test_an_endless_call_is_ended(oracle: local.Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "GRACE_SECONDS", -oracle.task.limits.call_seconds + 1.0)
     source = SIGNATURE + "{ volatile int64_t i = n; while (i) ; }"

@@ -33,8 +33,7 @@ ATTACKS = [
 
 # One or two on each layer are tried in every run of the tests, all of them in CI's.
 QUICK = {
-    "reads-other-submissions", "rewrites-the-judges-memory", "tries-every-family", "traces", "kills",
-    "forks-for-ever", "leaves-a-daemon", "a-link", "a-daemon-that-writes-later",
+    "reads-other-submissions", "rewrites-the-judges-memory", "kills", "leaves-a-daemon", "a-link",
 }  # fmt: skip
 
 
@@ -94,6 +93,7 @@ def test_an_attack_misses_and_its_verdict_says_at_what(attack: Attack, outside: 
     assert held() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in building.TAKEN_OVER],

@@ -31,9 +31,9 @@ def _need_verdict(seed: int, outside: Outside, *, works: bool) -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        *range(2),
-        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12)),
-        342339205,  # is wrong once, and then silent
+        0,
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12)),
+        pytest.param(342339205, marks=pytest.mark.slow),  # is wrong once, and then silent
     ],
 )
 def test_a_submission_that_never_writes_its_output_is_never_passed(seed: int, outside: Outside):
@@ -42,7 +42,7 @@ def test_a_submission_that_never_writes_its_output_is_never_passed(seed: int, ou
 
 @pytest.mark.parametrize(
     "seed",
-    [*range(100, 102), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(102, 106))],
+    [100, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(101, 106))],
 )
 def test_a_submission_that_works_between_its_tricks_gets_some_verdict(seed: int, outside: Outside):
     _need_verdict(seed, outside, works=True)

@@ -46,6 +46,7 @@ def test_work_left_on_the_card_after_the_answer_is_suspicious(bench: Bench) -> N
     assert caught.value.outcome.value == "suspicious"
 
 
+@pytest.mark.slow
 def test_work_that_begins_later_is_noticed_before_inputs_are_written(bench: Bench) -> None:
     channel = bench.ready(RIGHT)
     channel.call(numbers(), SECOND)
@@ -65,6 +66,7 @@ def test_memory_of_the_card_is_counted_against_the_side_that_took_it(bench: Benc
     modest.call(numbers(), SECOND)
 
 
+@pytest.mark.slow
 def test_a_fault_on_the_card_is_the_submissions_own_and_harms_nobody_else(bench: Bench) -> None:
     channel, other = bench.ready(f"{LIBCUDA}{RIGHT}    cuda.standin_fault()\n"), bench.ready(RIGHT)
     with pytest.raises(Failed, match="raised"):
@@ -75,6 +77,7 @@ def test_a_fault_on_the_card_is_the_submissions_own_and_harms_nobody_else(bench:
     np.testing.assert_array_equal(other.call(inputs, SECOND)[1]["y"], 2 * inputs["x"])
 
 
+@pytest.mark.slow
 def test_replaced_calls_of_the_driver_buy_nothing(bench: Bench) -> None:
     """The guest's own waiting is gone; the window closes with our copy all the same."""
     replace = (

@@ -140,6 +140,7 @@ def test_a_call_sees_fresh_inputs_and_its_outputs_come_back(bench: Bench) -> Non
         np.testing.assert_array_equal(outputs["z"], (halves[:, 0] + halves[:, 1]).astype(np.float16))
 
 
+@pytest.mark.slow
 def test_empty_tensors_are_passed_as_such(bench: Bench) -> None:
     channel = bench.ready(
         "def f(x, h, y, z):\n    assert x.shape == y.shape == (0,) and h.shape == (0, 2)\n", 0
@@ -155,6 +156,7 @@ def test_an_unwritten_element_is_told_from_a_nan_that_was_computed(bench: Bench)
     assert channel.unwritten(outputs["z"]).tolist() == [False, True, True, True]
 
 
+@pytest.mark.slow
 def test_the_poison_changes_with_every_call(bench: Bench) -> None:
     channel = bench.ready("def f(x, h, y, z):\n    pass\n", 4)
     seen = {int(channel.call(numbers(4), SECOND)[1]["y"].view(np.uint32)[0]) for _ in range(20)}
@@ -173,6 +175,7 @@ def at(a):
 """
 
 
+@pytest.mark.slow
 def test_the_addresses_change_from_call_to_call_and_stay_when_asked(bench: Bench) -> None:
     source = f"{ADDRESS}def f(x, h, y, z):\n    y[0], y[1] = at(x) % 2**22 // 64, at(y) % 2**22 // 64\n"
     channel = bench.ready(source)
@@ -203,6 +206,7 @@ page = (ctypes.c_uint64 * 512).from_address(int(pages[0], 16))
 """
 
 
+@pytest.mark.slow
 def test_what_is_written_after_the_answer_does_not_count(bench: Bench) -> None:
     late = "    time.sleep(0.05)\n    y[:] = 2 * x\n"
     channel = bench.ready(f"{FORGER}def f(x, h, y, z):\n    page[1] += 1 << 8\n{late}")
@@ -253,6 +257,7 @@ def test_two_sides_can_exchange_their_memory_between_guests(bench: Bench) -> Non
         np.testing.assert_array_equal(channel.call(inputs, SECOND)[1]["y"], 2 * inputs["x"])
 
 
+@pytest.mark.slow
 def test_an_input_that_is_written_ends_the_attempt(bench: Bench) -> None:
     """In host memory at once, by a signal; on a card where it is refused, or else after the call."""
     source = f"{ADDRESS}def f(x, h, y, z):\n    poke(at(x), 0, 4)\n"

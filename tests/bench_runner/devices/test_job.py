@@ -108,7 +108,7 @@ def test_the_doctor_looks_whether_a_guest_can_open_the_card(
     "files",
     [
         {"solution.cu": RIGHT.encode()},
-        {"solution_cupy.py": IN_CUPY},
+        pytest.param({"solution_cupy.py": IN_CUPY}, marks=pytest.mark.slow),
         pytest.param({"solution_cupy.py": WITH_FRAMEWORK}, marks=pytest.mark.slow),
     ],
     ids=["cuda", "cupy", "framework"],

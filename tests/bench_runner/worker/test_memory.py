@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 # Blocks as a pool of inputs leaves them: too small to go back by themselves, something kept above them.
 SCRIPT = """
 from pathlib import Path
@@ -27,6 +29,7 @@ print(before, held, resident())
 """
 
 
+@pytest.mark.slow
 def test_what_the_inputs_of_a_job_took_goes_back_to_the_machine() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     before, held, after = map(int, done.stdout.split())

@@ -52,6 +52,7 @@ def _check_gradients(case: Any) -> None:
     _check_rounding(step, arrays, text)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=QUIET)
 @given(programs(most=12))
 def test_short_programs_give_the_same_everywhere(case: Any) -> None:

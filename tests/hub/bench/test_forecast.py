@@ -266,6 +266,7 @@ def share_right(name: str, seeds: range) -> float:
     return sum(right) / len(right)
 
 
+@pytest.mark.slow
 def test_nine_of_ten_estimates_are_within_a_factor_of_two() -> None:
     shares = {name: share_right(name, range(3)) for name in WORLDS}
     print(shares)

@@ -270,6 +270,7 @@ def test_a_programme_that_lets_nothing_run_is_refused(story: Story, programme: M
 # In the terminal
 
 
+@pytest.mark.slow
 def test_a_push_beyond_the_quota_is_kept_and_says_when_it_is_judged(
     live_site: str, story: Story, cast: Cast, tmp_path: Path, two_checks_a_day: None
 ) -> None:

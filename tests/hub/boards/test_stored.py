@@ -42,6 +42,7 @@ def test_the_stored_board_is_the_computed_one(timed: Story) -> None:
     assert (len(read), read.above) == (3, computed.baseline_after)
 
 
+@pytest.mark.slow
 def test_after_each_step_of_the_story_a_rebuild_finds_nothing_different(timed: Story, cast: Cast) -> None:
     timed.push(cast.bob, "second")
     timed.run_all(2.5)

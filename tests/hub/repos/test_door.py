@@ -138,6 +138,7 @@ def ask_for_pack(place: Place, body: bytes, headers: dict[str, str]) -> bytes:
         return bytes(answer.read())
 
 
+@pytest.mark.slow
 def test_pushes_at_the_same_moment_are_all_taken(place: Place) -> None:
     clones = [place.clone("alice"), place.clone("bob"), place.clone("mei"), place.clone("max")]
     for clone in clones:

@@ -190,6 +190,7 @@ def test_a_push_that_takes_too_long_is_ended(place: Place, monkeypatch: pytest.M
     assert not left_in_quarantine()
 
 
+@pytest.mark.slow
 def test_more_conversations_than_there_are_places_wait_and_are_told(
     place: Place, clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

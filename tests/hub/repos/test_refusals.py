@@ -166,6 +166,7 @@ def test_more_than_the_allowed_number_of_branches_is_refused(place: Place, clone
     assert clone.push("HEAD:alice/d").code == 0
 
 
+@pytest.mark.slow
 def test_a_push_of_several_branches_is_taken_whole_or_not_at_all(place: Place, clone: Clone) -> None:
     said = clone.push("HEAD:alice/a", "HEAD:bob/b")
     refused(place, said, "bob/b is not yours to push")
@@ -225,6 +226,7 @@ NAMES = {
 }
 
 
+@pytest.mark.slow
 def test_names_that_deceive_or_climb_are_refused(place: Place, clone: Clone) -> None:
     place.rules.branches_most = len(NAMES)
     commits = [tree_commit(clone, entry(clone, name)) for name in NAMES]

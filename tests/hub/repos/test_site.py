@@ -69,6 +69,7 @@ def test_a_closed_pull_request_takes_no_push(live_site: str, cast: people.Cast, 
     assert "the pull request of alice/fast is closed and takes no more pushes" in said.remote, said.text
 
 
+@pytest.mark.slow
 def test_the_limits_of_the_task_s_own_files_hold(live_site: str, cast: people.Cast, tmp_path: Path) -> None:
     clone = clone_of(cast.alice, OPEN, live_site, tmp_path)
     clone.commit({"README.md": b"mine"})

@@ -32,6 +32,7 @@ def test_every_answer_has_the_security_headers(world: World) -> None:
         assert not missing, (path, missing)
 
 
+@pytest.mark.slow
 def test_no_secret_gets_into_the_logs(world: World, caplog: pytest.LogCaptureFixture) -> None:
     client = world.client("author")
     with caplog.at_level(logging.DEBUG):

@@ -32,6 +32,7 @@ def test_merging_a_confirmed_first_try_gives_the_author_and_the_reviewer_their_b
     assert badges(town.people.max) == set()
 
 
+@pytest.mark.slow
 def test_a_badge_is_awarded_once(town: Town) -> None:
     assert honours.award(town.people.alice, town.people.mei) == 0
     assert honours.award_everybody() == 0
@@ -46,6 +47,7 @@ def test_the_house_gets_no_badge(town: Town) -> None:
     assert badges(town.people.mei) == {"first-review"}
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_added_later_reaches_old_facts(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     honours.award_everybody()
     new = read(FILE.read_bytes() + ONE_MORE.encode())

@@ -55,6 +55,7 @@ def test_shared_ranks_are_marked_in_chinese(board: Story) -> None:
     assert rows(Visitor(None, "zh-hans").get(PATH))[0].startswith("并列 1")
 
 
+@pytest.mark.slow
 def test_a_first_place_without_a_second_run_awaits_it(board: Story) -> None:
     found = rows(Visitor(None).get(PATH))
     assert "confirmed" in found[0]

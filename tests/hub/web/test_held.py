@@ -181,6 +181,7 @@ def test_a_ruling_is_read_by_everybody_on_the_pull_request(court: Court) -> None
     assert "9.00×" in court.visitor(None).get(f"/boards/vector-add/{HARDWARE}/")
 
 
+@pytest.mark.slow
 def test_the_author_appeals_once_from_the_pull_request(court: Court) -> None:
     where = f"/pulls/{court.copy.job.patch_set.pull_id}/"
     form = f'action="/held/{court.copy.pk}/appeal/"'
@@ -265,6 +266,7 @@ def test_runs_that_disagree_are_said_to(story: Story, cast: people.Cast) -> None
     assert ">confirmed<" not in shown
 
 
+@pytest.mark.slow
 def test_a_confirmation_that_did_not_pass_is_told_to_author_and_mentors(
     story: Story, cast: people.Cast
 ) -> None:

@@ -81,6 +81,7 @@ def test_without_a_reason_it_is_not_paused(story: Story, operator: User) -> None
     assert Worker.objects.filter(paused_at=None).count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_worker_page_shows_what_it_did_and_its_faults_to_operators(
     story: Story,

@@ -299,6 +299,7 @@ def test_a_conflict_names_its_paths_and_the_way_out(story: Story, cast: people.C
     assert "git rebase origin/main" in page
 
 
+@pytest.mark.slow
 def test_a_real_conflict_is_said_at_once(story: Story, cast: people.Cast) -> None:
     pull = scenes.in_stage("approved", story, cast)
     story.merged(cast.alice, cast.mei, cast.max, topic="other")
@@ -348,6 +349,7 @@ def test_a_failed_verdict_is_judged_again_by_a_mentor_only(story: Story, cast: p
 # Finding one
 
 
+@pytest.mark.slow
 def test_the_list_filters_by_stage_task_and_author(story: Story, cast: people.Cast) -> None:
     open_one = scenes.in_stage("needs_review", story, cast)
     failing = story.push(cast.bob, subject="Bob tries").pull

@@ -172,6 +172,7 @@ def test_a_member_keeps_a_search_under_a_name_and_deletes_it(tasks: list[Task], 
     assert not cast.alice.saved_filters.exists()
 
 
+@pytest.mark.slow
 def test_a_search_needs_a_name_and_a_filter(tasks: list[Task], cast: people.Cast) -> None:
     alice = Visitor(cast.alice)
     assert "Give the search a name" in alice.send("/settings/searches/save/", {"query": "kind=port"})

@@ -43,6 +43,7 @@ def test_a_patch_set_stands_beside_earlier_ones_and_the_boards_best(timed: Patch
     assert 'id="samples"' in page
 
 
+@pytest.mark.slow
 def test_an_earlier_patch_set_is_compared_with_those_before_it(timed: PatchSet) -> None:
     page = page_of(timed, "?patch_set=1")
     assert "<small><a href" not in page
