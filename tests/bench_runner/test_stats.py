@@ -49,6 +49,7 @@ def _two_speeds(rng: random.Random) -> float:
 SLOW_DRAWS = [pytest.param(_normal(spread), marks=pytest.mark.slow) for spread in (0.002, 0.01, 0.1, 0.4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [_normal(0.03), _outliers, _two_speeds, *SLOW_DRAWS])
 def test_the_same_code_is_called_different_in_less_than_one_job_of_a_hundred(draw: Draw):
     assert _share(draw, 1.0, DIFFERENT) < 0.01

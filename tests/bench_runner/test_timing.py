@@ -194,6 +194,7 @@ def test_very_short_calls_are_bounded_in_number_and_by_the_pool(task: Task):
     assert (short.rounds, short.calls) == (100, 5)
 
 
+@pytest.mark.slow
 def test_a_baseline_below_two_empty_calls_is_not_ranked_and_the_task_is_to_blame(task: Task):
     with pytest.raises(InfrastructureFault, match=r"Case r10\d is too small.*7\.\d* µs, 8 µs are needed"):
         _time(task, Pace(7.5e-6), Pace(7.5e-6))

@@ -16,13 +16,14 @@ from playwright.sync_api import Browser, Page, expect
 from hub.demo.people import PEOPLE
 from hub.demo.visitor import Visitor
 from tasks.spec import load_folder, read_folder
+from tests.browser.town import PATIENCE
 from tests.pushing import Contributor
 from tests.whole import WholeHub
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one hub
 
 TASK = "row-softmax"
-JUDGE_SECONDS = 120
+JUDGE_SECONDS = 300  # at most: the machine may be busy, and a job has three attempts
 FOLDER = Path(__file__).resolve().parents[2] / "tasks" / TASK
 
 
@@ -68,15 +69,12 @@ class Person:
         self.page.locator(f'form[action$="{action}"] button').first.click()
 
 
-@pytest.fixture(
-    params=[(ENGLISH, "alice"), pytest.param((CHINESE, "bob"), marks=pytest.mark.slow)],
-    ids=["English", "Chinese"],
-)
+@pytest.fixture(params=[(ENGLISH, "alice"), (CHINESE, "bob")], ids=["English", "Chinese"])
 def story(request: pytest.FixtureRequest, browser: Browser, hub: WholeHub):
     words, username = request.param
     contexts = [browser.new_context(locale=words.locale, reduced_motion="reduce") for _ in range(2)]
     for context in contexts:
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
     contributor, mentor = (
         Person(hub, context.new_page(), name)
         for context, name in zip(contexts, (username, "mentor"), strict=True)
@@ -100,7 +98,7 @@ def test_from_the_list_of_tasks_to_the_points(story, hub: WholeHub, tmp_path: Pa
     watch_until(contributor.page, ".verdict.is-bad")
     mentor.log_in()
     ask_for_changes_on_a_line(mentor, contributor.page.url)
-    expect(contributor.page.locator("main")).to_contain_text("exp(x - max)", timeout=15_000)
+    expect(contributor.page.locator("main")).to_contain_text("exp(x - max)")
 
     push(git, "accept-simd-exp")
     watch_until(contributor.page, "[data-part=results] .js-plotly-plot .main-svg")

@@ -27,7 +27,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(
-    ("pushes", "faults"), [(14, QUICK), pytest.param(40, FAULTS, marks=pytest.mark.slow)], ids=["14", "40"]
+    ("pushes", "faults"), [(10, QUICK), pytest.param(40, FAULTS, marks=pytest.mark.slow)], ids=["10", "40"]
 )
 def test_pushes_at_once_end_once_each_whatever_dies_meanwhile(
     pushes: int, faults: list[str], tmp_path: Path

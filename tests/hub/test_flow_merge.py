@@ -75,6 +75,7 @@ def test_a_merge_pays_author_and_reviewer(story: Story, cast: Cast, pull: PullRe
     }
 
 
+@pytest.mark.slow
 def test_merging_twice_pays_once(story: Story, cast: Cast, pull: PullRequest) -> None:
     attempt = flow.merge(pull, cast.max)
     story.run_all()

@@ -43,6 +43,7 @@ def test_a_copied_id_is_refused_with_the_name_of_its_owner(vector_add: Path) -> 
     assert " is that of vector-add; give a new one: python3 -c" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tolerance", "canary"),
     [
@@ -57,6 +58,7 @@ def test_a_loosened_tolerance_lets_a_canary_pass(vector_add: Path, tolerance: st
     assert "the next shorter format is good enough: tighten the tolerance" in found
 
 
+@pytest.mark.slow
 def test_inputs_that_repeat_are_found_by_the_stale_canary(vector_add: Path) -> None:
     edit(vector_add, "inputs.py", "_vector(dims[\"n\"], rng), \"b\": _vector(dims[\"n\"], rng)}",
          "np.ones(dims[\"n\"], np.float32), \"b\": _vector(dims[\"n\"], rng)}")  # fmt: skip

@@ -92,6 +92,7 @@ def test_replaced_calls_of_the_driver_buy_nothing(bench: Bench) -> None:
     assert bench.driver.state.copies > copies
 
 
+@pytest.mark.slow
 def test_the_answer_lies_in_no_memory_that_a_guest_could_reach(bench: Bench) -> None:
     channel = bench.ready("def f(x, h, y, z):\n    pass\n")
     inputs, memory = numbers(), channel._memory

@@ -205,6 +205,7 @@ def test_disks_are_sized(run: Run) -> None:
     assert log.split() == ["28"]
 
 
+@pytest.mark.slow
 def test_a_guest_cannot_outlive_a_freeze_by_forking(sandbox: Sandbox) -> None:
     """Children made all the time, some of them just while the stop arrives."""
     memory = os.memfd_create("count")

@@ -172,6 +172,7 @@ def test_a_merge_under_way_is_the_judges_turn(story: Story, cast: Cast) -> None:
     assert standing(pull) == (Stage.MERGING, Who.JUDGE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "expected", "words"),
     [

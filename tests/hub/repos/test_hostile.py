@@ -202,6 +202,7 @@ def test_more_conversations_than_there_are_places_wait_and_are_told(
     wait_until(lambda: clone("fetch", "origin").code == 0)
 
 
+@pytest.mark.slow
 def test_readers_who_dawdle_leave_room_for_pushes(place: Place, clone: Clone) -> None:
     place.open_door(2)
     with half_a_fetch(place), half_a_fetch(place):  # one is served, one waits

@@ -262,6 +262,7 @@ def test_names_that_differ_only_in_case_are_refused(place: Place, clone: Clone) 
     refused(place, clone.push(f"{sha}:refs/heads/alice/fast"), "fast.h is not taken: it differs from")
 
 
+@pytest.mark.slow
 def test_links_and_submodules_are_refused(place: Place, clone: Clone) -> None:
     link = tree_commit(clone, entry(clone, b"link.c", mode="120000"))
     said = clone.push(f"{link}:refs/heads/alice/fast")

@@ -39,6 +39,7 @@ def test_a_badge_is_awarded_once(town: Town) -> None:
     assert Award.objects.count() == 4
 
 
+@pytest.mark.slow
 def test_the_house_gets_no_badge(town: Town) -> None:
     Award.objects.all()._raw_delete("default")
     type(town.people.alice).objects.filter(pk=town.people.alice.pk).update(is_house=True)

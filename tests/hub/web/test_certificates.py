@@ -67,6 +67,7 @@ def test_the_command_on_the_page_verifies_it(certificate: Certificate, tmp_path:
     assert (done.returncode, done.stdout.strip()) == (0, b"Signature Verified Successfully")
 
 
+@pytest.mark.slow
 def test_the_private_key_is_the_owners_alone_and_stays(certificate: Certificate) -> None:
     path = settings.DATA_DIR / "secrets" / "certificates.pem"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

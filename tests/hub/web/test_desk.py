@@ -44,6 +44,7 @@ def test_the_desk_is_well_formed_for_everybody(
         assert "%(" not in page
 
 
+@pytest.mark.slow
 def test_the_longest_waiting_comes_first_and_the_late_are_marked(
     story: Story, cast: people.Cast, proposal: Claim
 ) -> None:
@@ -57,6 +58,7 @@ def test_the_longest_waiting_comes_first_and_the_late_are_marked(
     assert "due in" in queue or "due <time" in queue
 
 
+@pytest.mark.slow
 def test_the_desk_says_that_it_does_not_look_at_everything(
     story: Story, cast: people.Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

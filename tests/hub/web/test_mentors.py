@@ -21,6 +21,7 @@ def passed(story: Story, cast: Cast) -> PatchSet:
     return patch_set
 
 
+@pytest.mark.slow
 def test_a_review_is_taken_on_the_desk_and_others_see_that(passed: PatchSet, cast: Cast) -> None:
     pull, mei, other = f"/pulls/{passed.pull_id}", Visitor(cast.mei), Visitor(cast.max)
     assert f"{pull}/take/" in mei.get("/desk/")

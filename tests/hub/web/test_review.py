@@ -63,7 +63,9 @@ MATRIX = {
 }
 
 
-@pytest.mark.parametrize("name", ["alice", "bob", "mei", "max"])
+@pytest.mark.parametrize(
+    "name", ["alice", "mei", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bob", "max"))]
+)
 def test_each_form_takes_the_right_people(pushed: PatchSet, cast: people.Cast, name: str) -> None:
     visitor = Visitor(getattr(cast, name))
     got = {}

@@ -34,6 +34,7 @@ def page_of(patch_set: PatchSet, more: str = "") -> str:
     return page
 
 
+@pytest.mark.slow
 def test_a_patch_set_stands_beside_earlier_ones_and_the_boards_best(timed: PatchSet) -> None:
     page = page_of(timed)
     for text in ("patch set 2", "patch set 1", "the board&#x27;s best", "2.00×", "1.20×", "3.00×"):

@@ -37,6 +37,7 @@ def test_the_result_of_16_bit_storage_may_be_float32() -> None:
     np.testing.assert_array_equal(into, wide)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize("transpose_b", [False, True])
 def test_its_gradients_are_products_again(transpose_a: bool, transpose_b: bool) -> None:
