@@ -25,7 +25,7 @@ from hub.community.models import Post, Sig
 from hub.core import clock
 from hub.notify.actions import EXCERPT, News, tell
 from hub.pulls.models import Comment, MergeAttempt, PullRequest, Review
-from hub.pulls.queries import Stage, facts, stage_of
+from hub.pulls.queries import Stage, facts, stage_of, why_not_see
 from hub.rewards.models import Reward
 from hub.rulings.queries import outcome_of
 
@@ -159,7 +159,7 @@ def commented(said: Comment) -> None:
     in_it = Q(pk=pull.author_id) | Q(comments__patch_set__pull=pull) | Q(reviews__patch_set__pull=pull)
     people = User.objects.filter(in_it).distinct()
     words: dict[str, Any] = {"by": said.author.username, "text": _excerpt(said.body), "path": path}
-    _tell(people, "comment.pull", key, pull, but=said.author, **words)
+    _tell(_seeing(people, pull), "comment.pull", key, pull, but=said.author, **words)
 
 
 def posted(post: Post) -> None:
@@ -236,7 +236,13 @@ def _tell(
 
 
 def _said(text: str, by: User, key: str, pull: PullRequest, **words: Any) -> None:
-    _tell(_named(text), "mention.pull", key, pull, but=by, by=by.username, text=_excerpt(text), **words)
+    words |= {"by": by.username, "text": _excerpt(text)}
+    _tell(_seeing(_named(text), pull), "mention.pull", key, pull, but=by, **words)
+
+
+def _seeing(people: Iterable[User], pull: PullRequest) -> list[User]:
+    """Those from whom this work is not hidden now: the words of others tell of it."""
+    return [user for user in people if why_not_see(pull, user) is None]
 
 
 def _of_claim(people: Iterable[User], what: str, key: str, claim: Claim, **words: Any) -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.catalog.models import Appointment, Task
+from hub.catalog.queries import open_to_all
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 
@@ -65,6 +66,12 @@ def maintains(task: Task, user: User) -> bool:
 def hides_from(task: Task, reader: Reader) -> bool:
     """Whether this person sees nothing now of what others made of this task."""
     return task.is_hidden(clock.now()) and not (isinstance(reader, User) and mentors(task, reader))
+
+
+def hidden_from(reader: Reader) -> list[int]:
+    """The keys of all tasks of which `hides_from` says so, for lists."""
+    rows = Task.objects.exclude(open_to_all()).select_related("programme").prefetch_related("mentors")
+    return [task.pk for task in rows if hides_from(task, reader)]
 
 
 def mentors_any(user: User) -> bool:

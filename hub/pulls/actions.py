@@ -100,7 +100,7 @@ def review(
     """Approve a patch set, ask for changes, or only comment, with remarks on lines.
 
     Raises:
-        NotAllowed: own work, or not a mentor.
+        NotAllowed: own work, hidden from them now, or not a mentor.
         NotNow: a newer patch set was pushed, the pull request is not open, or somebody else has its review.
         BadInput: an unknown kind, or changes asked for without a word.
     """
@@ -144,9 +144,12 @@ def comment(
     """Say something about a pull request, or about a line of a patch set's diff; `thread`: as an answer.
 
     Raises:
+        NotAllowed: the work is hidden from them now.
         BadInput: empty or too long, or a line without a path.
         NotNow: too much within the hour.
     """
+    if (why := queries.why_not_see(patch_set.pull, author)) is not None:
+        raise NotAllowed(why)
     since = clock.now() - timedelta(hours=1)
     if Comment.objects.filter(author=author, review=None, at__gt=since).count() >= COMMENTS_AN_HOUR:
         raise NotNow(
@@ -267,6 +270,8 @@ def outdate_merges(patch_set: PatchSet) -> None:
 
 
 def _may_say(patch_set: PatchSet, reviewer: User, kind: str) -> None:
+    if (hidden := queries.why_not_see(patch_set.pull, reviewer)) is not None:
+        raise NotAllowed(hidden)
     why = queries.why_not_review(patch_set.pull, reviewer)
     if why is None or (kind == Review.Kind.COMMENT and patch_set.pull.state == PullRequest.State.OPEN):
         return

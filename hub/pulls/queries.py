@@ -46,7 +46,7 @@ __all__ = [
     "current_patch_set", "current_patch_sets", "desk", "desk_pulls", "facts", "facts_of", "heads",
     "is_mentor_of", "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job",
     "open_pulls_of", "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of",
-    "whose_turn", "why_not_merge", "why_not_review", "why_not_see",
+    "whose_turn", "why_hidden", "why_not_merge", "why_not_review", "why_not_see",
 ]  # fmt: skip
 
 
@@ -102,9 +102,14 @@ def merges_landing() -> QuerySet[MergeAttempt]:
 
 def why_not_see(pull: PullRequest, user: User) -> str | None:
     """Why this person sees nothing of this work now, as a sentence; None if they do."""
-    if pull.author_id == user.pk or not roles.hides_from(pull.task, user):
+    return None if pull.author_id == user.pk else why_hidden(pull.task, user)
+
+
+def why_hidden(task: Task, user: User) -> str | None:
+    """Why this person sees nothing now of what others made of this task; None if they do."""
+    if not roles.hides_from(task, user):
         return None
-    programme = pull.task.programme
+    programme = task.programme
     assert programme is not None  # noqa: S101 -- it is what hides
     words = _("Until %(programme)s ends, its people do not see one another's work. Come back then.")
     return words % {"programme": programme.title}
@@ -121,7 +126,9 @@ def may_change(pull: PullRequest, user: User) -> bool:
 
 
 def may_resolve(remark: Comment, pull: PullRequest, user: User) -> bool:
-    """May say that a thread is done with: who wrote the work or the remark, and mentors."""
+    """May say that a thread is done with: who wrote the work or the remark, and mentors, if they see it."""
+    if why_not_see(pull, user) is not None:
+        return False
     return user.pk in (pull.author_id, remark.author_id) or user.is_mentor or is_mentor_of(pull.task, user)
 
 
@@ -129,6 +136,8 @@ def why_not_review(pull: PullRequest, user: User) -> str | None:
     """Why this person may not approve or ask for changes, as a sentence; None if they may."""
     if user.pk == pull.author_id:
         return _("This is your own work: somebody else reviews it.")
+    if (why := why_not_see(pull, user)) is not None:
+        return why
     if pull.task.kind == Task.Kind.EXERCISE:
         return _("The judge alone grades an exercise. You are welcome to comment.")
     if not (user.is_mentor or is_mentor_of(pull.task, user)):
@@ -305,8 +314,9 @@ def waiting_for(mentor: User) -> QuerySet[PullRequest]:
     waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
     waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
-        waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
-    return waiting
+        return waiting.filter(roles.mentored_by(mentor)).distinct()
+    hidden = roles.hidden_from(mentor)
+    return waiting.exclude(task__in=hidden) if hidden else waiting
 
 
 def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:

@@ -20,6 +20,7 @@ def answer(remark: Comment, author: User, body: str) -> Comment:
     """Say something in the thread of a remark on a line.
 
     Raises:
+        NotAllowed, NotNow: as `actions.comment`.
         BadInput: empty or too long, or the remark stands on no line.
     """
     first = _thread_of(remark)
@@ -30,7 +31,7 @@ def resolve(remark: Comment, by: User) -> None:
     """Say that what was remarked on is done with.
 
     Raises:
-        NotAllowed: neither the author of the work or of the remark, nor a mentor.
+        NotAllowed: neither the author of the work or of the remark, nor a mentor; or it is hidden from them.
         NotNow: somebody was first.
         BadInput: it stands on no line.
     """
@@ -54,6 +55,8 @@ def unresolve(remark: Comment, by: User) -> None:
 
 def _may_resolve(remark: Comment, by: User) -> Comment:
     first = _thread_of(remark)
+    if (why := queries.why_not_see(first.patch_set.pull, by)) is not None:
+        raise NotAllowed(why)
     if not queries.may_resolve(first, first.patch_set.pull, by):
         raise NotAllowed(
             _("Only the author of the work, whoever made the remark, or a mentor resolves a thread.")

@@ -19,8 +19,8 @@ from hub.bench.models import Job, Verdict
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.core import clock
+from hub.pulls import queries as pull_facts
 from hub.pulls.models import PullRequest
-from hub.pulls.queries import is_mentor_of
 from hub.pulls.standing import APPLIED, CLEAR, HOLD, UPHOLD, counts, stands_as
 from hub.rulings.models import Rejudge, RejudgeItem, Ruling
 
@@ -71,6 +71,8 @@ def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
     if not (user.is_mentor or user.is_maintainer):
         mine = PullRequest.objects.filter(roles.mentored_by(user)).order_by().values("pk")
         rows = rows.filter(job__patch_set__pull__in=mine)
+    elif hidden := roles.hidden_from(user):
+        rows = rows.exclude(job__patch_set__pull__task__in=hidden)
     return rows.defer(*UNLISTED)
 
 
@@ -86,7 +88,8 @@ def was_cleared(author: User, pull: PullRequest) -> bool:
 
 def decided(most: int = 30) -> list[Ruling]:
     """The last decisions of people, newest first."""
-    rows = Ruling.objects.exclude(kind=HOLD).select_related("verdict__job__patch_set__pull__task", "by")
+    task = "verdict__job__patch_set__pull__task__programme"
+    rows = Ruling.objects.exclude(kind=HOLD).select_related(task, "by")
     rows = rows.select_related("verdict__job__patch_set__pull__author").order_by("-pk")
     return list(rows.defer(*(f"verdict__{name}" for name in UNLISTED))[:most])
 
@@ -129,7 +132,7 @@ def is_suspicious(verdict: Verdict) -> bool:
 
 def may_see(task: Task, user: User) -> bool:
     """Evidence is for mentors and maintainers."""
-    return bool(user.is_authenticated and (user.is_mentor or is_mentor_of(task, user)))
+    return bool(user.is_authenticated and (user.is_mentor or pull_facts.is_mentor_of(task, user)))
 
 
 def why_not_see(verdict: Verdict, user: User) -> str | None:
@@ -138,7 +141,7 @@ def why_not_see(verdict: Verdict, user: User) -> str | None:
         return _("Only mentors and maintainers read the evidence about a verdict.")
     if pull.author_id == user.pk:
         return _("This is your own work: somebody else looks at it.")
-    return None
+    return pull_facts.why_not_see(pull, user)
 
 
 def why_not_rule(verdict: Verdict, user: User) -> str | None:
@@ -163,7 +166,7 @@ def why_not_appeal(verdict: Verdict, user: User) -> str | None:
 
 
 def rejudges() -> QuerySet[Rejudge]:
-    return Rejudge.objects.select_related("task", "revision", "by", "decided_by", "about")
+    return Rejudge.objects.select_related("task__programme", "revision", "by", "decided_by", "about")
 
 
 def appealed(verdicts: Iterable[Verdict]) -> set[int]:

@@ -22,6 +22,7 @@ from hub.boards.queries import Board, board
 from hub.catalog import roles
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import published_tasks
+from hub.pulls.queries import why_hidden
 from hub.pulls.standing import last_rulings, stands_as
 from hub.rulings import queries
 from hub.rulings.models import Rejudge, RejudgeItem
@@ -182,7 +183,7 @@ def _why_not_see(found: Rejudge, request: HttpRequest) -> str | None:
         return queries.why_not_see(found.about, request.user)
     if not queries.may_see(found.task, request.user):
         return _("Only mentors and maintainers read the evidence about a verdict.")
-    return None
+    return why_hidden(found.task, request.user)
 
 
 def _set(set_id: int) -> Rejudge:

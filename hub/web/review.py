@@ -97,7 +97,9 @@ def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
             raise BadInput(_("“%(spot)s” is no line of this change.") % {"spot": plain_line(text)[:80]})
         where = {"path": spot.path, "side": spot.side, "line": spot.line} if spot else {}
         made = speaking.comment(patch_set, request.user, body, **where)
-    except BadInput as refusal:
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    except (BadInput, NotNow) as refusal:
         return _again(request, pull, refusal, {"comment": body, "spot": text})
     except GitFailed:
         logger.exception("pull request %s: no diff of patch set %s", pull.pk, patch_set.number)

@@ -18,6 +18,7 @@ from bench_runner.contract import Outcome
 from hub.accounts.models import User
 from hub.bench.models import Measurement, Verdict
 from hub.boards.queries import shown_board
+from hub.catalog import roles
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
 from hub.pulls.queries import rows_of
@@ -77,11 +78,13 @@ def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
         "chosen": chosen[0] if chosen else None,
     }
     if chosen is not None:
-        shown |= _shown(chosen, own)
+        shown |= _shown(chosen, own, hides_others=roles.hides_from(pull.task, request.user))
     return render(request, "pulls/timing.html", shown)
 
 
-def _shown(chosen: tuple[PatchSet, Verdict], own: list[tuple[PatchSet, Verdict]]) -> dict[str, Any]:
+def _shown(
+    chosen: tuple[PatchSet, Verdict], own: list[tuple[PatchSet, Verdict]], *, hides_others: bool
+) -> dict[str, Any]:
     patch_set, verdict = chosen
     columns = [Column(_("patch set %(number)s") % {"number": patch_set.number}, verdict, patch_set, None)]
     columns += [
@@ -90,7 +93,8 @@ def _shown(chosen: tuple[PatchSet, Verdict], own: list[tuple[PatchSet, Verdict]]
         if row.number < patch_set.number
     ][:EARLIER_MOST]
     rules = verdict.job.revision
-    best = next(iter(shown_board(patch_set.pull.task, verdict.job.hardware_class, rules).entries), None)
+    board = None if hides_others else shown_board(patch_set.pull.task, verdict.job.hardware_class, rules)
+    best = next(iter(board.entries), None) if board else None
     if best is not None and best.verdict.pk not in {column.verdict.pk for column in columns}:
         columns.append(Column(_("the board's best"), best.verdict, best.verdict.job.patch_set, best.user))
     measured = _measured(columns)

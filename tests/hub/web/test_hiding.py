@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
-from hub import asgi, telling
+from hub import asgi, speaking, telling
 from hub.accounts.models import User
 from hub.catalog.models import Programme
 from hub.core import clock
+from hub.core.errors import NotAllowed
 from hub.notify.models import Notification
 from hub.programmes.rules import problems as unfit
+from hub.pulls.queries import desk_pulls
 from tests.hub.programmes.conftest import new_programme
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
@@ -103,3 +106,26 @@ def test_at_the_end_everything_is_shown(
 def test_what_is_hidden_needs_an_end(contest: Programme) -> None:
     contest.ends_at = contest.freeze_at = contest.closes_at = None
     assert "hides_entries" in unfit(contest)
+
+
+def test_the_own_timings_stand_beside_nobody_else_s(contest: Programme, cast: Cast) -> None:
+    pull = contest.tasks.get().pulls.get(author=cast.alice)
+    assert "the board's best" not in unescape(Visitor(cast.alice).get(f"/pulls/{pull.pk}/timing/"))
+    assert "the board's best" in unescape(Visitor(cast.max).get(f"/pulls/{pull.pk}/timing/"))
+
+
+def test_words_about_hidden_work_reach_only_who_sees_it(contest: Programme, cast: Cast) -> None:
+    patch_set = contest.tasks.get().pulls.get(author=cast.alice).patch_sets.get()
+    speaking.comment(patch_set, cast.mei, "@bob and @max: the trick is to unroll the loop.")
+    told = Notification.objects.filter(what__in=("mention.pull", "comment.pull"))
+    assert set(told.values_list("user__username", flat=True)) == {"alice", "max"}
+    with pytest.raises(NotAllowed, match="Until Spring ends"):
+        speaking.comment(patch_set, cast.bob, "How did you do it?")
+
+
+def test_mentors_of_other_tasks_have_no_hidden_work_on_their_desk(contest: Programme, cast: Cast) -> None:
+    contest.tasks.get().mentors.clear()
+    mei = User.objects.get(pk=cast.mei.pk)
+    assert mei.is_mentor
+    assert not desk_pulls(mei).exists()
+    assert desk_pulls(cast.max).count() == 2
