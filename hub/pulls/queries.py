@@ -315,8 +315,7 @@ def waiting_for(mentor: User) -> QuerySet[PullRequest]:
     waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
     if not (mentor.is_mentor or mentor.is_maintainer):
         return waiting.filter(roles.mentored_by(mentor)).distinct()
-    hidden = roles.hidden_from(mentor)
-    return waiting.exclude(task__in=hidden) if hidden else waiting
+    return waiting.exclude(task__in=roles.hidden_from(mentor))
 
 
 def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:

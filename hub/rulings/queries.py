@@ -71,8 +71,8 @@ def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
     if not (user.is_mentor or user.is_maintainer):
         mine = PullRequest.objects.filter(roles.mentored_by(user)).order_by().values("pk")
         rows = rows.filter(job__patch_set__pull__in=mine)
-    elif hidden := roles.hidden_from(user):
-        rows = rows.exclude(job__patch_set__pull__task__in=hidden)
+    else:
+        rows = rows.exclude(job__patch_set__pull__task__in=roles.hidden_from(user))
     return rows.defer(*UNLISTED)
 
 
