@@ -23,6 +23,7 @@ from hub.audit.actions import record
 from hub.catalog import roles
 from hub.claims import actions as claims
 from hub.claims.models import Claim
+from hub.claims.queries import offers_to
 from hub.community import sigs
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
@@ -68,6 +69,8 @@ def _lay_down(user: User) -> None:
         claims.release(claim, user)
     for claim in Claim.objects.filter(user=user, state=Claim.State.REQUESTED):
         claims.withdraw(claim, user)
+    for claim in offers_to(user):
+        claims.end_offer(claim, user)
     user.mentored_tasks.clear()
     roles.end_all(user)
     sigs.forget(user)

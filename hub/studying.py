@@ -35,6 +35,35 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
     return made
 
 
+def offer(claim: Claim, user: User, username: str, hand_over: str = "") -> None:
+    """Offer one's claim to somebody (see `claims.offer`), who hears of it."""
+    with transaction.atomic():
+        claims.offer(claim, user, username, hand_over)
+        telling.offered(claim)
+
+
+def end_offer(claim: Claim, user: User) -> None:
+    """Keep one's claim after all, or decline the one offered (see `claims.end_offer`)."""
+    with transaction.atomic():
+        claims.end_offer(claim, user)
+        if user.pk != claim.user_id:
+            telling.declined(claim, user)
+
+
+def take_over(claim: Claim, user: User) -> Claim:
+    """Take the claim that one was offered (see `claims.take_over`), if one has done what the task requires.
+
+    Raises:
+        NotNow: a course or an exercise comes first, or its programme's choice of people.
+    """
+    if (why := why_not_begin(claim.task, user)) is not None:
+        raise NotNow(why)
+    with transaction.atomic():
+        taken = claims.take_over(claim, user)
+        telling.taken_over(taken)
+    return taken
+
+
 def why_not_begin(task: Task, user: User) -> str | None:
     """What comes before a claim on the task, as a sentence; None if nothing does."""
     return lessons.why_not_begin(task, user) or programmes.why_not_claim(task, user)

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from bench_runner.contract import JobKind, Outcome
 from hub.accounts.models import User
+from hub.audit.queries import events_about
 from hub.bench.models import Job
 from hub.boards.history import history
 from hub.boards.queries import board
@@ -188,6 +189,29 @@ def answered(claim: Claim) -> None:
     what = "claim.accepted" if claim.state == Claim.State.ACTIVE else "claim.refused"
     by = claim.answered_by.username if claim.answered_by else ""
     _of_claim([claim.user], what, f"claim:{claim.pk}:answer", claim, by=by, text=_excerpt(claim.answer))
+
+
+def offered(claim: Claim) -> None:
+    if claim.offered_to is not None:
+        key, words = _offer(claim), {"by": claim.user.username, "text": _excerpt(claim.hand_over)}
+        _of_claim([claim.offered_to], "claim.offered", key, claim, **words)
+
+
+def declined(claim: Claim, by: User) -> None:
+    _of_claim([claim.user], "claim.declined", f"{_offer(claim)}:declined", claim, by=by.username)
+
+
+def taken_over(claim: Claim) -> None:
+    """Both and the task's mentors hear of it."""
+    if (before := claim.taken_from) is not None:
+        words: dict[str, Any] = {"by": claim.user.username, "who": before.user.username}
+        people = [claim.user, before.user, *mentors_of(claim.task)]
+        _of_claim(people, "claim.taken_over", f"claim:{claim.pk}:taken", claim, **words)
+
+
+def _offer(claim: Claim) -> str:
+    """Names one offer: a claim may be offered again to whoever declined."""
+    return f"claim:{claim.pk}:offer:{events_about(claim).filter(verb='claim.offered').count()}"
 
 
 def expired(claim: Claim) -> None:

@@ -76,6 +76,67 @@ def release(claim: Claim, user: User, hand_over: str = "") -> None:
     _move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=note)
 
 
+def offer(claim: Claim, user: User, username: str, hand_over: str = "") -> None:
+    """Offer one's active claim to somebody, with a note for them. It stays one's own until they take it.
+
+    Raises:
+        NotAllowed: somebody else's claim.
+        BadInput: there is nobody of that name who could take it.
+        NotNow: it is over, offered already, cannot be handed on yet, or they cannot hold it.
+    """
+    _own(claim, user)
+    receiver = _somebody_else(username, user)
+    if (why := queries.why_not_offer(claim)) is not None:
+        raise NotNow(why)
+    if queries.why_not_hold(claim.task, receiver) is not None:
+        words = _("%(name)s cannot hold a claim on this task now; they read why on its page.")
+        raise NotNow(words % {"name": receiver.username})
+    fresh = Claim.objects.filter(pk=claim.pk, state=Claim.State.ACTIVE, offered_to=None)
+    with transaction.atomic():
+        if fresh.update(offered_to=receiver, hand_over=_text(hand_over)[: rules.NOTE_LONGEST]) != 1:
+            raise NotNow(_("This claim is offered to somebody already, or over: reload the page."))
+        record(user, "claim.offered", claim, to=receiver.username)
+    claim.refresh_from_db()
+
+
+def end_offer(claim: Claim, user: User) -> None:
+    """The holder keeps the claim after all, or who was to have it declines."""
+    if user.pk not in (claim.user_id, claim.offered_to_id):
+        raise NotAllowed(_("This claim is not offered to you."))
+    offered = Claim.objects.filter(pk=claim.pk, state=Claim.State.ACTIVE, offered_to__isnull=False)
+    with transaction.atomic():
+        if offered.filter(offered_to=claim.offered_to_id).update(offered_to=None, hand_over="") != 1:
+            raise NotNow(_("This claim is not on offer by now; nothing was changed."))
+        record(user, "claim.kept" if user.pk == claim.user_id else "claim.declined", claim)
+
+
+def take_over(claim: Claim, user: User) -> Claim:
+    """Take the claim that one was offered: a claim of one's own on its slot, whose clock begins anew.
+
+    Raises:
+        NotAllowed: it was not offered to this person.
+        NotNow: it is over or taken back, or they cannot hold it.
+    """
+    if claim.offered_to_id != user.pk:
+        raise NotAllowed(_("This claim is not offered to you."))
+    now = clock.now()
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # their claims are counted
+        if (why := queries.why_not_hold(claim.task, user)) is not None:
+            raise NotNow(why)
+        if not Claim.moves.move(
+            claim,
+            Claim.State.SUPERSEDED,
+            only_from=(Claim.State.ACTIVE,),
+            unchanged=("offered_to_id",),
+            ended_at=now,
+        ):
+            raise NotNow(_("This claim is not on offer by now; nothing was changed."))
+        record(user, "claim.superseded", claim)
+        columns = {"slot": claim.slot, "active_since": now, "taken_from": claim}
+        return _insert(claim.task, user, state=Claim.State.ACTIVE, **columns)
+
+
 def extend(claim: Claim, user: User) -> None:
     """Lengthen one's active claim once."""
     _own(claim, user)
@@ -165,6 +226,17 @@ def _insert(task: Task, user: User, **columns: Any) -> Claim:
 def _text(written: str) -> str:
     """As it may be stored: PostgreSQL takes no NUL."""
     return written.replace("\x00", "").strip()
+
+
+def _somebody_else(username: str, user: User) -> User:
+    name = _text(username).removeprefix("@")
+    if name == user.username:
+        raise BadInput(_("You hold it already: give the username of somebody else."))
+    found = User.objects.filter(username=name, is_active=True, is_house=False).first()
+    if found is None:
+        words = _("Nobody is called “%(name)s” here: give the username that stands on a profile.")
+        raise BadInput(words % {"name": name})
+    return found
 
 
 def _own(claim: Claim, user: User) -> None:

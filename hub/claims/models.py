@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from hub.core.transitions import table
@@ -19,7 +19,7 @@ class Claim(models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
         RELEASED = "released", _("released")
         EXPIRED = "expired", _("expired")
-        SUPERSEDED = "superseded", _("superseded")
+        SUPERSEDED = "superseded", _("handed over")
 
     moves = table(
         State,
@@ -42,7 +42,9 @@ class Claim(models.Model):
     proposal = models.TextField(blank=True)
     answer = models.TextField(blank=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    hand_over = models.TextField(blank=True)  # note left on release
+    hand_over = models.TextField(blank=True)  # note for whoever comes next, by release or by an offer
+    offered_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    taken_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # the superseded one
     requested_at = models.DateTimeField()
     active_since = models.DateTimeField(null=True)
     last_activity_at = models.DateTimeField(null=True)  # pushes and pull request events only
@@ -60,5 +62,9 @@ class Claim(models.Model):
             ),
             models.UniqueConstraint(
                 fields=("task", "slot"), condition=Q(state="active"), name="claim_one_active_per_slot"
+            ),
+            models.UniqueConstraint(fields=("taken_from",), name="claim_handed_over_once"),
+            models.CheckConstraint(
+                condition=Q(offered_to=None) | ~Q(offered_to=F("user")), name="claim_offered_to_another"
             ),
         ]

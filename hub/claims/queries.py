@@ -45,7 +45,14 @@ def claims_of(user: User) -> QuerySet[Claim]:
 
 def working_on(task: Task) -> QuerySet[Claim]:
     """Active claims on a task, oldest first."""
-    return Claim.objects.filter(task=task, state=Claim.State.ACTIVE).select_related("user").order_by("id")
+    active = Claim.objects.filter(task=task, state=Claim.State.ACTIVE)
+    return active.select_related("user", "offered_to").order_by("id")
+
+
+def offers_to(user: User) -> QuerySet[Claim]:
+    """Active claims that others would like to hand over to this person."""
+    offered = Claim.objects.filter(offered_to=user, state=Claim.State.ACTIVE)
+    return offered.select_related("task", "user").order_by("id")
 
 
 def working_counts(tasks: Iterable[Task]) -> Counter[int]:
@@ -107,6 +114,11 @@ class Own:
         return last if last is not None and last.state == Claim.State.REFUSED else None
 
     @property
+    def has_done(self) -> bool:
+        """Whether their work on the task was merged."""
+        return any(claim.state == Claim.State.FULFILLED for claim in self.here)
+
+    @property
     def held(self) -> int:
         """Claims on slots that count together with one on this task: of its programme, if that has a limit
         of its own; else of all tasks without such a programme."""
@@ -130,7 +142,7 @@ class Own:
     @property
     def cooling_until(self) -> datetime | None:
         """When the person may claim the task again that they gave up lately."""
-        given_up = (Claim.State.RELEASED, Claim.State.EXPIRED)
+        given_up = (Claim.State.RELEASED, Claim.State.EXPIRED, Claim.State.SUPERSEDED)
         ends = [row.ended_at for row in self.here if row.state in given_up and row.ended_at]
         until = max(ends) + rules.COOL_DOWN if ends else None
         return until if until is not None and until > time.now() else None
@@ -165,6 +177,17 @@ def _why_closed(task: Task) -> str | None:
 
 def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
     """Why this person cannot claim the task now, as a translated sentence; None if they can."""
+    if (why := why_not_hold(task, user, own)) is not None:
+        return why
+    if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task):
+        return _(
+            "All %(slots)s slots are taken: watch this page, a slot is free the minute a claim ends."
+        ) % {"slots": task.slots}
+    return None
+
+
+def why_not_hold(task: Task, user: User, own: Own | None = None) -> str | None:
+    """Why this person cannot hold a claim on the task even if a slot is free; None if they can."""
     own = own or own_claims(task, user)
     if task.state != Task.State.PUBLISHED:
         return _("This task is retired.")
@@ -172,6 +195,8 @@ def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
         return _("You have a claim on this task already.")
     if task.policy == Task.Policy.OPEN:
         return None
+    if own.has_done:
+        return _("You have done this task: its slots are for others now.")
     if (why := _why_closed(task)) is not None:
         return why
     if (until := own.cooling_until) is not None:
@@ -183,10 +208,15 @@ def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
             "held": own.held,
             "most": own.allowed,
         }
-    if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task):
-        return _(
-            "All %(slots)s slots are taken: watch this page, a slot is free the minute a claim ends."
-        ) % {"slots": task.slots}
+    return None
+
+
+def why_not_offer(claim: Claim) -> str | None:
+    """Why an active claim cannot be handed over to anybody now, as a sentence; None if it can."""
+    if claim.slot is None:
+        return _("This task is open: whoever likes claims it, so there is nothing to hand over.")
+    if claim.taken_from_id is not None and claim.pushed_at is None:
+        return _("You took this task over yourself: push something before you hand it on.")
     return None
 
 

@@ -25,7 +25,7 @@ class Kind(models.TextChoices):
     NUDGE = "nudge", _("Something has waited for you for days")
     COMMENT = "comment", _("Comments and replies")
     MENTION = "mention", _("Somebody names you")
-    CLAIM = "claim", _("Your claim was answered or has ended")
+    CLAIM = "claim", _("Your claim: answers, offers, hand-overs, its end")
     REMINDER = "reminder", _("Your claim ends soon")
     MERGED = "merged", _("Work is merged, points")
     RECORD = "record", _("A board's record: yours, or yours no more")
@@ -65,6 +65,9 @@ SENTENCES: dict[str, str | Promise] = {
     "mention.task": _("%(by)s names you in the discussion of “%(task)s”."),
     "claim.accepted": _("%(by)s accepted your proposal for “%(task)s”: the task is yours."),
     "claim.refused": _("%(by)s refused your proposal for “%(task)s”."),
+    "claim.offered": _("%(by)s would like to hand “%(task)s” over to you: take it or decline."),
+    "claim.declined": _("%(by)s does not take “%(task)s” over: it stays yours."),
+    "claim.taken_over": _("%(by)s has taken “%(task)s” over from %(who)s."),
     "claim.expired": _("Your claim on “%(task)s” has expired; the slot is free again."),
     "reminder.first_push": _("Push something, or your claim on “%(task)s” ends on %(until)s."),
     "reminder.idle": _("“%(task)s” has been quiet for long: without a push your claim ends on %(until)s."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -12,7 +13,7 @@ from hub import speaking, studying
 from hub.catalog.models import Task
 from hub.claims import actions, rules
 from hub.claims.models import Claim
-from hub.core.errors import BadInput, NotNow
+from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.web import tasks
 from hub.web.acting import act, member_post
 from hub.web.preferences import safe_next
@@ -56,6 +57,49 @@ def release(request: HttpRequest, claim_id: int) -> HttpResponse:
 
 
 @member_post
+def offer(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Offer it to somebody by username."""
+    claim, written = (
+        _claim(claim_id),
+        {name: request.POST.get(name, "") for name in ("username", "hand_over")},
+    )
+    try:
+        studying.offer(claim, request.user, **written)
+    except (BadInput, NotNow) as refusal:  # the page once more, so that the written note is not lost
+        return tasks.show(request, claim.task, offering=written, problem=str(refusal), status=422)
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    messages.success(request, _("Your offer is sent. The task stays yours until it is taken."))
+    return HttpResponseRedirect(_task_page(claim.task))
+
+
+@member_post
+def keep(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Take one's offer back."""
+    claim = _claim(claim_id)
+    return act(
+        request,
+        lambda: studying.end_offer(claim, request.user),
+        done=_("The task stays yours."),
+        back=_task_page(claim.task),
+    )
+
+
+@member_post
+def take(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Take over (`accept=1`) what one was offered, or decline it."""
+    claim = _claim(claim_id)
+    accept = request.POST.get("accept") == "1"
+    decide = studying.take_over if accept else studying.end_offer
+    return act(
+        request,
+        lambda: decide(claim, request.user),
+        done=_("The task is yours now.") if accept else _("You have declined; it stays with whom it was."),
+        back=_task_page(claim.task),
+    )
+
+
+@member_post
 def extend(request: HttpRequest, claim_id: int) -> HttpResponse:
     claim = _claim(claim_id)
     return act(
@@ -81,7 +125,9 @@ def answer(request: HttpRequest, claim_id: int) -> HttpResponse:
 
 
 def _claim(claim_id: int) -> Claim:
-    return get_object_or_404(Claim.objects.select_related("task", "user"), pk=claim_id)
+    return get_object_or_404(
+        Claim.objects.select_related("task__current", "task__programme", "user"), pk=claim_id
+    )
 
 
 def _task_page(task: Task) -> str:

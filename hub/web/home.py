@@ -123,6 +123,10 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learn
             pull = row["pull"]
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
+    for offered in claims.offers_to(user)[:1]:
+        words = {"name": offered.user.shown_name, "task": offered.task.title}
+        text = _("%(name)s would like to hand “%(task)s” over to you.") % words
+        return Step(text, _("Take it or decline"), reverse("web:task", args=[offered.task.slug]))
     for claim in held:
         if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:
             return _begin(user, claim)

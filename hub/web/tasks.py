@@ -30,6 +30,7 @@ from tasks.spec import Case
 from tasks.spec import Task as Spec
 
 BOARD_EXCERPT = 5
+LEFT = (Claim.State.RELEASED, Claim.State.SUPERSEDED)
 THREADS_A_PAGE = 20
 HAND_OVERS = 3
 WORKING = 12  # people that are named
@@ -48,9 +49,10 @@ def show(
     proposal: str = "",
     problem: str = "",
     written: dict[str, Any] | None = None,
+    offering: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The task's page; after a refusal with the proposal, or what was `written` to discuss, as sent."""
+    """The task's page; after a refusal with the proposal, the offer or what was `written` to discuss."""
     spec, language = spec_of(task.current), get_language() or "en"
     working = list(claims.working_on(task)[: max(WORKING, task.slots) + 1])
     shown = {
@@ -75,8 +77,9 @@ def show(
         "proposal": proposal,
         "problem": problem,
         "written": written,
+        "offering": offering,
         **_discussion(request, task),
-        **_own(request, task),
+        **_own(request, task, working),
     }
     return render(request, "tasks/page.html", shown, status=status)
 
@@ -115,18 +118,24 @@ def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
     }
 
 
-def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
+def _own(request: HttpRequest, task: Task, working: list[Claim]) -> dict[str, Any]:
     """What the page says to this reader alone."""
     user = request.user
     if not user.is_authenticated:
         return {"claim": None}
     own = claims.own_claims(task, user)
     claim = own.live
+    offers = [found for found in working if found.offered_to_id == user.pk]
+    cannot_hold = claims.why_not_hold if offers else claims.why_not_claim
+    own_pulls = list(PullRequest.objects.filter(task=task, author=user))
     return {
         "claim": claim,
         "clock": claims.clock(claim) if claim else None,
-        "why_not": claims.why_not_claim(task, user, own) or why_not_begin(task, user),
-        "own_pulls": PullRequest.objects.filter(task=task, author=user),
+        "offers": offers,
+        "why_not": cannot_hold(task, user, own) or why_not_begin(task, user),
+        "why_not_offer": claims.why_not_offer(claim) if claim else None,
+        "own_pulls": own_pulls,
+        "done": [pull for pull in own_pulls if pull.state == PullRequest.State.MERGED],
         "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
         if user.is_mentor or roles.mentors(task, user)
         else [],
@@ -136,7 +145,7 @@ def _own(request: HttpRequest, task: Task) -> dict[str, Any]:
 
 def _hand_overs(task: Task) -> list[Claim]:
     """What earlier claimants left for whoever comes next."""
-    ended = Claim.objects.filter(task=task, state=Claim.State.RELEASED).exclude(hand_over="")
+    ended = Claim.objects.filter(task=task, state__in=LEFT).exclude(hand_over="")
     return list(ended.select_related("user")[:HAND_OVERS])
 
 

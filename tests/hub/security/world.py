@@ -21,7 +21,7 @@ from hub.bench import operating
 from hub.catalog import roles
 from hub.catalog.actions import save_filter
 from hub.catalog.finding import TaskFilter
-from hub.claims.actions import claim
+from hub.claims.actions import claim, offer
 from hub.community import calendars, events, sigs
 from hub.community.actions import hide, say
 from hub.core import clock
@@ -104,6 +104,9 @@ def build(story: Story, cast: people.Cast) -> World:
     story.push(cast.bob, "own")
     closed = story.push(cast.alice, "closed").pull
     flow.close(closed, cast.alice)
+    carol = User.objects.create_user("carol", password=people.PASSWORD)
+    offered = claim(single, cast.bob)
+    offer(offered, cast.bob, carol.username)
     single_claim, proposal = claim(single, cast.alice), claim(guarded, cast.alice, PROPOSAL)
     place = {"path": "solutions/alice/solution.c", "side": "new", "line": 1}
     remark, settled = (pulls.comment(approved, cast.mei, "Why so?", **place) for _ in range(2))
@@ -135,6 +138,8 @@ def build(story: Story, cast: people.Cast) -> World:
         "verdict_id": verdict.pk,
         "set_id": appeal.pk,
         "claim_id": single_claim.pk,
+        "web:claim_keep claim_id": offered.pk,
+        "web:claim_take claim_id": offered.pk,
         "web:claim_answer claim_id": proposal.pk,
         "web:claim_withdraw claim_id": proposal.pk,
         "token_id": token.pk,
@@ -168,7 +173,7 @@ def build(story: Story, cast: people.Cast) -> World:
     }
     everybody = {
         "stranger": None,
-        "contributor": User.objects.create_user("carol", password=people.PASSWORD),
+        "contributor": carol,
         "author": cast.alice,
         "other": cast.bob,
         "mentor": cast.mei,

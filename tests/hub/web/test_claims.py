@@ -11,7 +11,7 @@ from hub.catalog.models import Task
 from hub.claims.models import Claim
 from hub.core import clock
 from tests import people
-from tests.hub.web.conftest import PROPOSAL, Visitor
+from tests.hub.web.conftest import PROPOSAL, Town, Visitor
 
 
 @pytest.fixture
@@ -117,3 +117,53 @@ def test_an_idle_claim_says_when_it_lapses(single: Task, cast: people.Cast) -> N
 
 def test_an_unknown_claim_is_not_found(cast: people.Cast) -> None:
     Visitor(cast.alice).send("/claims/999/release/", status=404)
+
+
+@pytest.mark.slow
+def test_a_claim_is_handed_over_from_page_to_page(single: Task, cast: people.Cast) -> None:
+    alice, bob = Visitor(cast.alice), Visitor(cast.bob)
+    alice.send("/tasks/row-softmax/claim/")
+    path = f"/claims/{Claim.objects.get().pk}"
+    refused = alice.send(f"{path}/offer/", {"username": "bobby", "hand_over": "Half is <done>."}, status=422)
+    assert "Nobody is called “bobby” here" in refused
+    assert ">Half is &lt;done&gt;.</textarea>" in refused
+    page = alice.send(f"{path}/offer/", {"username": "bob", "hand_over": "Half is <done>."})
+    assert "Your offer is sent." in page
+    assert "Take the offer back" in page
+    assert "would like to hand" in bob.get("/")
+    offered = bob.get("/tasks/row-softmax/")
+    assert "Half is &lt;done&gt;." in offered
+    assert "Take it over" in offered
+    page = bob.send(f"{path}/take/", {"accept": "1"})
+    assert "The task is yours now." in page
+    assert "push something before you hand it on" in page
+    assert "You gave this task up lately" in alice.get("/tasks/row-softmax/")
+
+
+@pytest.mark.slow
+def test_an_offer_is_taken_back_or_declined(single: Task, cast: people.Cast) -> None:
+    alice, bob = Visitor(cast.alice), Visitor(cast.bob)
+    alice.send("/tasks/row-softmax/claim/")
+    path = f"/claims/{Claim.objects.get().pk}"
+    alice.send(f"{path}/offer/", {"username": "bob"})
+    assert "The task stays yours." in alice.send(f"{path}/keep/")
+    assert "not on offer by now" in alice.send(f"{path}/keep/")
+    alice.send(f"{path}/offer/", {"username": "bob"})
+    assert "You have declined" in bob.send(f"{path}/take/", {"accept": "0"})
+    assert "This task is yours" in alice.get("/tasks/row-softmax/")
+
+
+def test_whoever_has_done_a_task_reads_so_and_finds_the_pull_request(cast: people.Cast, town: Town) -> None:
+    task = town.task
+    Task.objects.filter(pk=task.pk).update(policy="exclusive", slots=3)
+    alice = Visitor(cast.alice)
+    page = alice.get(f"/tasks/{task.slug}/")
+    assert "You have done this task" in page
+    assert f'href="/pulls/{town.merged.pk}/"' in page
+    assert "Claim this task" not in page
+    assert "its slots are for others now" in alice.send(f"/tasks/{task.slug}/claim/")
+    assert "Claim this task" in Visitor(cast.mei).get(f"/tasks/{task.slug}/")
+    Task.objects.filter(pk=task.pk).update(policy="open")
+    page = alice.get(f"/tasks/{task.slug}/")
+    assert "You may still improve on it" in page
+    assert "Claim this task" not in page
