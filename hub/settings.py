@@ -112,10 +112,8 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SITE_URL.startswith("https://") else 0
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis.url(DATA_DIR)
-CACHES = {
-    "default": outside.cache(os.environ.get("REDIS_URL", "")),
-    "pages": outside.memory("pages", 200),  # see hub/web/shared.py
-}
+CACHES = {"default": outside.cache(os.environ.get("REDIS_URL", ""))}
+KEEP_COPIES = True  # of what is the same for many readers: hub/web/kept.py
 try:
     MAIL = outside.mail_server(os.environ.get("EMAIL_URL", ""))
     PROVIDERS = outside.identity_providers(os.environ)
@@ -165,6 +163,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hub.web.security.ContentSecurityPolicy",  # above all that may answer by itself
     "hub.web.static.StaticFiles",
+    "hub.web.kept.Acting",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

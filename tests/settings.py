@@ -24,7 +24,8 @@ from hub.settings import *  # noqa: E402, F403  # the environment had to be set 
 
 WHITENOISE_AUTOREFRESH = True  # every client of a test would read all static files anew
 NOTHING_KEPT = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}  # no test sees another's
-CACHES = {"default": NOTHING_KEPT, "pages": NOTHING_KEPT}
+CACHES = {"default": NOTHING_KEPT}
+KEEP_COPIES = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick log-ins
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405

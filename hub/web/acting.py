@@ -17,7 +17,6 @@ from django.views.decorators.http import require_POST
 
 from hub.core.errors import NotAllowed, Refusal
 from hub.repos.git import GitFailed
-from hub.web import shared
 from hub.web.preferences import safe_next
 
 log = logging.getLogger(__name__)
@@ -29,9 +28,7 @@ def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
-            answer = view(request, *args, **kwargs)
-            shared.forget()
-            return answer
+            return view(request, *args, **kwargs)
         back = safe_next(request, request.headers.get("referer"))
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
 

@@ -6,13 +6,11 @@ search can be kept or sent to somebody. A change of the form by htmx gets the re
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.cache import caches
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -30,11 +28,11 @@ from hub.catalog.queries import tasks_of
 from hub.claims import queries as claims
 from hub.pulls.queries import merged_counts
 from hub.web.acting import act, member_post
+from hub.web.kept import KEPT
 from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
-FOUND_SECONDS = 10
 CHOICES_MOST = 24  # of a filter; of mentors and interest groups those with most tasks
 LEVELS = {
     "1": _("1 · first steps"),
@@ -132,10 +130,8 @@ def task_list(request: HttpRequest) -> HttpResponse:
 
 
 def quickly_found(wanted: TaskFilter) -> Found:
-    """What `find` finds, at most FOUND_SECONDS old: it reads and counts all tasks, the same for everybody."""
-    key = "tasks.found." + hashlib.sha256(repr(wanted.pairs()).encode()).hexdigest()
-    found: Found = caches["pages"].get_or_set(key, lambda: find(wanted), FOUND_SECONDS)
-    return found
+    """What `find` finds, some seconds old: it reads and counts all tasks, the same for everybody."""
+    return KEPT.get(("tasks found", *wanted.pairs()), lambda: find(wanted))
 
 
 @member_post

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.core.cache import caches
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -20,6 +19,7 @@ from hub.accounts.models import User
 from hub.pulls import locks, mentoring, mentors
 from hub.pulls.models import PullRequest
 from hub.web.acting import act, member_post
+from hub.web.kept import KEPT
 from hub.web.preferences import safe_next
 
 MENTORS_A_PAGE = 50
@@ -34,9 +34,7 @@ def mentor_list(request: HttpRequest) -> HttpResponse:
 
 
 def _figures() -> tuple[mentors.Waits, list[mentors.Figures]]:
-    found: tuple[mentors.Waits, list[mentors.Figures]]
-    found = caches["pages"].get_or_set("mentors.figures", mentors.figures, FIGURES_SECONDS)
-    return found
+    return KEPT.get("figures of mentors", mentors.figures, fresh=FIGURES_SECONDS)
 
 
 @login_required

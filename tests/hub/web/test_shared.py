@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 import pytest_django
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from hub.web.kept import ACTED_COOKIE, KEPT
 from tests.hub.story import HARDWARE
 from tests.hub.web.conftest import Town, Visitor
 
@@ -19,11 +19,11 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 @pytest.fixture(autouse=True)
-def kept(settings: pytest_django.Settings) -> Iterator[None]:
-    memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "shared"}
-    settings.CACHES = {**settings.CACHES, "pages": memory}
+def copies(settings: pytest_django.Settings) -> Iterator[None]:
+    settings.KEEP_COPIES = True
+    KEPT.clear()
     yield
-    caches["pages"].clear()
+    KEPT.clear()
 
 
 def test_a_second_stranger_gets_the_same_page_with_a_token_of_their_own(town: Town) -> None:
@@ -47,13 +47,16 @@ def test_language_and_whoever_is_known_have_pages_of_their_own(town: Town) -> No
     assert "Log in" in Visitor(None).get("/tasks/")
 
 
-def test_what_somebody_did_is_seen_at_once(town: Town) -> None:
-    page = f"/people/{town.people.alice.username}/"
+def test_what_somebody_did_is_seen_by_them_at_once(town: Town) -> None:
+    page, mei = f"/people/{town.people.alice.username}/", Visitor(town.people.mei)
     assert Visitor(None).get(page)
     name = {"display_name": "Alice of the Mirrors"}
     type(town.people.alice).objects.filter(pk=town.people.alice.pk).update(**name)
     assert "Alice of the Mirrors" not in Visitor(None).get(page)
-    Visitor(town.people.mei).post("/notifications/read/")
+    mei.post("/notifications/read/")
+    logged_out = Visitor(None)
+    logged_out.client.cookies[ACTED_COOKIE] = mei.client.cookies[ACTED_COOKIE].value
+    assert "Alice of the Mirrors" in logged_out.get(page)
     assert "Alice of the Mirrors" in Visitor(None).get(page)
 
 

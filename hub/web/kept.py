@@ -1,0 +1,209 @@
+"""What is the same for many readers: made once in some seconds, then given to all of them.
+
+Not in charge of what is kept: whole pages for strangers (`shared.py`), parts of pages, figures (the views).
+
+Theory of operation
+- A copy is kept under a key in the memory of one process. What is kept depends on its key alone, never on who
+  asks. For `part` this holds by construction: its template is drawn without a request, so it knows neither
+  reader nor session nor address; its forms get the token of whoever reads.
+- For some seconds a copy is given as it is. Until GONE it is given still, while one thread of this module
+  makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever asks for the
+  same meanwhile waits for that one.
+- Whoever does something by a form gets a cookie with the moment, and from then on no copy that was begun
+  before. So all see at once what they did themselves, whichever process serves them; what others did is seen
+  after FRESH seconds, or when they have looked. The moment comes from a browser: a future one counts as now.
+- The oldest copy goes when there are MOST and one more comes. An error is not kept.
+
+Recipe: a view that draws most of its page for everybody alike says
+`{"list": part(request, "tasks/_found.html", lambda: {...}, page_number)}`: the function reads the rows and
+gives the template's context, and is called only when there is no copy. The key is template, language and what
+is named after the function: name everything that the function depends on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
+
+FRESH, GONE = 10.0, 120.0  # seconds
+MOST = 400
+ACTED_COOKIE = "acted"
+MARK = secrets.token_hex(32)  # in place of a token: nobody can guess it, so nobody can write it on a page
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Copy:
+    value: Any
+    begun: float  # unix seconds, before anything was read
+
+
+class Kept:
+    """The copies of this process."""
+
+    def __init__(self) -> None:
+        self._copies: OrderedDict[Hashable, Copy] = OrderedDict()
+        self._gates: dict[Hashable, threading.Lock] = {}
+        self._renewing: set[Hashable] = set()
+        self._lock = threading.Lock()
+        self._renewer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kept")
+
+    def get(
+        self,
+        key: Hashable,
+        make: Callable[[], Value],
+        *,
+        since: float = 0.0,
+        fresh: float = FRESH,
+        worth: Callable[[Value], bool] = lambda _value: True,
+        again: Callable[[], Value] | None = None,
+    ) -> Value:
+        """The copy under `key`, begun after `since` (unix seconds), or what `make` makes now.
+
+        `worth` says whether that may be kept; `again` makes the next copy where `make` needs its caller.
+        """
+        if not settings.KEEP_COPIES:
+            return make()
+        found = self._copies.get(key)
+        if found is None or not since < found.begun > time.time() - max(GONE, fresh):
+            return self._first(key, found, make, since, worth)
+        if found.begun < time.time() - fresh:
+            self._renew(key, again or make, worth)
+        value: Value = found.value
+        return value
+
+    def clear(self) -> None:
+        with self._lock:
+            self._copies.clear()
+
+    def _first(
+        self,
+        key: Hashable,
+        seen: Copy | None,
+        make: Callable[[], Value],
+        since: float,
+        worth: Callable[[Value], bool],
+    ) -> Value:
+        with self._lock:
+            gate = self._gates.setdefault(key, threading.Lock())
+        with gate:
+            newer = self._copies.get(key)
+            if newer is not None and newer is not seen and newer.begun > since:
+                value: Value = newer.value
+                return value
+            try:
+                return self._made(key, make, worth)
+            finally:
+                with self._lock:
+                    self._gates.pop(key, None)
+
+    def _made(self, key: Hashable, make: Callable[[], Value], worth: Callable[[Value], bool]) -> Value:
+        begun = time.time()
+        value = make()
+        with self._lock:
+            before = self._copies.get(key)
+            if before is None or before.begun <= begun:
+                self._copies.pop(key, None)
+                if worth(value):
+                    self._copies[key] = Copy(value, begun)
+            while len(self._copies) > MOST:
+                self._copies.popitem(last=False)
+        return value
+
+    def _renew(self, key: Hashable, make: Callable[[], Value], worth: Callable[[Value], bool]) -> None:
+        with self._lock:
+            if key in self._renewing:
+                return
+            self._renewing.add(key)
+        language = translation.get_language()
+
+        def renewed() -> None:
+            done = False
+            try:
+                with translation.override(language):
+                    self._made(key, make, worth)
+                done = True
+            finally:
+                close_old_connections()  # no request ends here, so nobody else would
+                with self._lock:
+                    self._renewing.discard(key)
+                    if not done:  # whoever asks next makes it, and meets the error on a page of their own
+                        self._copies.pop(key, None)
+
+        self._renewer.submit(renewed)
+
+
+KEPT = Kept()
+
+
+def part(
+    request: HttpRequest, template: str, facts: Callable[[], Mapping[str, Any]], *key: Hashable
+) -> SafeString:
+    """A part of a page that is the same for all readers of a language: `template` with what `facts` gives.
+
+    `key` names all that `facts` depends on.
+    """
+
+    def make() -> str:
+        return render_to_string(template, {**facts(), "csrf_token": MARK})
+
+    text = KEPT.get((template, translation.get_language(), *key), make, since=acted(request))
+    return mark_safe(text.replace(MARK, get_token(request)) if MARK in text else text)  # noqa: S308 # by a template
+
+
+def acted(request: HttpRequest) -> float:
+    """When this reader last did something by a form, in unix seconds; 0 if that is long ago."""
+    try:
+        return min(float(request.COOKIES.get(ACTED_COOKIE, "0")), time.time())
+    except ValueError:
+        return 0.0
+
+
+class Acting:
+    """Middleware: an answer to a form says when it was sent. Of both kinds, for streams to pass."""
+
+    async_capable = True
+    sync_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.is_async:
+            return self._later(request)
+        return _stamp(request, self.get_response(request))
+
+    async def _later(self, request: HttpRequest) -> HttpResponse:
+        return _stamp(request, await self.get_response(request))
+
+
+def _stamp(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if request.method == "POST" and request.COOKIES:  # a browser: workers and git keep none
+        response.set_cookie(
+            ACTED_COOKIE,
+            f"{time.time():.6f}",
+            max_age=int(GONE),
+            httponly=True,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+    return response

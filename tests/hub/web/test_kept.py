@@ -1,0 +1,142 @@
+"""Copies: when one is given, when made anew, by whom; and that no part of a page knows who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+import pytest_django
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from hub.web import kept
+from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MOST, Kept, acted, part
+from tests.hub.web.conftest import Town, Visitor
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, settings: pytest_django.Settings) -> Clock:
+    settings.KEEP_COPIES = True
+    made = Clock()
+    monkeypatch.setattr(kept, "time", made)
+    return made
+
+
+@pytest.fixture
+def copies(settings: pytest_django.Settings) -> Iterator[None]:
+    settings.KEEP_COPIES = True
+    kept.KEPT.clear()
+    yield
+    kept.KEPT.clear()
+
+
+def test_a_copy_is_given_while_it_is_fresh_then_once_more_while_the_next_one_is_made(clock: Clock) -> None:
+    copies, values = Kept(), iter(range(9))
+    assert copies.get("key", lambda: next(values)) == 0
+    clock.now += FRESH - 1
+    assert copies.get("key", lambda: next(values)) == 0
+    clock.now += 2
+    assert copies.get("key", lambda: next(values)) == 0
+    copies._renewer.shutdown(wait=True)
+    assert copies.get("key", lambda: next(values)) == 1
+    clock.now += GONE
+    assert copies.get("key", lambda: next(values)) == 2
+
+
+def test_whoever_has_acted_gets_no_copy_of_before_and_the_others_get_theirs(clock: Clock) -> None:
+    copies = Kept()
+    copies.get("key", lambda: "before")
+    clock.now += 1
+    deed = clock.now
+    clock.now += 1
+    assert copies.get("key", lambda: "not asked") == "before"
+    assert copies.get("key", lambda: "after", since=deed) == "after"
+    assert copies.get("key", lambda: "not asked") == copies.get("key", lambda: "no", since=deed) == "after"
+
+
+def test_what_is_missing_is_made_once_for_all_who_ask_meanwhile(clock: Clock) -> None:
+    copies, begun, go_on, made = Kept(), Event(), Event(), []
+
+    def slowly() -> str:
+        begun.set()
+        go_on.wait(10)
+        made.append("once")
+        return "value"
+
+    with ThreadPoolExecutor(3) as readers:
+        first = readers.submit(copies.get, "key", slowly)
+        begun.wait(10)
+        others = [readers.submit(copies.get, "key", slowly) for _ in range(2)]
+        go_on.set()
+        assert {answer.result(10) for answer in (first, *others)} == {"value"}
+    assert made == ["once"]
+
+
+def test_an_error_is_not_kept_and_what_is_not_worth_it_neither(clock: Clock) -> None:
+    copies = Kept()
+
+    def fails() -> str:
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError):
+        copies.get("key", fails)
+    assert copies.get("key", lambda: "poor", worth=lambda value: value != "poor") == "poor"
+    assert copies.get("key", lambda: "good") == "good"
+    clock.now += FRESH + 1
+    assert copies.get("key", fails) == "good"
+    copies._renewer.shutdown(wait=True)
+    assert copies.get("key", lambda: "anew") == "anew"
+
+
+def test_there_are_never_more_copies_than_most(clock: Clock) -> None:
+    copies = Kept()
+    for number in range(MOST + 2):
+        copies.get(number, lambda: "value")
+    assert len(copies._copies) == MOST
+    assert copies.get(0, lambda: "anew") == "anew"
+
+
+def _asked(cookie: str = "") -> HttpRequest:
+    request = RequestFactory().get("/", headers={"cookie": f"{ACTED_COOKIE}={cookie}"} if cookie else {})
+    request.user = AnonymousUser()
+    return request
+
+
+@pytest.mark.parametrize(
+    ("cookie", "moment"), [("", 0.0), ("nonsense", 0.0), ("999000.5", 999_000.5), ("9e99", 1_000_000.0)]
+)
+def test_the_moment_of_a_deed_is_what_the_cookie_says_but_never_in_the_future(
+    clock: Clock, cookie: str, moment: float
+) -> None:
+    assert acted(_asked(cookie)) == moment
+
+
+def test_a_part_knows_no_reader_and_its_forms_have_the_token_of_each(town: Town, copies: None) -> None:
+    seen = []
+    for user in (town.people.alice, town.people.mei):
+        request = _asked()
+        request.user = user
+        seen.append(part(request, "_partials/header.html", lambda: {"site": {}}))
+    assert town.people.alice.username not in seen[0]
+    assert "csrfmiddlewaretoken" in seen[0]
+    assert kept.MARK not in seen[0]
+    assert seen[0] != seen[1]
+
+
+def test_an_answer_to_a_form_tells_the_moment_and_one_to_a_reader_does_not(town: Town) -> None:
+    visitor = Visitor(town.people.mei)
+    visitor.get("/")
+    assert ACTED_COOKIE not in visitor.client.cookies
+    visitor.post("/notifications/read/")
+    assert visitor.client.cookies[ACTED_COOKIE]["httponly"]
