@@ -1,14 +1,18 @@
-"""One server for everything: `/git/` goes to the git door, all else to Django, its bodies bounded."""
+"""One server for everything: `/git/` goes to the git door, all else to Django, its bodies bounded.
+
+Streams go to Django's own handler, in the event loop; pages to `hub/web/serving.py`, in threads.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()
+streams = get_asgi_application()
 
 # These need the app registry.
 from hub import flow, publishing
@@ -17,12 +21,16 @@ from hub.core import clock
 from hub.repos.backend import Message, Receive, Send
 from hub.repos.door import AllTasks, Door
 from hub.repos.models import Repository
+from hub.web.serving import Pages
 from hub.web.tracing import traced
 
 # Django spools a body of any length to disk before a view sees the request, whoever sent it. The longest that
 # we take is a worker's result, which has its own limit below this one and a better answer.
 BODY_MOST = 16 * 1024 * 1024
 
+STREAM = re.compile(r"/pulls/[0-9]+/events/")  # see hub/web/live.py
+
+pages = Pages()
 all_tasks = AllTasks(publishing.why_not_publish, publishing.mirror, publishing.absorb)
 
 
@@ -49,7 +57,8 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": f"{text}\n".encode()})
     elif scope["type"] == "http":
-        await django_application(scope, _bounded(receive), send)
+        answering = streams if STREAM.fullmatch(scope["path"]) else pages
+        await answering(scope, _bounded(receive), send)
 
 
 def _refusal(scope: Message) -> tuple[int, str] | None:

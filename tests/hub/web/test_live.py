@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
 
 from bench_runner.contract import JobSpec, Phase
 from hub import flow
@@ -236,3 +238,23 @@ def test_a_pulse_is_a_few_queries_and_draws_only_what_changed(story: Story, cast
 def test_there_is_no_stream_of_nothing(live_site: str) -> None:
     with viewing(live_site, 4711) as viewer:
         assert viewer.status == 404
+
+
+def test_every_view_that_streams_is_served_by_the_event_loop() -> None:
+    """All else goes to threads, which a stream would hold as long as somebody looks."""
+    from hub.asgi import STREAM  # once Django is set up
+
+    views = _views("/", get_resolver().url_patterns)
+    streaming = {path for path, view in views if iscoroutinefunction(view)}
+    assert streaming == {"/pulls/<int:pull_id>/events/"}
+    assert STREAM.fullmatch("/pulls/42/events/")
+    assert not STREAM.fullmatch("/pulls/42/")
+
+
+def _views(start: str, patterns: list[Any]) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        path = f"{start}{pattern.pattern}"
+        if hasattr(pattern, "url_patterns"):
+            yield from _views(path, pattern.url_patterns)
+        else:
+            yield path, pattern.callback
