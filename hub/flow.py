@@ -36,6 +36,7 @@ from hub.bench import actions as bench
 from hub.bench import queries as bench_facts
 from hub.bench import queue, quotas
 from hub.bench.models import Job, Verdict, Worker
+from hub.boards import goals
 from hub.boards import stored as boards
 from hub.catalog.actions import publish
 from hub.catalog.models import Task, TaskRevision
@@ -286,22 +287,21 @@ def run_again(pull: PullRequest, by: User) -> list[Job]:
             raise NotNow(
                 _("There is nothing to run again: no machine of ours failed at the current patch set.")
             )
-        priority = Job.Priority.MENTOR if disputed else None
-        queued = partial(bench.queue_job, facts.patch_set, priority=priority)
-        return [queued(run.kind, run.hardware_class) for run in again]
+        patch_set, priority = facts.patch_set, Job.Priority.MENTOR if disputed else None
+        return [bench.queue_job(patch_set, run.kind, run.hardware_class, priority=priority) for run in again]
 
 
 # 7. Somebody with the right to it merges: the merge commit itself is judged.
 
 
-def merge(pull: PullRequest, by: User) -> MergeAttempt:
+def merge(pull: PullRequest, by: User, why: str = "") -> MergeAttempt:
     """Make the merge commit and have it judged. With conflicts, the attempt that is returned says which.
 
     Raises:
-        NotAllowed, NotNow: with the reason; nothing was changed.
+        NotAllowed, NotNow: with the reason; `why` is missing below the speed goal. Nothing was changed.
     """
     patch_set = _may_merge(pull, by)
-    slug, head = pull.task.slug, patch_set.head_sha
+    slug, head, below = pull.task.slug, patch_set.head_sha, goals.accepted(patch_set, why)
     main = git.main_sha(slug)
     if git.merge_base(slug, main, head) is None:
         raise NotNow(_("The branch shares no history with main: begin it again from main."))
@@ -316,7 +316,7 @@ def merge(pull: PullRequest, by: User) -> MergeAttempt:
     sha = git.commit_merge(slug, tried.tree, [main, head], message, by)
     with transaction.atomic():
         _may_merge(pulls.locked(pull), by)  # somebody may have asked for changes meanwhile
-        attempt = pulls.start_merge(patch_set, by, main_sha=main, merge_sha=sha)
+        attempt = pulls.start_merge(patch_set, by, main_sha=main, merge_sha=sha, **below)
         judge_merge(attempt)
     return attempt
 

@@ -178,7 +178,7 @@ class Walk:
             f"/pulls/{pull.pk}/review/", patch_set="1", kind="approve", body="Clear and fast. Thank you!"
         )
         self.say("✓ approved")
-        mentor.submit(f"/pulls/{pull.pk}/merge/")
+        mentor.submit(f"/pulls/{pull.pk}/merge/", why="The walk merges whatever the machine measures.")
         self.say("✓ merge asked for: the merge commit itself is judged first")
         self._follow(pull, JobKind.MERGE)
         self._wait(lambda: self._is_merged(pull), f"{pull} to land on main")

@@ -187,8 +187,8 @@ def reopen(pull: PullRequest, by: User) -> None:
 # How a merge goes
 
 
-def start_merge(patch_set: PatchSet, by: User, *, main_sha: str, merge_sha: str) -> MergeAttempt:
-    """Begin to judge a merge commit.
+def start_merge(patch_set: PatchSet, by: User, *, main_sha: str, merge_sha: str, **told: Any) -> MergeAttempt:
+    """Begin to judge a merge commit; `told` is kept in the audit beside it.
 
     Raises:
         NotNow: a newer patch set was pushed, the pull request is not open, or it is being merged already.
@@ -204,7 +204,8 @@ def start_merge(patch_set: PatchSet, by: User, *, main_sha: str, merge_sha: str)
                 merge_sha=merge_sha,
                 at=clock.now(),
             )
-            record(by, "merge.requested", attempt, pull=patch_set.pull_id, merge=merge_sha, main=main_sha)
+            shas = {"merge": merge_sha, "main": main_sha}
+            record(by, "merge.requested", attempt, pull=patch_set.pull_id, **shas, **told)
     except IntegrityError as error:
         if not broken(error, MergeAttempt, "merge_one_live_per_patch_set"):
             raise

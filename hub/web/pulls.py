@@ -26,6 +26,7 @@ from hub import flow
 from hub.accounts.models import User
 from hub.bench.models import Verdict
 from hub.bench.queries import unserved, why_waiting
+from hub.boards.goals import shortfalls_of
 from hub.catalog.models import Task
 from hub.learning.queries import TIMED, is_solved, lesson_after, lesson_of
 from hub.pulls import queries
@@ -185,6 +186,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         "runs": live.runs(beat, current, made),
         "faults": [one for one in made if one.state in FAILED and one.job.patch_set_id == chosen.pk],
         "lines": conversation.lines(rows, threads),
+        "shortfalls": shortfalls_of(one for one in told if one.job.patch_set_id == current.pk),
         "open_threads": [thread for thread in threads if thread.is_open],
         "why_waiting": waits,
         "unserved": unserved(current) if waits else [],
@@ -200,7 +202,8 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
 def merge(request: HttpRequest, pull_id: int) -> HttpResponse:
     pull = _pull(pull_id)
     made: list[MergeAttempt] = []
-    answer = act(request, lambda: made.append(flow.merge(pull, request.user)), done="", back=_page(pull))
+    why = request.POST.get("why", "")
+    answer = act(request, lambda: made.append(flow.merge(pull, request.user, why)), done="", back=_page(pull))
     if made and made[0].state == MergeAttempt.State.CONFLICT:
         messages.error(
             request, _("It conflicts with main, so nothing was merged. The paths are on the page.")

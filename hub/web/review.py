@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 
 from hub import flow, speaking
 from hub.bench.queries import verdicts_of
+from hub.boards.goals import shortfalls
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
 from hub.pulls.locks import lock_of
 from hub.pulls.models import PatchSet, PullRequest, Review
@@ -78,7 +79,7 @@ def show(
         replies = list(request.user.saved_replies.all())
         asked = request.GET.get("reply", "")
         reply = next((row.body for row in replies if str(row.pk) == asked), "")
-        shown |= {"lock": lock_of(pull), "replies": replies, "reply": reply}
+        shown |= {"lock": lock_of(pull), "shortfalls": shortfalls(chosen), "replies": replies, "reply": reply}
     spot = (written or {}).get("spot") or request.GET.get("comment", "")
     own = [thread for thread in threads if thread.root.path and thread.root.patch_set_id == chosen.pk]
     shown |= _files(request, pull, chosen, since, spot, own)
