@@ -8,6 +8,7 @@ Theory of operation
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from hub.community import events, sigs
 from hub.core import clock
 from hub.programmes import actions as programmes
 from hub.pulls.models import PatchSet
+from tests.hub.rulings.programs import MINE, THEIRS, in_another_coat
 from tests.hub.story import HARDWARE, Story, attempt_id
 
 LANGUAGES = ("en", "zh")
@@ -92,6 +94,7 @@ def _pulls(story: Story, people: dict[str, User]) -> dict[str, Any]:
         spec = story.claim(jobs[0])
         flow.attempt_failed(attempt_id(spec), spec.token, "no cgroup")
     appealed, rejudged = (_held(story, rival, topic) for topic in ("appealed", "rejudged"))
+    copied = _copied(story, author, rival)
     again = rejudging.appeal(rejudged, rival, "The machine was idle, and three runs of mine agree.")
     story.run_all()
     return {
@@ -101,6 +104,8 @@ def _pulls(story: Story, people: dict[str, User]) -> dict[str, Any]:
         "troubled": troubled.pull.pk,
         "appealed": appealed.job.patch_set.pull_id,
         "appealed_verdict": appealed.pk,
+        "copied": copied.job.patch_set.pull_id,
+        "copied_verdict": copied.pk,
         "rejudge": again.pk,
         "hardware": HARDWARE,
         "worker": story.workers[HARDWARE].pk,
@@ -129,6 +134,16 @@ def _held(story: Story, who: User, topic: str) -> Any:
     return verdict
 
 
+def _copied(story: Story, early: User, late: User) -> Any:
+    """The author's work once more, in the rival's words: the verdict that the hub holds back."""
+    work = MINE if early.username.endswith(LANGUAGES[0]) else THEIRS
+    story.push(early, "own", files={"solution.c": work})
+    story.run(story.live()[0], artefact_sha256=hashlib.sha256(work).hexdigest())
+    story.run_all()
+    story.push(late, "coat", files={"solution.c": in_another_coat(work)})
+    return story.run(story.live()[0], artefact_sha256=hashlib.sha256(late.username.encode()).hexdigest())
+
+
 def _claims(people: dict[str, User]) -> dict[str, Any]:
     """The rival holds a claim; the newcomer will ask for one."""
     task = Task.objects.get(slug=ASKED)
@@ -146,12 +161,19 @@ def _gatherings(people: dict[str, User], language: str) -> dict[str, Any]:
     )  # fmt: skip
     wished = Task.objects.get(slug=WISHED[LANGUAGES.index(language)])
     programmes.save(summer, [wished], people["maintainer"])
+    sprint = Programme(
+        slug=f"teams-{language}", kind="contest", title_en="Teams", title_zh="组队", policy="open",
+        time_zone="Asia/Shanghai", starts_at=now - timedelta(days=1), ends_at=now + timedelta(days=9),
+        closes_at=now + timedelta(days=10), team_most=2, checks_a_day=20, ranks_a_day=5,
+    )  # fmt: skip
+    programmes.save(sprint, [], people["maintainer"])
     sig = sigs.ensure(f"sig-{language}")
     sigs.name_leads(sig, people["maintainer"], [people["mentor"].username])
     starts = now.replace(tzinfo=None) + timedelta(days=3)
     plan = events.Plan("Softmax evening", "Room 1", starts, starts + timedelta(hours=2), "UTC", "", 1)
     return {
         "programme": summer.slug,
+        "contest": sprint.slug,
         "wished": wished.slug,
         "sig": sig.slug,
         "event": events.plan(sig, people["mentor"], plan).pk,

@@ -18,6 +18,8 @@ pytestmark = [
     pytest.mark.slow, pytest.mark.sandbox, pytest.mark.browser, pytest.mark.xdist_group("browser"),
 ]  # fmt: skip
 
+NEW_PASSWORD = "basalt-and-black-coffee"
+
 
 def code_of(secret: str) -> str:
     """What an authenticator app shows now (RFC 6238)."""
@@ -26,15 +28,15 @@ def code_of(secret: str) -> str:
     return f"{(int.from_bytes(digest[start : start + 4]) & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
-def confirmation_link(company: Company, address: str) -> str:
-    """Mails go to the site's log where no mail server is named."""
+def mailed_link(company: Company, address: str, path: str) -> str:
+    """The link below `path` in a mail: they go to the site's log where no mail server is named."""
     log = company.hub.place.log_dir / "site.log"
-    mail = re.compile(rf"To: {address}.*?{re.escape(company.hub.url)}(/confirm-email/\S+)", re.DOTALL)
+    mail = re.compile(rf"To: {address}.*?{re.escape(company.hub.url)}({path}\S+)", re.DOTALL)
     company.hub.wait(lambda: mail.search(log.read_text(errors="replace")) is not None, "the mail")
     return mail.findall(log.read_text(errors="replace"))[-1]
 
 
-def log_in(person: Person, password: str = PASSWORD) -> None:
+def log_in(person: Person, password: str = NEW_PASSWORD) -> None:
     person.open("/login/")
     form = person.page.locator("main form.card")
     person.fill_and_send(form, login=person.username, password=password)
@@ -52,10 +54,11 @@ def test_from_signing_up_to_deleting_the_account(company: Company) -> None:
     person.fill_and_send(form, password1=PASSWORD)
     person.is_done()
 
-    person.open(confirmation_link(company, given["email"]))
+    person.open(mailed_link(company, given["email"], "/confirm-email/"))
     person.fill_and_send(person.page.locator("main form").first)
     person.open("/settings/")
     person.sees("main .badge.is-good")
+    forgotten_password(company, person, given["email"])
     second_factor(company, person)
     person.open("/2fa/")
     person.follow('.crumbs a[href="/settings/"]')
@@ -68,6 +71,28 @@ def test_from_signing_up_to_deleting_the_account(company: Company) -> None:
     person.open(f"/people/{person.username}/", status=404)
     log_in(person)
     person.sees(".notice.is-error")
+
+
+def forgotten_password(company: Company, person: Person, address: str) -> None:
+    """Replaced from another browser by the link in a mail, which ends the log-in in the first one."""
+    elsewhere = company.stranger()
+    elsewhere.open("/login/")
+    elsewhere.follow('main a[href="/password/reset/"]')
+    elsewhere.fill_and_send(elsewhere.page.locator("main form.card"), email=address)
+    link = mailed_link(company, address, "/password/reset/key/")
+    elsewhere.open(link)
+    elsewhere.fill_and_send(
+        elsewhere.page.locator("main form.card"), password1=NEW_PASSWORD, password2=NEW_PASSWORD
+    )
+    elsewhere.sees("main h1")
+    elsewhere.open(link)  # it serves once
+    elsewhere.sees_no("[name=password1]")
+    person.open("/settings/")
+    expect(person.page).to_have_url(re.compile("/login/"))
+    log_in(person, PASSWORD)
+    person.sees(".notice.is-error")
+    log_in(person)
+    person.open("/settings/")
 
 
 def second_factor(company: Company, person: Person) -> None:
@@ -93,7 +118,7 @@ def second_factor(company: Company, person: Person) -> None:
 def confirm_it_is_you(person: Person) -> None:
     """The password again, where the log-in is some time ago."""
     if "reauthenticate" in person.page.url:
-        person.fill_and_send(person.page.locator("main form.card"), password=PASSWORD)
+        person.fill_and_send(person.page.locator("main form.card"), password=NEW_PASSWORD)
 
 
 def test_tokens_are_shown_once_and_revoked(company: Company) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -57,6 +59,50 @@ def test_a_programme_is_made_by_form_which_says_what_is_wrong(company: Company) 
     maintainer.fill_and_send(form, tasks="")
     expect(maintainer.page).to_have_url(f"{company.hub.url}/programmes/{slug}/")
     maintainer.is_done()
+
+
+def test_a_programme_is_taken_out_and_in_again_under_another_name(company: Company) -> None:
+    maintainer = company.person("maintainer")
+    page, copy = f"/programmes/{company['contest']}/", f"copy-{company['contest']}"
+    maintainer.open(page)
+    file = maintainer.find('main a[href$="/programme.json"]').get_attribute("href")
+    assert file
+    said = json.loads(maintainer.fetched(file))
+
+    def take_in(text: str) -> None:
+        maintainer.open("/programmes/")
+        form = maintainer.form("/programmes/import/")
+        sent = {"name": "programme.json", "mimeType": "application/json", "buffer": text.encode()}
+        form.locator('[name="file"]').set_input_files([sent])  # type: ignore[list-item]
+        maintainer.fill_and_send(form)
+
+    take_in("no programme at all")
+    maintainer.sees(".notices .is-error")
+    take_in(json.dumps(said))  # it is there already
+    maintainer.sees(".notices .is-error", company["contest"])
+    said["programme"]["slug"] = copy
+    take_in(json.dumps(said))
+    maintainer.is_done()
+    expect(maintainer.page).to_have_url(f"{company.hub.url}/programmes/{copy}/")
+    maintainer.sees("#team")  # by the rules of the file
+
+
+def test_a_team_is_founded_and_joined_by_its_code(company: Company) -> None:
+    founder, second, third = (company.person(role) for role in ("author", "rival", "newcomer"))
+    page = f"/programmes/{company['contest']}/"
+    founder.open(page)
+    founder.send("/team/", name="Streak")
+    code = founder.page.locator("#team .command code").inner_text()
+    second.open(page)
+    second.send("/team/join/", code="not-the-code")
+    second.sees("#team .field.has-error .error")
+    second.send("/team/join/", code=code)
+    second.sees("#team.is-yours strong", "Streak")
+    third.open(page)
+    third.send("/team/join/", code=code)
+    third.sees("#team .field.has-error .error")  # two are a whole team
+    second.send("/team/leave/")
+    second.sees('form[action$="/team/join/"]')
 
 
 def test_a_seat_is_taken_waited_for_and_left(company: Company) -> None:

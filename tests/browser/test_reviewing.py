@@ -146,6 +146,26 @@ def test_a_held_result_is_appealed_and_cleared(company: Company) -> None:
     rival.sees(".said", "The bound of the machine was too low.")
 
 
+def test_what_is_much_alike_is_laid_side_by_side_and_nobody_is_accused(company: Company) -> None:
+    rival, mentor, maintainer = (company.person(role) for role in ("rival", "mentor", "maintainer"))
+    page, evidence = f"/pulls/{company['copied']}/", f"/held/{company['copied_verdict']}/"
+    rival.open(page)
+    rival.sees(".verdict.is-warn, .notice.is-warning")
+    mentor.open("/held/")
+    mentor.follow(f'main a[href="{evidence}"]')
+    codes = mentor.page.locator("#codes + p + .columns > div")
+    expect(codes).to_have_count(2)
+    for code, who in zip(codes.all(), ("author", "rival"), strict=True):  # who pushed earlier comes first
+        expect(code.locator("h3")).to_contain_text(company.name(who))
+        expect(code.locator("tr.is-common").nth(5)).to_be_visible()
+    mentor.sees_no('form[action$="/rule/"]')  # a maintainer decides
+    maintainer.open(evidence)
+    maintainer.send("/rule/", '[value="clear"]', reason="Both read the same lesson.")
+    maintainer.is_done()
+    rival.open(page)
+    rival.sees(".said", "Both read the same lesson.")
+
+
 def test_a_set_is_judged_again_and_applied(company: Company) -> None:
     maintainer = company.person("maintainer")
     page = f"/rejudging/{company['rejudge']}/"
