@@ -54,6 +54,14 @@ def may_organise(user: User) -> bool:
     return bool(user.is_authenticated and user.is_maintainer)
 
 
+def mentors_in(programme: Programme, user: User) -> bool:
+    """Whether there is a task of it whose applicants this person ranks: as `mentored_in`, in one query."""
+    if not user.is_authenticated:
+        return False
+    tasks = programme.tasks.filter(state=Task.State.PUBLISHED)
+    return (tasks if user.is_maintainer else tasks.filter(mentors=user)).exists()
+
+
 def mentored_in(tasks: Iterable[Task], user: User) -> list[Task]:
     """Those of these tasks whose applicants this person ranks: a maintainer all, mentors their own."""
     if not user.is_authenticated:

@@ -21,10 +21,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
 from hub.accounts.models import User
 from hub.bench.models import Verdict
+from hub.boards.models import Standing as Stored
 from hub.boards.runs import Candidate, candidates_on, ratio_of
 from hub.catalog.models import Programme, Task
 from hub.core import clock
@@ -34,6 +35,12 @@ from hub.pulls.models import PatchSet, PullRequest
 from hub.rewards.models import Reward
 
 MERGED = Q(state=PullRequest.State.MERGED)
+WORKED = {
+    "people": Count("author", distinct=True),
+    "pulls": Count("pk"),
+    "merged": Count("pk", filter=MERGED),
+    "last": Max("ended_at", filter=MERGED),
+}  # of pull requests
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Line:
     """What a person or a team has, in all and by task (key of the task)."""
 
     name: str  # of the team; empty for a person
-    people: tuple[User, ...]
+    people: tuple[int, ...]  # their keys, in the order of their names
     by_task: dict[int, float]
     outside: bool  # an insider: without a place
     rank: int | None = None
@@ -53,26 +60,38 @@ class Line:
 
 @dataclass(frozen=True)
 class Standing:
-    tasks: list[Task]
+    """Keys and figures alone, so that it can be kept: the people are read for the lines that are shown."""
+
     lines: list[Line]
     frozen: bool
-    inside: set[int]  # keys of the insiders
     hidden: bool = False  # there may be lines that this reader does not see
 
-    def cells(self, line: Line) -> list[float | None]:
-        """The line's points in the order of the tasks."""
-        return [line.by_task.get(task.pk) for task in self.tasks]
 
-    @property
-    def rows(self) -> list[tuple[Line, list[float | None]]]:
-        return [(line, self.cells(line)) for line in self.lines]
+@dataclass(frozen=True)
+class Row:
+    """A line with its people and its points in the order of the tasks that are shown."""
+
+    line: Line
+    people: list[User]
+    cells: list[float | None]
+
+
+HIDDEN = Standing([], frozen=False, hidden=True)  # what is shown to whom it is hidden from
+
+
+def rows_of(lines: Iterable[Line], tasks: Iterable[Task]) -> list[Row]:
+    """These lines as they are shown, with a cell for each of these tasks; in one query."""
+    shown, keys = list(lines), [task.pk for task in tasks]
+    people = User.objects.in_bulk({key for line in shown for key in line.people})
+    return [
+        Row(line, [people[key] for key in line.people], [line.by_task.get(key) for key in keys])
+        for line in shown
+    ]
 
 
 def standing(programme: Programme) -> Standing:
     """As of now; frozen while the programme says so."""
-    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED))
-    timed = _timed(programme, tasks) if programme.kind == Programme.Kind.CONTEST else None
-    return _standing(programme, tasks, timed)
+    return _standing(programme, _tasks(programme), queries.insiders(programme))
 
 
 def hides_from(programme: Programme, user: User) -> bool:
@@ -81,19 +100,15 @@ def hides_from(programme: Programme, user: User) -> bool:
     return hides and not queries.is_insider(programme, user)
 
 
-def hidden(programme: Programme) -> Standing:
-    """What is shown to whom it is hidden from."""
-    return Standing(list(programme.tasks.filter(state=Task.State.PUBLISHED)), [], False, set(), hidden=True)
+def _tasks(programme: Programme) -> QuerySet[Task]:
+    return programme.tasks.filter(state=Task.State.PUBLISHED)
 
 
-def _standing(programme: Programme, tasks: list[Task], timed: Timed | None) -> Standing:
+def _standing(programme: Programme, tasks: Iterable[Task], inside: set[int]) -> Standing:
     until = _until(programme)
-    inside = queries.insiders(programme)
-    if programme.kind == Programme.Kind.CONTEST:
-        found = _by_speed(timed or [])
-    else:
-        found = _by_points(programme, until)
-    return Standing(tasks, _ranked(_lines(programme, found, inside)), until is not None, inside)
+    contest = programme.kind == Programme.Kind.CONTEST
+    found = _by_speed(programme, tasks, until) if contest else _by_points(programme, until)
+    return Standing(_ranked(_lines(programme, found, inside)), until is not None)
 
 
 def _until(programme: Programme) -> datetime | None:
@@ -101,32 +116,21 @@ def _until(programme: Programme) -> datetime | None:
     return programme.freeze_at if programme.is_frozen(clock.now()) else None
 
 
-Timed = list[tuple[Task, list[Candidate]]]  # what counts on each board of each task
+Person = tuple[int, str]  # key and username
+Points = dict[Person, dict[int, float]]  # by task
 
 
-def _timed(programme: Programme, tasks: list[Task]) -> Timed:
-    until = _until(programme)
-    revisions = {task.current_id: task for task in tasks if task.current_id is not None}
-    return [
-        (
-            revisions[revision],
-            [one for candidate in found if (one := _entered(candidate, programme, until)) is not None],
-        )
-        for (revision, _hardware), found in candidates_on(revisions.keys()).items()
-    ]
-
-
-Points = dict[int, dict[int, float]]  # of a person's key, by task
-
-
-def _by_speed(timed: Timed) -> Points:
+def _by_speed(programme: Programme, tasks: Iterable[Task], until: datetime | None) -> Points:
     points: Points = defaultdict(dict)
-    for task, entered in timed:
+    by_revision = {task.current_id: task for task in tasks if task.current_id is not None}
+    for (revision, _hardware), found in candidates_on(by_revision.keys()).items():
+        task = by_revision[revision]
+        entered = [one for each in found if (one := _entered(each, programme, until)) is not None]
         best = max((one.shown for one in entered), key=ratio_of, default=None)
         for one in entered if best is not None else ():
-            mine = task.points * _share(one.shown, best)
-            before = points[one.author_id].get(task.pk, 0.0)
-            points[one.author_id][task.pk] = max(before, mine)
+            mine, author = task.points * _share(one.shown, best), one.shown.job.patch_set.pull.author
+            own = points[author.pk, author.username]
+            own[task.pk] = max(own.get(task.pk, 0.0), mine)
     return points
 
 
@@ -159,35 +163,41 @@ def ledger(programme: Programme, until: datetime | None = None) -> QuerySet[Rewa
 
 
 def _by_points(programme: Programme, until: datetime | None) -> Points:
-    sums = ledger(programme, until).order_by().values_list("user", "pull__task").annotate(sum=Sum("points"))
+    by = ledger(programme, until).order_by().values_list("user", "user__username", "pull__task")
     points: Points = defaultdict(dict)
-    for user, task, total in sums:
-        points[user][task] = float(total)
+    for user, name, task, total in by.annotate(sum=Sum("points")):
+        points[user, name][task] = float(total)
     return points
 
 
 def _lines(programme: Programme, found: Points, inside: set[int]) -> Iterable[Line]:
-    """Teams put together, people named."""
-    members = Member.objects.filter(programme=programme).select_related("team")
-    team_of = {member.user_id: member.team for member in members} if programme.team_most > 1 else {}
-    people = User.objects.in_bulk({*found, *team_of})
-    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for key in found.keys() | team_of.keys():
-        groups[("team", team_of[key].pk) if key in team_of else ("person", key)].append(key)
-    for (kind, _pk), keys in groups.items():
+    """Teams put together; by name."""
+    members = Member.objects.filter(programme=programme).select_related("team", "user")
+    team_of = {
+        (member.user_id, member.user.username): member.team
+        for member in (members if programme.team_most > 1 else ())
+    }
+    groups: dict[tuple[str, int], list[Person]] = defaultdict(list)
+    for person in found.keys() | team_of.keys():
+        in_team = person in team_of
+        groups[("team", team_of[person].pk) if in_team else ("person", person[0])].append(person)
+    named = []
+    for (kind, _pk), people in groups.items():
         by_task: dict[int, float] = {}
-        for key in keys:
-            for task, value in found.get(key, {}).items():
+        for person in people:
+            for task, value in found.get(person, {}).items():
                 by_task[task] = max(by_task.get(task, value), value)
         if by_task:
-            name = team_of[keys[0]].name if kind == "team" else ""
-            shown = sorted((people[key] for key in keys), key=lambda user: user.username)
-            yield Line(name, tuple(shown), by_task, inside.issuperset(keys))
+            people.sort(key=lambda person: person[1])
+            name, keys = team_of[people[0]].name if kind == "team" else "", tuple(key for key, _ in people)
+            line = Line(name, keys, by_task, inside.issuperset(keys))
+            named.append((name or people[0][1], line))
+    return [line for _name, line in sorted(named, key=lambda pair: pair[0])]
 
 
 def _ranked(lines: Iterable[Line]) -> list[Line]:
     """Most points first; who has as many shares the place. Insiders stand without one."""
-    ordered = sorted(lines, key=lambda line: (-line.total, line.name or line.people[0].username))
+    ordered = sorted(lines, key=lambda line: -line.total)  # who stood first by name still does among equals
     ranked: list[Line] = []
     competing = 0
     above: Line | None = None
@@ -215,16 +225,11 @@ class Owed:
 
 def statement(programme: Programme) -> list[Owed]:
     """Who is owed what by the ledger, most first. Insiders are listed and are owed nothing."""
-    return _statement(programme, queries.insiders(programme))
-
-
-def _statement(programme: Programme, inside: set[int], known: Iterable[User] = ()) -> list[Owed]:
+    inside = queries.insiders(programme)
     merged = Count("pull", filter=Q(kind=Reward.Kind.MERGE), distinct=True)
     sums = ledger(programme).order_by().values("user").annotate(sum=Sum("points"), merged=merged)
     rows = {row["user"]: row for row in sums if row["sum"]}
-    people = {user.pk: user for user in known}
-    if missing := set(rows) - set(people):
-        people |= User.objects.in_bulk(missing)
+    people = User.objects.in_bulk(rows)
     found = [_owed(programme, people[key], row, key in inside) for key, row in rows.items()]
     return sorted(found, key=lambda owed: (owed.insider, -owed.points, owed.user.username))
 
@@ -243,7 +248,7 @@ class TaskLine:
     people: int
     pulls: int
     merged: int
-    best: float | None  # ratio of the best timing that was pushed in time
+    best: float | None  # ratio of the best work on its boards that was timed first while it ran
 
 
 @dataclass(frozen=True)
@@ -251,7 +256,7 @@ class Report:
     """What came of a programme."""
 
     standing: Standing
-    statement: list[Owed]
+    excerpt: list[Row]  # the first of it
     tasks: list[TaskLine]
     applied: int
     accepted: int
@@ -269,22 +274,24 @@ class Report:
 def without_speeds(found: Report) -> Report:
     """The report as people read it from whom the standing is hidden."""
     tasks = [replace(line, best=None) for line in found.tasks]
-    return replace(found, standing=replace(found.standing, lines=[], hidden=True), tasks=tasks)
+    return replace(found, standing=HIDDEN, excerpt=[], tasks=tasks)
 
 
-def report(programme: Programme) -> Report:
-    """Everything that its last page tells, from the rows as they are now."""
-    tasks = list(programme.tasks.filter(state=Task.State.PUBLISHED))
-    timed = _timed(programme, tasks)
-    found = _standing(programme, tasks, timed)
-    owed = _statement(programme, found.inside, (user for line in found.lines for user in line.people))
-    pulls = _pulls(programme)
-    worked = list(
-        pulls.order_by()
-        .values("task", "author")
-        .annotate(pulls=Count("pk"), merged=Count("pk", filter=MERGED), last=Max("ended_at", filter=MERGED))
+def report(programme: Programme, excerpt: int, columns: int) -> Report:
+    """Everything that its last page tells, from the rows as they are now.
+
+    `excerpt`: lines of the standing that are shown, with points by task if there are at most `columns` tasks.
+    """
+    tasks = list(_tasks(programme))
+    inside = queries.insiders(programme)
+    found, best = _standing(programme, tasks, inside), _best(programme)
+    paid = ledger(programme).aggregate(
+        booked=Sum("points", default=0), owed=Sum("points", filter=~Q(user__in=inside), default=0)
     )
+    pulls = _pulls(programme)
+    by_task = {row.pop("task"): row for row in pulls.order_by().values("task").annotate(**WORKED)}
     pushed = PatchSet.objects.filter(pull__in=pulls).aggregate(
+        people=Count("pull__author", distinct=True),
         patch_sets=Count("pk", distinct=True),
         verdicts=Count("jobs__verdict", distinct=True),
         first_push=Min("pushed_at"),
@@ -294,14 +301,13 @@ def report(programme: Programme) -> Report:
     counts = applied.aggregate(applied=Count("pk"), accepted=Count("pk", filter=chosen))
     return Report(
         standing=found,
-        statement=owed,
-        tasks=[_task_line(task, worked, timed) for task in tasks],
-        people=len({row["author"] for row in worked}),
-        pulls=sum(row["pulls"] for row in worked),
-        merged=sum(row["merged"] for row in worked),
-        last_merge=max((row["last"] for row in worked if row["last"]), default=None),
-        points=sum(line.points for line in owed),
-        owed=_total(owed) if programme.point_value is not None else None,
+        excerpt=rows_of(found.lines[:excerpt], tasks if len(tasks) <= columns else []),
+        tasks=[_task_line(task, by_task.get(task.pk), best.get(task.pk)) for task in tasks],
+        pulls=sum(row["pulls"] for row in by_task.values()),
+        merged=sum(row["merged"] for row in by_task.values()),
+        last_merge=max((row["last"] for row in by_task.values() if row["last"]), default=None),
+        points=paid["booked"],
+        owed=None if programme.point_value is None else programme.point_value * paid["owed"],
         **pushed,
         **counts,
     )
@@ -317,17 +323,16 @@ def _pulls(programme: Programme) -> QuerySet[PullRequest]:
     return pulls
 
 
-def _task_line(task: Task, worked: list[dict[str, Any]], timed: Timed) -> TaskLine:
-    rows = [row for row in worked if row["task"] == task.pk]
-    ratios = [ratio_of(one.shown) for about, entered in timed if about.pk == task.pk for one in entered]
-    return TaskLine(
-        task=task,
-        people=len(rows),
-        pulls=sum(row["pulls"] for row in rows),
-        merged=sum(row["merged"] for row in rows),
-        best=max(ratios, default=None),
-    )
+def _best(programme: Programme) -> dict[int, float]:
+    """Of each task the best ratio on its boards, as they are shown, of what was timed first while it ran."""
+    rows = Stored.objects.filter(revision__task__programme=programme, revision__task__current=F("revision"))
+    if programme.starts_at is not None:
+        rows = rows.filter(first_at__gte=programme.starts_at)
+    if programme.ends_at is not None:
+        rows = rows.filter(first_at__lt=programme.ends_at)
+    return dict(rows.order_by().values_list("revision__task").annotate(Max("ratio")))
 
 
-def _total(owed: list[Owed]) -> Decimal:
-    return sum((line.amount for line in owed if line.amount is not None), Decimal(0))
+def _task_line(task: Task, worked: dict[str, Any] | None, best: float | None) -> TaskLine:
+    known = worked or {"people": 0, "pulls": 0, "merged": 0}
+    return TaskLine(task, known["people"], known["pulls"], known["merged"], best)

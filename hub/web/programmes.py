@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -29,10 +29,14 @@ from hub.programmes import queries, standings, transfer
 from hub.programmes.models import Application
 from hub.programmes.rules import DATES
 from hub.web.exports import cell
+from hub.web.kept import KEPT
 from hub.web.words import Word
 
 LINES_EXCERPT, LINES_A_PAGE = 5, 50
-STANDING_SECONDS = 20  # that a standing is kept for all who look
+REPORT_EXCERPT = 20
+TASKS_SHOWN = 30  # on the page of a programme: the others are found by the search
+COLUMNS = 12  # tasks that a standing has columns for; with more of them it tells how many brought points
+STANDING_SECONDS = 60  # that a standing is kept for all who look: it is a sum of weeks, and dear to compute
 TONES: dict[str, Word] = {
     Programme.Stage.PLANNED: Word(Programme.Stage.PLANNED.label, "quiet", "clock"),
     Programme.Stage.APPLYING: Word(Programme.Stage.APPLYING.label, "good", "arrow"),
@@ -66,25 +70,29 @@ def show(
     """The programme's page; after a refusal with what was `written`, as it was sent."""
     user, now = request.user, clock.now()
     found = shown_standing(programme, user)
-    tasks = queries.tasks_in(programme)
-    ranked = queries.mentored_in(tasks, user)
+    mentors = queries.mentors_in(programme, user)
+    tasks = programme.tasks.filter(state=Task.State.PUBLISHED)
+    number, first = tasks.count(), list(tasks[:TASKS_SHOWN])
     teams = queries.teams(programme) if programme.team_most > 1 else []
     application = queries.application_of(programme, user)
     shown = {
         **_head(request, programme),
         "about": render_markdown(programme.about),
-        "tasks": tasks,
+        "tasks": first,
+        "number": number,
+        "choices": tasks if programme.wishes_most else [],
         "announcements": [(one, render_markdown(one.body)) for one in queries.announcements(programme)],
         "standing": found,
-        "excerpt": found.rows[:LINES_EXCERPT],
+        "columns": _columns(first),
+        "excerpt": standings.rows_of(found.lines[:LINES_EXCERPT], _columns(first)),
         "application": application,
         "why_not_apply": queries.why_not_apply(programme, user) if programme.wishes_most else None,
         "places": _places(programme, application, written),
         "team": queries.team_of(teams, user),
         "teams": teams,
         "ended": programme.ends_at is not None and now >= programme.ends_at,
-        "may_announce": bool(ranked) or queries.may_organise(user),
-        "may_rank": bool(ranked) and programme.wishes_most > 0,
+        "may_announce": mentors or queries.may_organise(user),
+        "may_rank": mentors and programme.wishes_most > 0,
         "written": written,
     }
     return render(request, "programmes/page.html", shown, status=status)
@@ -102,20 +110,26 @@ def _places(
 
 
 def shown_standing(programme: Programme, user: User) -> standings.Standing:
-    """As it was a moment ago: the same for all from whom it is not hidden, and dear to compute."""
+    """As it was a moment ago: the same for all from whom it is not hidden."""
     if standings.hides_from(programme, user):
-        return standings.hidden(programme)
-    key = f"programme.standing.{programme.pk}"
-    found: standings.Standing = cache.get_or_set(key, lambda: standings.standing(programme), STANDING_SECONDS)
-    return found
+        return standings.HIDDEN
+    key = ("standing of a programme", programme.pk)
+    return KEPT.get(key, lambda: standings.standing(programme), fresh=STANDING_SECONDS)
 
 
 @require_safe
 def standing_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     found = shown_standing(programme, request.user)
-    page = Paginator(found.rows, LINES_A_PAGE).get_page(request.GET.get("page"))
-    shown = {**_head(request, programme), "standing": found, "page": page}
+    page = Paginator(found.lines, LINES_A_PAGE).get_page(request.GET.get("page"))
+    columns = _columns(programme.tasks.filter(state=Task.State.PUBLISHED)[: COLUMNS + 1])
+    shown = {
+        **_head(request, programme),
+        "standing": found,
+        "columns": columns,
+        "page": page,
+        "rows": standings.rows_of(page.object_list, columns),
+    }
     return render(request, "programmes/standing.html", shown)
 
 
@@ -123,22 +137,28 @@ def standing_page(request: HttpRequest, slug: str) -> HttpResponse:
 def standing_csv(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     hides = standings.hides_from(programme, request.user)
-    found = standings.hidden(programme) if hides else standings.standing(programme)
-    head = ["rank", "team", "people", "points", *(task.slug for task in found.tasks)]
-    rows = [
-        [line.rank or "", line.name, " ".join(user.username for user in line.people), line.total, *cells]
-        for line, cells in found.rows
-    ]
+    found = standings.HIDDEN if hides else standings.standing(programme)
+    tasks = programme.tasks.filter(state=Task.State.PUBLISHED)
+    head = ["rank", "team", "people", "points", *(task.slug for task in tasks)]
+    rows = []
+    for row in standings.rows_of(found.lines, tasks):
+        line, names = row.line, " ".join(user.username for user in row.people)
+        rows.append([line.rank or "", line.name, names, line.total, *row.cells])
     return as_csv(f"{slug}-standing", head, rows)
 
 
 @require_safe
 def report_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
-    found = standings.report(programme)
+    found = KEPT.get(
+        ("report of a programme", programme.pk),
+        lambda: standings.report(programme, REPORT_EXCERPT, COLUMNS),
+        fresh=STANDING_SECONDS,
+    )
     if standings.hides_from(programme, request.user):
         found = standings.without_speeds(found)
-    shown = {**_head(request, programme), "report": found, "excerpt": found.standing.rows[:20]}
+    columns = _columns([line.task for line in found.tasks])
+    shown = {**_head(request, programme), "report": found, "columns": columns}
     return render(request, "programmes/report.html", shown)
 
 
@@ -191,6 +211,12 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
     answer = HttpResponse(text, content_type="application/json; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{programme.slug}.json"'
     return answer
+
+
+def _columns(tasks: Iterable[Task]) -> list[Task]:
+    """For which of its tasks a standing has columns: all if they are few, else none."""
+    found = list(tasks)
+    return found if len(found) <= COLUMNS else []
 
 
 def programme_of(slug: str) -> Programme:
