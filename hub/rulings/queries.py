@@ -26,7 +26,7 @@ from hub.rulings.models import Rejudge, RejudgeItem, Ruling
 
 FALLEN_SHOWN = timedelta(days=30)
 OVERTURNABLE = (Outcome.PASSED, Outcome.SUSPICIOUS)
-UNLISTED = ("cases", "environment", "log", "seconds")  # columns of a verdict that no list shows
+UNLISTED = ("cases", "environment", "log", "seconds", "assembly", "figures")  # of a verdict, in no list
 
 
 # Verdicts
@@ -48,16 +48,32 @@ def standing_verdicts() -> QuerySet[Verdict]:
 
 def held() -> QuerySet[Verdict]:
     """What waits for a decision, longest waiting first."""
-    undecided = Q(ruling=HOLD) | Q(ruling=None, outcome=Outcome.SUSPICIOUS)
+    rows = standing_verdicts().filter(_undecided() | Q(ruling=HOLD))
     # The few that may be it are looked up first: asked of every verdict it takes many seconds.
     suspicious = Verdict.objects.filter(outcome=Outcome.SUSPICIOUS).order_by().values_list("pk", flat=True)
-    few = suspicious.union(_ruled(HOLD))
-    return standing_verdicts().filter(undecided, pk__in=list(few)).order_by("at", "pk")
+    return rows.filter(pk__in=list(suspicious.union(_ruled(HOLD)))).order_by("at", "pk")
 
 
-def held_for(user: User) -> QuerySet[Verdict]:
-    """Of `held` what `why_not_see` lets this person see, without the columns that no list shows."""
-    return _seen_by(user, held()).exclude(job__patch_set__pull__author=user)
+def held_keys(user: User, most: int) -> list[int]:
+    """The keys of the `most` that wait longest, of what `why_not_see` lets this person see of `held`.
+
+    Each of the two ways to be held has an index to go by; asked for either way at once every one is read.
+    """
+    rows = _seen_by(user, standing_verdicts()).exclude(job__patch_set__pull__author=user)
+    ways = (rows.filter(_undecided()), rows.filter(ruling=HOLD, pk__in=list(_ruled(HOLD))))
+    found = [pair for way in ways for pair in way.order_by("at", "pk").values_list("at", "pk")[:most]]
+    return [key for _at, key in sorted(found)][:most]
+
+
+def _undecided() -> Q:
+    """Suspicious, and nobody has said anything about it. Asked so that planners guess how many these are."""
+    return Q(~Exists(Ruling.objects.filter(verdict=OuterRef("pk"))), outcome=Outcome.SUSPICIOUS)
+
+
+def listed(keys: Iterable[int]) -> list[Verdict]:
+    """These verdicts as a list shows them, longest waiting first."""
+    rows = standing_verdicts().filter(pk__in=list(keys))
+    return list(rows.defer(*UNLISTED, "job__revision__files").order_by("at", "pk"))
 
 
 def doubted() -> QuerySet[Verdict]:
@@ -73,7 +89,7 @@ def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
         rows = rows.filter(job__patch_set__pull__in=mine)
     else:
         rows = rows.exclude(job__patch_set__pull__task__in=roles.hidden_from(user))
-    return rows.defer(*UNLISTED)
+    return rows.defer(*UNLISTED, "job__revision__files")
 
 
 def _ruled(*kinds: str) -> QuerySet[Any, Any]:

@@ -78,12 +78,14 @@ def held_list(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not roles.mentors_any(user):
         raise PermissionDenied(_("Only mentors and maintainers read the evidence about a verdict."))
-    page = Paginator(queries.held_for(user)[:HELD_MOST], HELD_A_PAGE).get_page(request.GET.get("page"))
-    appealed = queries.appealed(page.object_list)
+    keys = queries.held_keys(user, HELD_MOST)
+    page = Paginator(keys, HELD_A_PAGE).get_page(request.GET.get("page"))
+    waiting = queries.listed(page.object_list)
+    appealed = queries.appealed(waiting)
     shown = {
         "page": page,
-        "more": page.paginator.count == HELD_MOST,
-        "waiting": [_line(verdict, verdict.pk in appealed) for verdict in page],
+        "more": len(keys) == HELD_MOST,
+        "waiting": [_line(verdict, verdict.pk in appealed) for verdict in waiting],
         "fallen": queries.fallen(user)[:FALLEN_MOST],
         "decided": [
             ruling for ruling in queries.decided() if queries.why_not_see(ruling.verdict, user) is None
