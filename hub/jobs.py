@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from hub import flow, freezing, honours, rejudging, reminding, telling
+from hub import flow, freezing, honours, publishing, rejudging, reminding, telling
 from hub.bench import actions as bench
 from hub.bench import alarms, canaries, operating
 from hub.bench import queries as bench_facts
@@ -59,6 +59,8 @@ RULES: tuple[Rule, ...] = (
         lambda: each(bench_facts.superseded_jobs(), lambda job: bench.cancel_job(job, "nobody waits for it")),
     ),
     Rule(("PullRequest.open",), lambda: each(bench_facts.unjudged_patch_sets(), flow.judge)),
+    # Examples of the house that only the rules before the current ones have judged.
+    Rule(("PullRequest.open",), publishing.judge_examples_again),
     # Ends of jobs from which nothing followed yet; merges without a judge, or half landed.
     Rule(("Job.running",), lambda: each(bench_facts.unsettled_jobs(), flow.job_ended)),
     Rule(("MergeAttempt.testing",), lambda: each(pull_facts.merges_without_job(), flow.judge_merge)),

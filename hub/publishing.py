@@ -5,7 +5,8 @@ Not in charge of publishing itself (`flow.publish_task`) nor of archives (`hub/c
 Theory of operation. The site reads a task's files and runs none of them: names, task.toml, statements,
 starters, examples, with every mistake at once. What only running can tell is told by the judge, in its
 sandbox: the examples that must pass are pushed by the house account, like anybody's work, and their verdicts
-say whether inputs, oracle, baseline and tolerances hold together.
+say whether inputs, oracle, baseline and tolerances hold together. They are pushed again for each revision:
+the boards of a revised task begin with them.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from bench_runner.contract import Bundle
+from bench_runner.contract import Bundle, Outcome
 from hub import flow
 from hub.accounts.models import User
 from hub.bench.queries import classes_for
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of, spec_of
 from hub.core.errors import BadInput, NotAllowed, NotNow
-from hub.core.guard import guarded
+from hub.core.guard import each, guarded
 from hub.core.ids import SLUG
 from hub.core.refs import MAIN
 from hub.pulls.models import PullRequest
+from hub.pulls.queries import current_patch_sets
 from hub.repos import collection, git
-from tasks.spec import LANGUAGES, TaskError, load_files
+from tasks.spec import LANGUAGES, Example, TaskError, load_files
 
 HOUSE = "touchstone"
 KEY = re.compile(r"[\w.'\[\]{}* -]{1,80}")
@@ -122,30 +125,49 @@ def house() -> User:
 
 
 def push_examples(task: Task) -> int:
-    """Put a task's accepted examples on branches of the house account; how many were new or changed.
+    """Put a task's accepted examples on branches of the house; how many were new, changed or outdated.
 
-    Those for cards only once some machine has one: else they would wait on the first page that people see.
+    An example that older rules judged is pushed once more as it is: its next patch set is judged by today's.
     """
     task.refresh_from_db(fields=["current"])
-    spec, files = spec_of(task.current), files_of(task.current)
-    branches, author, pushed = git.branches(task.slug), house(), 0
-    for example in spec.examples:
+    files, branches, author, pushed = files_of(task.current), git.branches(task.slug), house(), 0
+    outdated = {pull.topic for pull in outdated_examples(task)}
+    for example in _to_try(task):
         ref = f"refs/heads/{HOUSE}/{example.name}"
-        on_card = LANGUAGES[example.language].device == "gpu"
-        if example.verdict != "passed" or (on_card and not classes_for(task, "gpu")):
-            continue
         own = example.files_of(files)
         old = git.bundle(task.slug, branches[ref], f"solutions/{HOUSE}") if ref in branches else {}
-        if own == old:
+        if own == old and example.name not in outdated:
             continue
         content: dict[str, bytes | None] = {f"solutions/{HOUSE}/{name}": None for name in old}
         content |= {f"solutions/{HOUSE}/{name}": data for name, data in own.items()}
         parent = branches.get(ref, branches[MAIN])
-        git.commit_files(task.slug, ref, content, author, f"{example.about.en}\n", parent)
+        git.commit_files(task.slug, ref, content, author, f"{example.about.en}\n", parent, anew=True)
         pushed += 1
     if pushed:
         flow.branches_moved(task.repository)
     return pushed
+
+
+def _to_try(task: Task) -> list[Example]:
+    """The examples that must pass; those for cards once some machine has one: else they would wait."""
+    spec, has_card = spec_of(task.current), bool(classes_for(task, "gpu"))
+    passing = (example for example in spec.examples if example.verdict == Outcome.PASSED)
+    return [one for one in passing if has_card or LANGUAGES[one.language].device != "gpu"]
+
+
+def outdated_examples(task: Task | None = None) -> list[PullRequest]:
+    """Open pull requests of the house on tasks with ranks whose example was judged by older rules alone."""
+    rows = current_patch_sets().filter(pull__author__is_house=True, pull__state=PullRequest.State.OPEN)
+    rows = rows.exclude(pull__task__kind=Task.Kind.EXERCISE).exclude(revision=F("pull__task__current"))
+    rows = rows.filter(pull__task__state=Task.State.PUBLISHED, **({"pull__task": task} if task else {}))
+    pulls = [row.pull for row in rows.select_related("pull__task__current").order_by("pk")]
+    return [pull for pull in pulls if pull.topic in {example.name for example in _to_try(pull.task)}]
+
+
+def judge_examples_again() -> int:
+    """Push what `outdated_examples` are of every task once more; of how many tasks."""
+    tasks = {pull.task_id: pull.task for pull in outdated_examples()}
+    return each(tasks.values(), push_examples)
 
 
 def tried(task: Task) -> list[PullRequest]:

@@ -151,6 +151,14 @@ def boards_of(task: Task, most: int | None = None, reader: Reader = NOBODY) -> l
     return boards_on([task], most, reader).get(task.pk, [])
 
 
+def classes_before(task: Task, reader: Reader = NOBODY) -> list[str]:
+    """Hardware classes on which entries stand by older rules of the task, if this reader sees them."""
+    if hides_from(task, reader):
+        return []
+    rows = Standing.objects.filter(revision__task=task).exclude(revision=task.current_id)
+    return sorted(rows.order_by().values_list("hardware_class", flat=True).distinct())
+
+
 class Whole(Sequence[Entry]):
     """The entries of one board, read as far as they are asked for: a page of them is a slice.
 

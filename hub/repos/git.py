@@ -205,13 +205,14 @@ def commit_files(
     author: User | None,
     message: str,
     parent: str | None,
+    anew: bool = False,
 ) -> str:
     """Commit `files` on top of `parent` and set `ref` (main or a contributor's branch) to it.
 
-    A file given as None is removed; files not named stay. Nothing is committed if `ref` has just these files
-    already. `author` None means the hub itself.
+    A file given as None is removed; files not named stay. Unless `anew`, nothing is committed if `ref` has
+    just these files already. `author` None means the hub itself.
     """
-    return _commit_into(path_of(slug), ref, files, author, message, parent)
+    return _commit_into(path_of(slug), ref, files, author, message, parent, anew)
 
 
 def commit_unseen(slug: str, files: Mapping[str, bytes], author: User, message: str, parent: str) -> str:
@@ -276,6 +277,7 @@ def _commit_into(
     author: User | None,
     message: str,
     parent: str | None,
+    anew: bool = False,
 ) -> str:
     if ref != MAIN and branch_of(ref) is None:
         raise ValueError(f"{ref!r} is neither main nor a contributor's branch: refs/heads/<username>/<topic>")
@@ -283,6 +285,7 @@ def _commit_into(
     tree = _tree_with(path, files, parent)
     if (
         now is not None
+        and not anew
         and process.run(path, "rev-parse", "--verify", "--end-of-options", f"{now}^{{tree}}") == tree
     ):
         return now

@@ -83,6 +83,7 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
     moments = board.moments(MOMENTS)
     record = record_of(moments)
     first = page.start_index() - 1 if board.count() else 0
+    is_new = page.number == 1 and all(entry.user.is_house for entry in listed.entries)
     shown = {
         "task": task,
         "spec": spec_of(task.current).on(hardware),
@@ -103,7 +104,7 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(listed.entries)],
         "embed": _embed(task, hardware),
         "machines": _machines(listed),
-        "earlier": None if listed.entries or board.is_hidden else queries.earlier_board(task, hardware),
+        "earlier": queries.earlier_board(task, hardware) if is_new and not board.is_hidden else None,
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
         "frozen_since": task.frozen_since(clock.now()),
         # Not by its programme: that a maintainer does not undo here.

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from hub.bench.queries import grounds
-from hub.boards.stored import boards_of
+from hub.boards.stored import boards_of, classes_before
 from hub.catalog import roles
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
@@ -54,6 +54,7 @@ def show(
 ) -> HttpResponse:
     """The task's page; after a refusal with the proposal, the offer or what was `written` to discuss."""
     spec, language = spec_of(task.current), get_language() or "en"
+    boards = boards_of(task, BOARD_EXCERPT, request.user)
     working = list(claims.working_on(task)[: max(WORKING, task.slots) + 1])
     shown = {
         "task": task,
@@ -64,9 +65,8 @@ def show(
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "requirements": requirements(task, request.user),
         "programme": in_programme(task, request.user),
-        "boards": [
-            (found, stone(found, BOARD_EXCERPT)) for found in boards_of(task, BOARD_EXCERPT, request.user)
-        ],
+        "boards": [(found, stone(found, BOARD_EXCERPT)) for found in boards],
+        "boards_before": [] if boards else classes_before(task, request.user),
         "grounds": grounds(task),
         "working": working[:WORKING],
         "more_work": claims.working_on(task).count() - WORKING if len(working) > WORKING else 0,

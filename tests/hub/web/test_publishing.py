@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from hub import publishing
+from hub import flow, jobs, publishing
+from hub.bench.models import Job
 from hub.catalog import archives
-from hub.catalog.models import TaskRevision
+from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.pulls.models import PatchSet
+from hub.repos import git
 from tasks.spec import read_folder
 from tests import people
 from tests.hub.conftest import TASKS
-from tests.hub.story import Story
+from tests.hub.story import HARDWARE, Story
 from tests.hub.web.conftest import LANGUAGES, Visitor
 from tests.hub.web.markup import problems
 
@@ -145,7 +147,7 @@ def test_a_revision_is_published_and_its_examples_are_judged_in_the_sandbox(
 
 
 @pytest.mark.slow
-def test_an_example_that_changed_is_tried_anew_and_others_are_left(story: Story, cast: people.Cast) -> None:
+def test_a_revision_has_every_example_tried_once_more_as_it_is_now(story: Story, cast: people.Cast) -> None:
     story.worker()
     assert publishing.push_examples(story.task) == 2
     changed = FILES | {
@@ -153,10 +155,42 @@ def test_an_example_that_changed_is_tried_anew_and_others_are_left(story: Story,
     }
     publishing.publish("vector-add", changed, cast.max, story.task.current.digest)
     numbers = PatchSet.objects.filter(pull__author__is_house=True).values_list("pull__topic", "number")
-    assert sorted(numbers) == [("accept-numpy", 1), ("accept-simd", 1), ("accept-simd", 2)]
+    assert sorted(numbers) == [(f"accept-{name}", number) for name in ("numpy", "simd") for number in (1, 2)]
+    changes = PatchSet.objects.filter(number=2).order_by("pull__topic").values_list("head_sha", flat=True)
+    texts = [git.content("vector-add", sha, "solutions/touchstone/solution.c") for sha in changes]
+    assert [(text or b"").endswith(b"// more\n") for text in texts] == [False, True]
+    assert publishing.push_examples(story.task) == 0
 
 
 def test_a_name_or_text_that_no_task_may_have_is_refused(db: None) -> None:
     assert publishing.problems("../x", FILES)[0].file == ""
     assert publishing.problems("vector-add", FILES | {"a.c": b"\0"})[0].file == "a.c"
     assert publishing.problems("vector-add", FILES) == []
+
+
+@pytest.mark.slow
+def test_a_revision_has_the_same_examples_judged_by_its_rules_and_the_board_tells_of_older_ones(
+    story: Story, cast: people.Cast
+) -> None:
+    story.worker()
+    publishing.push_examples(story.task)
+    story.push(cast.alice)
+    story.run_all()
+    old, board = story.task.current, f"/boards/vector-add/{HARDWARE}/"
+    changed = FILES | {"statement.en.md": FILES["statement.en.md"] + b"\nMore about it.\n"}
+    flow.publish_task("vector-add", changed)  # as `sync_tasks` does: nobody pushes examples there
+    assert "By the rules before" in Visitor(None).get(board)
+    assert f'href="{board}"' in Visitor(None).get("/tasks/vector-add/").partition('id="board"')[2]
+    jobs.run_rules()
+    queued = story.live()
+    assert {(job.patch_set.pull.author.is_house, job.priority) for job in queued} == {
+        (True, Job.Priority.HOUSE)
+    }
+    assert {job.revision for job in queued}.isdisjoint({old})
+    story.run_all()
+    assert jobs.run_rules() == 0
+    assert publishing.outdated_examples() == []
+    page = Visitor(None).get(board)
+    assert "house example" in page
+    assert "By the rules before" in page  # until somebody else stands there
+    assert publishing.push_examples(Task.objects.get(slug="vector-add")) == 0
