@@ -6,7 +6,9 @@ Theory of operation
 - Run once an hour. A key names the wait and the step (that it began then, and has lasted three days), so that
   each step of each wait is told once, whoever runs this how often.
 - Mentors owe the first answer within three working days. Then they are nudged; after five the other mentors
-  of the SIG are offered it, after ten its leads hear. Contributors are nudged after seven and fourteen days.
+  of the SIG are offered it, after ten its leads hear. Contributors are nudged after 7, 14 and 21 days.
+- After 28 days a conversation has timed out: that is booked for the side that was silent, and everybody in it
+  hears of it once. Nothing is closed: whoever comes back goes on where it stopped.
 - While others are to move, nobody is reminded of a claim: its clock stands still.
 """
 
@@ -16,8 +18,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
+
 from hub import telling
 from hub.accounts.models import User
+from hub.audit.actions import record
+from hub.audit.queries import events_about
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.claims import rules
@@ -33,7 +39,8 @@ from hub.pulls.queries import Facts, Who
 
 ANSWER_DUE, OFFERED, ESCALATED = 3, 5, 10  # working days that somebody has waited for a mentor
 STEPS = ((ANSWER_DUE, telling.mentors_of), (OFFERED, telling.mentors_beside), (ESCALATED, telling.leads_of))
-CONTRIBUTOR_NUDGED = (timedelta(days=7), timedelta(days=14))
+CONTRIBUTOR_NUDGED = (timedelta(days=7), timedelta(days=14), timedelta(days=21))
+TIMED_OUT = timedelta(days=28)  # of silence on one side
 BEFORE_THE_END = rules.FIRST_PUSH - rules.FIRST_PUSH_WARNING  # the last reminder of a claim
 BATCH = 200
 
@@ -107,6 +114,8 @@ def _of_a_wait(facts: Facts, known: Known) -> int:
         return 0
     words = {"pull": pull.pk, "by": pull.author.username, **telling.of_task(pull.task)}
     path, key = f"/pulls/{pull.pk}/", f"pull:{pull.pk}"
+    if turn.who in (Who.MENTOR, Who.CONTRIBUTOR) and turn.since + TIMED_OUT <= clock.now():
+        return _time_out(facts, words)
     if turn.who is Who.MENTOR:
         return _nudge("nudge.review", turn.since, key, path, words, pull.task, known, but=pull.author)
     if turn.who is not Who.CONTRIBUTOR:
@@ -116,6 +125,23 @@ def _of_a_wait(facts: Facts, known: Known) -> int:
         return 0
     words |= {"since": turn.since.isoformat()}
     return tell([pull.author], News("nudge.contributor", key, path, words))
+
+
+def _time_out(facts: Facts, words: dict[str, Any]) -> int:
+    """Book once which side was silent for too long, and tell author, reviewers and mentors."""
+    pull, turn = facts.pull, pulls.turn_of(facts)
+    verb, since = f"pull.timed_out_{turn.who}", turn.since.isoformat()
+    if events_about(pull).filter(verb=verb, data__since=since).exists():
+        return 0
+    people = [
+        pull.author,
+        *telling.mentors_of(pull.task),
+        *User.objects.filter(reviews__patch_set__pull=pull),
+    ]
+    what, key = f"nudge.timed_out_{turn.who}", f"timed-out:{turn.who}:{pull.pk}:{turn.since:%Y-%m-%d}"
+    with transaction.atomic():
+        record(None, verb, pull, since=since)
+        return tell(people, News(what, key, f"/pulls/{pull.pk}/", words | {"since": since}, pull.task))
 
 
 def _nudge(

@@ -114,11 +114,6 @@ class Own:
         return last if last is not None and last.state == Claim.State.REFUSED else None
 
     @property
-    def has_done(self) -> bool:
-        """Whether their work on the task was merged."""
-        return any(claim.state == Claim.State.FULFILLED for claim in self.here)
-
-    @property
     def held(self) -> int:
         """Claims on slots that count together with one on this task: of its programme, if that has a limit
         of its own; else of all tasks without such a programme."""
@@ -195,8 +190,6 @@ def why_not_hold(task: Task, user: User, own: Own | None = None) -> str | None:
         return _("You have a claim on this task already.")
     if task.policy == Task.Policy.OPEN:
         return None
-    if own.has_done:
-        return _("You have done this task: its slots are for others now.")
     if (why := _why_closed(task)) is not None:
         return why
     if (until := own.cooling_until) is not None:

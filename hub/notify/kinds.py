@@ -58,6 +58,8 @@ SENTENCES: dict[str, str | Promise] = {
     "nudge.review": _("#%(pull)s by %(by)s has waited for a mentor since %(since)s: “%(task)s”."),
     "nudge.proposal": _("%(by)s has waited for an answer to a proposal since %(since)s: “%(task)s”."),
     "nudge.contributor": _("It has been your turn on #%(pull)s since %(since)s: “%(task)s”."),
+    "nudge.timed_out_mentor": _("#%(pull)s by %(by)s has waited for a mentor for four weeks: “%(task)s”."),
+    "nudge.timed_out_contributor": _("#%(pull)s has waited for %(by)s for four weeks; it stays open."),
     "comment.pull": _("%(by)s commented on #%(pull)s: “%(task)s”."),
     "comment.question": _("%(by)s began a discussion on “%(task)s”."),
     "comment.task": _("%(by)s replied in the discussion of “%(task)s”."),

@@ -10,6 +10,7 @@ from django.utils.translation import override
 
 from hub import flow, jobs, reminding, speaking, studying, telling
 from hub.accounts.models import User
+from hub.audit.queries import events_about
 from hub.catalog.models import Programme, Task
 from hub.claims import actions as claims
 from hub.claims.models import Claim
@@ -217,3 +218,25 @@ def test_a_review_that_waits_nudges_the_mentor_and_a_turn_of_the_contributor_the
     reminding.remind()
     assert told(cast.mei)[-1] == "nudge.review"
     assert HARDWARE not in last(cast.mei)
+
+
+@pytest.mark.slow
+def test_four_weeks_of_silence_are_booked_once_for_the_side_that_was_silent(
+    reviewed: PatchSet, cast: Cast, at: Callable[[datetime], None]
+) -> None:
+    now, pull = clock.now(), reviewed.pull
+    at(now + timedelta(days=27.9))
+    reminding.remind()
+    assert "nudge.timed_out_contributor" not in told(cast.alice)
+    at(now + timedelta(days=28.1))
+    reminding.remind()
+    reminding.remind()
+    assert told(cast.alice).count("nudge.timed_out_contributor") == 1
+    assert told(cast.mei).count("nudge.timed_out_contributor") == 1
+    reviewed.reviews.all().delete()
+    reminding.remind()
+    assert told(cast.alice)[-1] == told(cast.mei)[-1] == "nudge.timed_out_mentor"
+    booked = [event.verb for event in events_about(pull) if "timed_out" in event.verb]
+    assert booked == ["pull.timed_out_contributor", "pull.timed_out_mentor"]
+    pull.refresh_from_db()
+    assert pull.state == "open"
