@@ -50,7 +50,7 @@ def test_a_filter_without_result_says_what_to_do(tasks: list[Task]) -> None:
 
 
 def test_an_empty_hub_says_how_to_add_a_task(db: None) -> None:
-    assert "A task is a folder under tasks/." in Visitor(None).get("/tasks/")
+    assert "Maintainers publish them" in Visitor(None).get("/tasks/")
 
 
 def test_htmx_gets_the_results_alone(tasks: list[Task]) -> None:
