@@ -159,6 +159,12 @@ def classes_before(task: Task, reader: Reader = NOBODY) -> list[str]:
     return sorted(rows.order_by().values_list("hardware_class", flat=True).distinct())
 
 
+def stands(user: User, task: Task, hardware_class: str) -> bool:
+    """Whether this person has an entry on that board."""
+    rows = Standing.objects.filter(revision=task.current_id, hardware_class=hardware_class)
+    return rows.filter(author=user.pk).exists()
+
+
 class Whole(Sequence[Entry]):
     """The entries of one board, read as far as they are asked for: a page of them is a slice.
 
@@ -274,6 +280,12 @@ def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
         )
         for row in own
     ]
+
+
+def best_of(revision: int, hardware_class: str) -> Entry | None:
+    """The first entry of the board by these rules, whoever asks."""
+    row = _read(_entries().filter(revision=revision, hardware_class=hardware_class, place=1)).first()
+    return _entry(row) if row else None
 
 
 def _record(revision: int, hardware_class: str) -> Moment | Entry | None:

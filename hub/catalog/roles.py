@@ -68,6 +68,11 @@ def hides_from(task: Task, reader: Reader) -> bool:
     return task.is_hidden(clock.now()) and not (isinstance(reader, User) and mentors(task, reader))
 
 
+def sees_more(user: Reader) -> bool:
+    """Whether this person may now see what is hidden from strangers: nobody if nothing is."""
+    return isinstance(user, User) and Task.objects.exclude(open_to_all()).exists()
+
+
 def hidden_from(user: User) -> QuerySet[Task]:
     """All tasks of which `hides_from` says so: a condition for lists, at no further query."""
     if user.is_maintainer:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,6 +27,7 @@ from hub.catalog.queries import published_tasks, spec_of
 from hub.core import clock
 from hub.rulings.models import Rejudge
 from hub.rulings.queries import rejudges
+from hub.web import kept
 from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
@@ -42,16 +43,23 @@ BARE_SHOWN = 12
 
 @require_safe
 def board_list(request: HttpRequest) -> HttpResponse:
+    reader = request.user if roles.sees_more(request.user) else stored.NOBODY
+    return kept.page(
+        request, "boards/list.html", lambda: _shelves(request.GET.get("page"), reader), reader.pk
+    )
+
+
+def _shelves(number: str | None, reader: roles.Reader) -> dict[str, Any]:
     tasks = queries.timed_tasks().select_related("programme")
-    page = Paginator(tasks, SHELVES_A_PAGE).get_page(request.GET.get("page"))
-    boards = stored.boards_on(page, SHELF_EXCERPT, request.user)
+    page = Paginator(tasks, SHELVES_A_PAGE).get_page(number)
+    boards = stored.boards_on(page, SHELF_EXCERPT, reader)
     shelves = [
         (task, [(board, stone(board, SHELF_EXCERPT)) for board in boards[task.pk]])
         for task in page
         if boards[task.pk]
     ]
     bare = published_tasks().exclude(pk__in=queries.timed_tasks().values("pk")) if shelves else []
-    return render(request, "boards/list.html", {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]})
+    return {"shelves": shelves, "page": page, "bare": bare[:BARE_SHOWN]}
 
 
 def board_of(
@@ -77,8 +85,23 @@ def board_of(
 @with_plot
 @require_safe
 def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
-    task, board = board_of(slug, hardware, request.user, request.GET.get("metric", ""))
-    page = Paginator(board, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
+    reader = _reader(request.user, slug, hardware)
+    asked = request.GET.get("metric", ""), request.GET.get("page")
+    return kept.page(request, "boards/page.html", lambda: _board(slug, hardware, reader, *asked), reader.pk)
+
+
+def _reader(user: roles.Reader, slug: str, hardware: str) -> roles.Reader:
+    """Whom the board is drawn for: nobody in particular, save for those of whom or for whom there is more."""
+    if not user.is_authenticated:
+        return stored.NOBODY
+    task = get_object_or_404(Task.objects.select_related("programme"), slug=slug)
+    more = task.is_hidden(clock.now()) or roles.maintains(task, user)
+    return user if more or stored.stands(user, task, hardware) else stored.NOBODY
+
+
+def _board(slug: str, hardware: str, reader: roles.Reader, metric: str, number: str | None) -> dict[str, Any]:
+    task, board = board_of(slug, hardware, reader, metric)
+    page = Paginator(board, ENTRIES_A_PAGE).get_page(number)
     listed = queries.Board(task, hardware, tuple(page), number_of_all=board.count())
     moments = board.moments(MOMENTS)
     record = record_of(moments)
@@ -109,11 +132,12 @@ def board_page(request: HttpRequest, slug: str, hardware: str) -> HttpResponse:
         "frozen_since": task.frozen_since(clock.now()),
         # Not by its programme: that a maintainer does not undo here.
         "frozen_by_hand": not (task.programme is not None and task.programme.is_frozen(clock.now())),
-        "maintains": roles.maintains(task, request.user),
+        "maintains": roles.maintains(task, reader),
+        "user": reader,
     }
     if shown["earlier"]:
         shown["earlier_stone"] = stone(shown["earlier"][1])
-    return render(request, "boards/page.html", shown)
+    return shown
 
 
 @member_post

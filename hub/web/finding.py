@@ -6,14 +6,16 @@ search can be kept or sent to somebody. A change of the form by htmx gets the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
@@ -27,8 +29,8 @@ from hub.catalog.models import Programme, Task
 from hub.catalog.queries import tasks_of
 from hub.claims import queries as claims
 from hub.pulls.queries import merged_counts
+from hub.web import kept
 from hub.web.acting import act, member_post
-from hub.web.kept import KEPT
 from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
@@ -104,34 +106,52 @@ class Card:
 @require_safe
 def task_list(request: HttpRequest) -> HttpResponse:
     """All published tasks, or those that fit."""
-    wanted = TaskFilter.read(dict(request.GET.lists()))
+    wanted, user = TaskFilter.read(dict(request.GET.lists())), request.user
     found = quickly_found(wanted)
     page = Paginator(found.keys, TASKS_A_PAGE).get_page(request.GET.get("page"))
+    mine = _live_claims(user) & frozenset(page)
+    if request.htmx:
+        shown = {**_list(wanted, found, page, mine), "part": True}
+        answer = render(request, "tasks/_results.html", shown)
+        answer.headers["HX-Push-Url"] = address(wanted.pairs())
+        return answer
+    known = user.is_authenticated
+    rights = {"is_authenticated": known, "is_maintainer": known and user.is_maintainer}
+    saved = list(user.saved_filters.all()) if known else []
+    own = {"saved": saved, "pairs": urlencode(wanted.pairs())}
+    return kept.page(
+        request,
+        "tasks/list.html",
+        lambda: {**_list(wanted, found, page, mine), "user": rights},
+        *rights.values(),
+        mine,
+        tuple(page),
+        saved=lambda: render_to_string("tasks/_saved.html", own) if saved else "",
+        forms=lambda: render_to_string("tasks/_forms.html", own, request) if known else "",
+    )
+
+
+def _list(wanted: TaskFilter, found: Found, page: Any, mine: frozenset[int]) -> dict[str, Any]:
+    """What the list shows, `mine` being the tasks on it that the reader has claimed."""
     facets = shown_facets(wanted, found)
     pairs = urlencode(wanted.pairs())
-    shown = {
+    return {
         "wanted": wanted,
         "facets": facets,
         "chosen": [choice for facet in facets for choice in facet.chosen],
         "without_text": address([pair for pair in wanted.pairs() if pair[0] != "text"]),
         "page": page,
-        "cards": cards(request, page),
+        "cards": cards(page, mine),
         "query": f"{pairs}&" if pairs else "",
         "filtered": bool(wanted.text or wanted.chosen),
         "orders": orders(wanted),
-        "saved": request.user.saved_filters.all() if request.user.is_authenticated else [],
         "pairs": pairs,
     }
-    if not request.htmx:
-        return render(request, "tasks/list.html", shown)
-    answer = render(request, "tasks/_results.html", {**shown, "part": True})
-    answer.headers["HX-Push-Url"] = address(wanted.pairs())
-    return answer
 
 
 def quickly_found(wanted: TaskFilter) -> Found:
     """What `find` finds, some seconds old: it reads and counts all tasks, the same for everybody."""
-    return KEPT.get(("tasks found", *wanted.pairs()), lambda: find(wanted))
+    return kept.KEPT.get(("tasks found", *wanted.pairs()), lambda: find(wanted))
 
 
 @member_post
@@ -194,17 +214,17 @@ def _names_of_people(usernames: Iterable[str]) -> dict[str, str]:
     return {person.username: person.shown_name for person in people}
 
 
-def cards(request: HttpRequest, keys: Iterable[int]) -> list[Card]:
+def cards(keys: Iterable[int], mine: Collection[int] = ()) -> list[Card]:
     tasks = tasks_of(list(keys))
-    working, merged, mine = claims.working_counts(tasks), merged_counts(tasks), _live_claims(request)
+    working, merged = claims.working_counts(tasks), merged_counts(tasks)
     return [Card(task, working[task.pk], merged[task.pk], task.pk in mine) for task in tasks]
 
 
-def _live_claims(request: HttpRequest) -> set[int]:
-    if not request.user.is_authenticated:
-        return set()
-    live = claims.claims_of(request.user).filter(state__in=claims.LIVE)
-    return set(live.values_list("task_id", flat=True))
+def _live_claims(user: User | AnonymousUser) -> frozenset[int]:
+    if not user.is_authenticated:
+        return frozenset()
+    live = claims.claims_of(user).filter(state__in=claims.LIVE)
+    return frozenset(live.values_list("task_id", flat=True))
 
 
 def orders(wanted: TaskFilter) -> list[tuple[str, Any, bool]]:

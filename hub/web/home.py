@@ -70,7 +70,7 @@ def _pulse(request: HttpRequest) -> dict[str, Any]:
     return {
         "open_tasks": len(found.keys),
         "stone": draw(latest) if latest else None,
-        "cards": cards(request, found.keys[:FIRST_TASKS]),
+        "cards": cards(found.keys[:FIRST_TASKS]),
     }
 
 

@@ -3,9 +3,10 @@
 Not in charge of what is kept: whole pages for strangers (`shared.py`), parts of pages, figures (the views).
 
 Theory of operation
-- A copy is kept under a key in the memory of one process. What is kept depends on its key alone, never on who
-  asks. For `part` this holds by construction: its template is drawn without a request, so it knows neither
-  reader nor session nor address; its forms get the token of whoever reads.
+- A copy is kept under a key in the memory of one process. What is kept depends on its key alone, never on
+  who asks. `page` and `part` see to that: their templates are drawn without a request, so they know neither
+  reader nor session. Where a page differs from reader to reader it has a gap, which is drawn for each of
+  them: the tokens of forms, the header, messages, and what the view names.
 - For some seconds a copy is given as it is. Until GONE it is given still, while one thread of this module
   makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever asks for the
   same meanwhile waits for that one.
@@ -14,14 +15,18 @@ Theory of operation
   after FRESH seconds, or when they have looked. The moment comes from a browser: a future one counts as now.
 - The oldest copy goes when there are MOST and one more comes. An error is not kept.
 
-Recipe: a view that draws most of its page for everybody alike says
-`{"list": part(request, "tasks/_found.html", lambda: {...}, page_number)}`: the function reads the rows and
-gives the template's context, and is called only when there is no copy. The key is template, language and what
-is named after the function: name everything that the function depends on.
+Recipe: a view whose page is the same for all but a few spots ends with
+`return page(request, "boards/list.html", lambda: {...}, number)`. The function reads the rows and gives the
+template's context; it is called only when there is no copy. The key is template, address, language, theme and
+what is named after the function: name all that it depends on, such as the reader where they see more than
+others (and None for the others). A spot of its own is `{{ gap.claim }}` in the template and
+`claim=lambda: ...` in the call, which gives its HTML for this reader. `part` is the same for a piece of
+a page.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -38,12 +43,16 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-FRESH, GONE = 10.0, 120.0  # seconds
+from hub.web.context import site
+
+FRESH, GONE = 10.0, 30.0  # seconds
 MOST = 400
 ACTED_COOKIE = "acted"
-MARK = secrets.token_hex(32)  # in place of a token: nobody can guess it, so nobody can write it on a page
+MARK = secrets.token_hex(16)  # around the name of a gap: nobody can guess it, so nobody writes it on a page
+GAP = re.compile(f"{MARK}([a-z_]+){MARK}")
 
 Value = TypeVar("Value")
 
@@ -152,19 +161,71 @@ class Kept:
 KEPT = Kept()
 
 
-def part(
-    request: HttpRequest, template: str, facts: Callable[[], Mapping[str, Any]], *key: Hashable
-) -> SafeString:
-    """A part of a page that is the same for all readers of a language: `template` with what `facts` gives.
+class Gaps:
+    """`{{ gap.name }}` leaves the gap of this name."""
 
-    `key` names all that `facts` depends on.
+    def __getitem__(self, name: str) -> SafeString:
+        return mark_safe(f"{MARK}{name}{MARK}")  # noqa: S308 # letters and digits
+
+
+GAPS = Gaps()
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    facts: Callable[[], Mapping[str, Any]],
+    *key: Hashable,
+    **own: Callable[[], str],
+) -> HttpResponse:
+    """A page that is the same for all readers of a language and theme, save for its gaps.
+
+    `key` names all that `facts` depends on beside the address. `own` draws further gaps for this reader.
     """
+    about = site(request)
+    theme = about["site"]["theme"]
+    pieces = _pieces(request, template, facts, {**about, "gap": GAPS}, request.get_full_path(), theme, *key)
+    common = {
+        "header": lambda: render_to_string("_partials/top.html", request=request),
+        "messages": lambda: render_to_string("_partials/messages.html", request=request),
+    }
+    return HttpResponse(_filled(request, pieces, {**common, **own}))
 
-    def make() -> str:
-        return render_to_string(template, {**facts(), "csrf_token": MARK})
 
-    text = KEPT.get((template, translation.get_language(), *key), make, since=acted(request))
-    return mark_safe(text.replace(MARK, get_token(request)) if MARK in text else text)  # noqa: S308 # by a template
+def part(
+    request: HttpRequest,
+    template: str,
+    facts: Callable[[], Mapping[str, Any]],
+    *key: Hashable,
+    **own: Callable[[], str],
+) -> SafeString:
+    """A part of a page that is the same for all readers of a language, save for its gaps."""
+    pieces = _pieces(request, template, facts, {"gap": GAPS}, *key)
+    return mark_safe(_filled(request, pieces, own))  # noqa: S308 # drawn by templates
+
+
+def _pieces(
+    request: HttpRequest,
+    template: str,
+    facts: Callable[[], Mapping[str, Any]],
+    more: Mapping[str, Any],
+    *key: Hashable,
+) -> list[str]:
+    """Text and names of gaps in turn."""
+
+    def make() -> list[str]:
+        return GAP.split(render_to_string(template, {**more, **facts(), "csrf_token": GAPS["csrf_token"]}))
+
+    named = (template, translation.get_language(), request.get_host(), *key)
+    return KEPT.get(named, make, since=acted(request))
+
+
+def _filled(request: HttpRequest, pieces: list[str], own: Mapping[str, Callable[[], str]]) -> str:
+    drawn = {"csrf_token": get_token(request)} if "csrf_token" in pieces[1::2] else {}
+    drawn |= {
+        name: conditional_escape(own[name]()) for name in dict.fromkeys(pieces[1::2]) if name != "csrf_token"
+    }
+    return "".join(drawn[text] if at % 2 else text for at, text in enumerate(pieces))
 
 
 def acted(request: HttpRequest) -> float:

@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -34,7 +34,7 @@ from hub.pulls.mentors import unrated
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
 from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
 from hub.rulings.queries import may_see
-from hub.web import conversation, live, outcome, timing_plot
+from hub.web import conversation, kept, live, outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
 from hub.web.run import FAILED, tries
@@ -69,22 +69,32 @@ class Asked:
 
 @require_safe
 def pull_list(request: HttpRequest) -> HttpResponse:
-    asked = Asked(*(request.GET.get(name, "").strip() for name in ("stage", "task", "author")))
-    page = Bounded(_matching(asked), PULLS_A_PAGE).get_page(request.GET.get("page"))
+    known = request.user.is_authenticated
+    return kept.page(
+        request,
+        "pulls/list.html",
+        lambda: _found(request.GET.copy(), known),
+        known,
+        username=lambda: request.user.username,
+    )
+
+
+def _found(given: QueryDict, known: bool) -> dict[str, Any]:
+    asked = Asked(*(given.get(name, "").strip() for name in ("stage", "task", "author")))
+    page = Bounded(_matching(asked), PULLS_A_PAGE).get_page(given.get("page"))
     found = queries.facts_of(page.object_list)
-    kept = request.GET.copy()
-    kept.pop("page", None)
-    shown = {
+    given.pop("page", None)
+    return {
         "asked": asked,
         "filtered": any((asked.stage, asked.task, asked.author)),
         "page": page,
         "looked_at": queries.LOOKED_AT if isinstance(page.paginator.object_list, list) else 0,
         "lines": [_list_line(found[pull.pk]) for pull in page.object_list],
-        "query": f"{kept.urlencode()}&" if kept else "",
+        "query": f"{given.urlencode()}&" if given else "",
         "stages": STAGES.items(),
         "tasks": _pushed_tasks(asked.task),
+        "known": known,
     }
-    return render(request, "pulls/list.html", shown)
 
 
 @require_safe

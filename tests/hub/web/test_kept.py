@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -15,6 +16,18 @@ from django.test import RequestFactory
 from hub.web import kept
 from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MOST, Kept, acted, part
 from tests.hub.web.conftest import Town, Visitor
+
+CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|<time.*?</time>')
+MORE_PAGES = (
+    "/pulls/",
+    "/pulls/?stage=open",
+    "/queue/",
+    "/workers/",
+    "/sigs/",
+    "/events/",
+    "/mentors/",
+    "/badges/",
+)
 
 
 class Clock:
@@ -140,3 +153,31 @@ def test_an_answer_to_a_form_tells_the_moment_and_one_to_a_reader_does_not(town:
     assert ACTED_COOKIE not in visitor.client.cookies
     visitor.post("/notifications/read/")
     assert visitor.client.cookies[ACTED_COOKIE]["httponly"]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("/tasks/",),
+        pytest.param(None, marks=pytest.mark.slow),
+    ],
+)
+def test_what_others_looked_at_before_changes_no_page(
+    town: Town, copies: None, paths: tuple[str, ...] | None
+) -> None:
+    """Each page, after everybody has seen it, is as if its reader had been alone."""
+    names = ("alice", "max") if paths else ("alice", "bob", "mei", "max")
+    readers = [Visitor(user) for user in (None, *(getattr(town.people, name) for name in names))]
+    for path in paths or (*town.pages()[3:], *MORE_PAGES):
+        for reader in readers:
+            reader.get(path)
+        after_all = [_drawn(reader, path) for reader in readers]
+        for reader, text in zip(readers, after_all, strict=True):
+            kept.KEPT.clear()
+            assert text == _drawn(reader, path), path
+        kept.KEPT.clear()
+
+
+def _drawn(reader: Visitor, path: str) -> str:
+    """The page without what differs each time: tokens and how long ago something was."""
+    return CHANGING.sub("", reader.get(path))
