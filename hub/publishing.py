@@ -4,9 +4,10 @@ Not in charge of publishing itself (`flow.publish_task`) nor of archives (`hub/c
 
 Theory of operation. The site reads a task's files and runs none of them: names, task.toml, statements,
 starters, examples, with every mistake at once. What only running can tell is told by the judge, in its
-sandbox: the examples that must pass are pushed by the house account, like anybody's work, and their verdicts
-say whether inputs, oracle, baseline and tolerances hold together. They are pushed again for each revision:
-the boards of a revised task begin with them.
+sandbox: the examples are pushed by accounts of the house, like anybody's work, and their verdicts say whether
+inputs, oracle, baseline and tolerances hold together (`hub/bench/examples.py`). They are pushed again for
+each revision: the boards of a revised task begin with those that must pass. What must not pass is kept from
+contributors: on branches that git does not show, and on pages for whoever looks after the task.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from bench_runner.contract import Bundle, Outcome
 from hub import flow
-from hub.accounts.models import User
+from hub.accounts.models import REJECTS, User
 from hub.bench.queries import classes_for
 from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of, spec_of
@@ -69,7 +70,7 @@ def problems(slug: str, files: Bundle) -> list[Problem]:
 
 
 def publish(slug: str, files: Bundle, by: User, base: str = "") -> TaskRevision:
-    """Make these files the current revision, and let the judge try the examples that must pass.
+    """Make these files the current revision, and let the judge try its examples.
 
     `base` is the digest of the revision that was revised; empty for a new task.
 
@@ -87,6 +88,7 @@ def publish(slug: str, files: Bundle, by: User, base: str = "") -> TaskRevision:
         raise NotNow(_("Another revision was published meanwhile: begin again from that one."))
     revision = flow.publish_task(slug, files, by)
     push_examples(revision.task)
+    push_rejects(revision.task)
     return revision
 
 
@@ -118,10 +120,10 @@ def absorb(by: User) -> None:
             collection.note(known)
 
 
-def house() -> User:
-    """The account that pushes the tasks' examples: nobody logs in with it, and it gets no points."""
+def house(username: str = HOUSE) -> User:
+    """An account that pushes tasks' examples: nobody logs in with it, and it gets no points."""
     columns = {"display_name": "Touchstone 试金石", "is_house": True, "is_active": False, "password": "!"}
-    return User.objects.get_or_create(username=HOUSE, defaults=columns)[0]
+    return User.objects.get_or_create(username=username, defaults=columns)[0]
 
 
 def push_examples(task: Task) -> int:
@@ -129,17 +131,28 @@ def push_examples(task: Task) -> int:
 
     An example that older rules judged is pushed once more as it is: its next patch set is judged by today's.
     """
+    return _push(task, house(), rejects=False)
+
+
+def push_rejects(task: Task) -> int:
+    """The same of the examples that must not pass; only who looks after the task sees what comes of them."""
+    return _push(task, house(REJECTS), rejects=True)
+
+
+def _push(task: Task, author: User, *, rejects: bool) -> int:
     task.refresh_from_db(fields=["current"])
-    files, branches, author, pushed = files_of(task.current), git.branches(task.slug), house(), 0
-    outdated = {pull.topic for pull in outdated_examples(task)}
+    files, branches, pushed = files_of(task.current), git.branches(task.slug), 0
+    outdated, folder = {pull.topic for pull in outdated_examples(task)}, f"solutions/{author.username}"
     for example in _to_try(task):
-        ref = f"refs/heads/{HOUSE}/{example.name}"
+        if (example.verdict != Outcome.PASSED) != rejects:
+            continue
+        ref = f"refs/heads/{author.username}/{example.name}"
         own = example.files_of(files)
-        old = git.bundle(task.slug, branches[ref], f"solutions/{HOUSE}") if ref in branches else {}
+        old = git.bundle(task.slug, branches[ref], folder) if ref in branches else {}
         if own == old and example.name not in outdated:
             continue
-        content: dict[str, bytes | None] = {f"solutions/{HOUSE}/{name}": None for name in old}
-        content |= {f"solutions/{HOUSE}/{name}": data for name, data in own.items()}
+        content: dict[str, bytes | None] = {f"{folder}/{name}": None for name in old}
+        content |= {f"{folder}/{name}": data for name, data in own.items()}
         parent = branches.get(ref, branches[MAIN])
         git.commit_files(task.slug, ref, content, author, f"{example.about.en}\n", parent, anew=True)
         pushed += 1
@@ -149,10 +162,9 @@ def push_examples(task: Task) -> int:
 
 
 def _to_try(task: Task) -> list[Example]:
-    """The examples that must pass; those for cards once some machine has one: else they would wait."""
+    """All examples but those for cards as long as no machine has one: they would wait."""
     spec, has_card = spec_of(task.current), bool(classes_for(task, "gpu"))
-    passing = (example for example in spec.examples if example.verdict == Outcome.PASSED)
-    return [one for one in passing if has_card or LANGUAGES[one.language].device != "gpu"]
+    return [one for one in spec.examples if has_card or LANGUAGES[one.language].device != "gpu"]
 
 
 def outdated_examples(task: Task | None = None) -> list[PullRequest]:
@@ -160,19 +172,16 @@ def outdated_examples(task: Task | None = None) -> list[PullRequest]:
     rows = current_patch_sets().filter(pull__author__is_house=True, pull__state=PullRequest.State.OPEN)
     rows = rows.exclude(pull__task__kind=Task.Kind.EXERCISE).exclude(revision=F("pull__task__current"))
     rows = rows.filter(pull__task__state=Task.State.PUBLISHED, **({"pull__task": task} if task else {}))
-    pulls = [row.pull for row in rows.select_related("pull__task__current").order_by("pk")]
+    pulls = [row.pull for row in rows.select_related("pull__task__current", "pull__author").order_by("pk")]
     return [pull for pull in pulls if pull.topic in {example.name for example in _to_try(pull.task)}]
 
 
 def judge_examples_again() -> int:
     """Push what `outdated_examples` are of every task once more; of how many tasks."""
-    tasks = {pull.task_id: pull.task for pull in outdated_examples()}
-    return each(tasks.values(), push_examples)
-
-
-def tried(task: Task) -> list[PullRequest]:
-    """The pull requests of the house: one for each example that the judge tries."""
-    return list(PullRequest.objects.filter(task=task, author__is_house=True).order_by("topic"))
+    outdated = outdated_examples()
+    accepted = {pull.task_id: pull.task for pull in outdated if not pull.author.keeps_rejects}
+    rejected = {pull.task_id: pull.task for pull in outdated if pull.author.keeps_rejects}
+    return each(accepted.values(), push_examples) + each(rejected.values(), push_rejects)
 
 
 def _problem(slug: str, text: str) -> Problem:

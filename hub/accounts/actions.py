@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from hub.accounts.models import ApiToken, Part, Scope, User
+from hub.accounts.models import REJECTS, ApiToken, Part, Scope, User
 from hub.core import clock
 from hub.core.errors import BadInput
 from hub.core.ids import USERNAME, new_token, token_digest
@@ -16,7 +16,7 @@ from hub.core.ids import USERNAME, new_token, token_digest
 # Names that would read as a part of git's or the site's own namespace, or as somebody with a role.
 RESERVED = frozenset(
     {"main", "head", "heads", "tags", "refs", "for", "merge", "admin", "root", "git", "api"}
-    | {"touchstone", "mentor", "maintainer"}
+    | {"touchstone", REJECTS, "mentor", "maintainer"}
 )
 TOKEN_DAYS_MOST = 365
 TOKENS_MOST = 20

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.core.ids import USERNAME
 
+REJECTS = "touchstone-rejects"  # the account of the house that pushes examples that must not pass
+
 
 class Part(models.TextChoices):
     """What a person may keep to themselves on their profile; boards and pull requests stay public."""
@@ -49,6 +51,11 @@ class User(AbstractUser):
     @property
     def shown_name(self) -> str:
         return self.display_name or self.username
+
+    @property
+    def keeps_rejects(self) -> bool:
+        """The house account of examples that must not pass; only who looks after a task sees its work."""
+        return self.is_house and self.username == REJECTS
 
     @property
     def branch_name(self) -> str:

@@ -17,7 +17,7 @@ from django.db.models import Count, Exists, Min, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from hub.bench import canaries
+from hub.bench import canaries, examples
 from hub.bench.models import Job
 from hub.bench.queries import shown_time
 from hub.core import clock
@@ -39,7 +39,7 @@ class Alarm:
 
 
 def alarms() -> list[Alarm]:
-    return [*_disk(), *_classes(), *_workers(), *_abandoned()]
+    return [*_disk(), *_classes(), *_workers(), *_abandoned(), *_examples()]
 
 
 _told: set[str] = set()  # what this process has logged and is not over yet
@@ -126,3 +126,14 @@ def _abandoned() -> Iterator[Alarm]:
             "Repair that, then run it again on its page."
         )
         yield Alarm(f"job {job.pk} abandoned", text % words, job.patch_set.pull_id)
+
+
+def _examples() -> Iterator[Alarm]:
+    """Examples of tasks that did not get the verdict of their label: the task or the judge is wrong."""
+    for slug, one in examples.astray():
+        words = {"task": slug, "name": one.example.name, "label": one.example.verdict, "outcome": one.outcome}
+        text = _(
+            "The example %(name)s of %(task)s must get “%(label)s” and got “%(outcome)s”: "
+            "correct the task or the label and publish it again."
+        )
+        yield Alarm(f"example {slug} {one.example.name}", text % words, one.pull)

@@ -240,6 +240,8 @@ def _runs(patch_set: PatchSet, kind: str) -> QuerySet[Job]:
 
 
 def _is_timed(patch_set: PatchSet, hardware_class: str) -> bool:
+    if patch_set.pull.author.keeps_rejects:  # what must not pass is on no board, even if it does
+        return False
     return device_of(hardware_class) == patch_set.device and bool(
         spec_of(patch_set.revision).on(hardware_class).cases_for("rank")
     )

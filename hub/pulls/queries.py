@@ -16,7 +16,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from hub.accounts.models import User
+from hub.accounts.models import REJECTS, User
 from hub.audit.queries import events_about
 from hub.catalog import roles
 from hub.catalog.models import Task
@@ -54,8 +54,8 @@ LOOKED_AT = 100  # open pull requests whose stage is computed for one page
 
 
 def pulls() -> QuerySet[PullRequest]:
-    """All pull requests, newest first, with what a list shows of each."""
-    return PullRequest.objects.select_related("task", "author")
+    """All pull requests that lists show, newest first, with what they show of each."""
+    return PullRequest.objects.select_related("task", "author").exclude(author__username=REJECTS)
 
 
 def pulls_of(user: User) -> QuerySet[PullRequest]:
@@ -102,7 +102,11 @@ def merges_landing() -> QuerySet[MergeAttempt]:
 
 def why_not_see(pull: PullRequest, user: User) -> str | None:
     """Why this person sees nothing of this work now, as a sentence; None if they do."""
-    return None if pull.author_id == user.pk else why_hidden(pull.task, user)
+    if pull.author_id == user.pk:
+        return None
+    if pull.author.keeps_rejects and not is_mentor_of(pull.task, user):
+        return _("Only who looks after a task sees its examples that must not pass.")
+    return why_hidden(pull.task, user)
 
 
 def why_hidden(task: Task, user: User) -> str | None:

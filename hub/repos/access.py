@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
 
-from hub.accounts.models import Scope, User
+from hub.accounts.models import REJECTS, Scope, User
 from hub.accounts.queries import token_fault, user_by_token
 from hub.core.refs import MAIN
 from hub.repos import git
@@ -86,8 +86,10 @@ def identify(authorization: str, scope: str = Scope.GIT_READ) -> User:
 
 
 def hidden_refs(hidden: bool, username: str | None) -> list[tuple[str, str]]:
-    """git's configuration of what a request sees: never our own refs; in a contest, no others' branches."""
-    rules = [("transfer.hideRefs", git.KEEP.rstrip("/"))]
+    """git's configuration of what a request sees: never our own refs nor examples that must not pass; in a
+    contest, no others' branches.
+    """
+    rules = [("transfer.hideRefs", ref) for ref in (git.KEEP.rstrip("/"), f"refs/heads/{REJECTS}")]
     if hidden:
         seen = [MAIN] if username is None else [MAIN, f"refs/heads/{username}"]
         rules += [("transfer.hideRefs", "refs/heads"), *(("transfer.hideRefs", f"!{ref}") for ref in seen)]

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from hub.accounts.models import User
+from hub.accounts.models import REJECTS, User
 from hub.bench.models import Verdict
 from hub.boards.history import Moment
 from hub.boards.queries import Entry
@@ -83,7 +83,7 @@ def _newest_verdicts(user: User) -> list[Verdict]:
     """Without the ratio where it is not for this reader."""
     rows = Verdict.objects.select_related(
         "job__patch_set__pull__author", "job__patch_set__pull__task__programme"
-    )
+    ).exclude(job__patch_set__pull__author__username=REJECTS)
     found = list(rows.defer("log", "cases", "environment", "assembly").order_by("-at")[:NEWEST_VERDICTS])
     for verdict in found:
         if why_not_see(verdict.job.patch_set.pull, user):

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from bench_runner.contract import Bundle
 from hub import publishing
+from hub.bench.examples import tried
 from hub.catalog.archives import BYTES_MOST, FILES_MOST, ZIP_MOST, unpacked
 from hub.catalog.models import Task
 from hub.catalog.queries import files_of
@@ -120,7 +121,7 @@ def _form(
         "problems": found,
         "elsewhere": [one for one in found if one.file not in files],
         "task": task,
-        "tried": publishing.tried(task) if task else [],
+        "examples": tried(task) if task else [],
     }
     return render(request, "publishing/form.html", shown, status=422 if found else 200)
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from hub.bench.examples import tried
 from hub.bench.queries import grounds
 from hub.boards.stored import boards_of, classes_before
 from hub.catalog import roles
@@ -66,6 +67,7 @@ def show(
         "requirements": requirements(task, request.user),
         "programme": in_programme(task, request.user),
         "boards": [(found, stone(found, BOARD_EXCERPT)) for found in boards],
+        "examples": tried(task) if roles.maintains(task, request.user) else [],
         "boards_before": [] if boards else classes_before(task, request.user),
         "grounds": grounds(task),
         "working": working[:WORKING],

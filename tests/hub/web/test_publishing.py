@@ -138,10 +138,11 @@ def test_a_revision_is_published_and_its_examples_are_judged_in_the_sandbox(
     page = max_.send("/publish/files/", form(changed, slug="vector-add", base=base, do="publish"))
     story.task.refresh_from_db()
     assert files_of(story.task.current) == changed
-    examples = PatchSet.objects.filter(pull__author__is_house=True)
+    examples = PatchSet.objects.filter(pull__author__username="touchstone")
     assert {row.pull.topic for row in examples} == {"accept-simd", "accept-numpy"}
     assert {row.jobs.get().kind for row in examples} == {"check"}  # run by the judge, not here
     assert "accept-simd" in page
+    assert PatchSet.objects.filter(pull__author__username="touchstone-rejects").count() == 4
     with pytest.raises(NotNow, match="published meanwhile"):
         publishing.publish("vector-add", FILES, cast.max, base)
 
@@ -154,9 +155,13 @@ def test_a_revision_has_every_example_tried_once_more_as_it_is_now(story: Story,
         "examples/accept-simd/solution.c": FILES["examples/accept-simd/solution.c"] + b"// more\n"
     }
     publishing.publish("vector-add", changed, cast.max, story.task.current.digest)
-    numbers = PatchSet.objects.filter(pull__author__is_house=True).values_list("pull__topic", "number")
+    numbers = PatchSet.objects.filter(pull__author=publishing.house()).values_list("pull__topic", "number")
     assert sorted(numbers) == [(f"accept-{name}", number) for name in ("numpy", "simd") for number in (1, 2)]
-    changes = PatchSet.objects.filter(number=2).order_by("pull__topic").values_list("head_sha", flat=True)
+    changes = (
+        PatchSet.objects.filter(pull__author=publishing.house(), number=2)
+        .order_by("pull__topic")
+        .values_list("head_sha", flat=True)
+    )
     texts = [git.content("vector-add", sha, "solutions/touchstone/solution.c") for sha in changes]
     assert [(text or b"").endswith(b"// more\n") for text in texts] == [False, True]
     assert publishing.push_examples(story.task) == 0
