@@ -95,7 +95,10 @@ def grounds(task: Task) -> list[Ground]:
 
 def timed_classes(patch_set: PatchSet) -> list[str]:
     """Earned classes on which it is to be timed, once it passed its check."""
-    classes = classes_for(patch_set.pull.task, patch_set.device)
+    return _timed_on(patch_set, classes_for(patch_set.pull.task, patch_set.device))
+
+
+def _timed_on(patch_set: PatchSet, classes: Iterable[str]) -> list[str]:
     return [name for name in classes if _is_timed(patch_set, name)]
 
 
@@ -146,8 +149,22 @@ def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
     return rows.prefetch_related("measurements").order_by("at")
 
 
+@dataclass(frozen=True)
+class Lack:
+    """Why a job that should be there is not."""
+
+    sentence: str
+    unserved: tuple[str, ...] = ()  # classes that its task asks for, when no machine of the kind has reported
+
+
 def why_waiting(found: Facts) -> str | None:
     """Why a job that should be there is not, as a sentence; None if none is missing."""
+    lacks = lack(found)
+    return lacks.sentence if lacks else None
+
+
+def lack(found: Facts) -> Lack | None:
+    """Why a job that should be there is not; None if none is missing."""
     pull, patch_set = found.pull, found.patch_set
     if pull.state != PullRequest.State.OPEN or patch_set is None:
         return None
@@ -155,25 +172,15 @@ def why_waiting(found: Facts) -> str | None:
     kind = JobKind.RANK if passed else JobKind.CHECK
     if any(run.kind == kind for run in found.runs):
         return None
-    if missing := unserved(patch_set):
-        return _("No worker for %(classes)s has reported yet; the judge begins when one does.") % {
-            "classes": ", ".join(missing)
-        }
-    if kind == JobKind.RANK and not timed_classes(patch_set):
+    classes = classes_for(pull.task, patch_set.device)
+    missing = tuple(prefix for prefix in pull.task.hardware if device_of(prefix) == patch_set.device)
+    if not classes:
+        words = _("No worker for %(classes)s has reported yet; the judge begins when one does.")
+        return Lack(words % {"classes": ", ".join(missing)}, missing) if missing else None
+    if kind == JobKind.RANK and not _timed_on(patch_set, classes):
         return None
-    limits = (
-        quotas.quota(pull.task, pull.author, kind, name) for name in classes_for(pull.task, patch_set.device)
-    )
-    limit = min(limits, key=lambda one: one.left)
-    return None if limit.left else limit.sentence
-
-
-def unserved(patch_set: PatchSet) -> list[str]:
-    """The classes that its task asks for, when no machine of the kind has reported, so that it has no job."""
-    pull = patch_set.pull
-    if pull.state != PullRequest.State.OPEN or classes_for(pull.task, patch_set.device):
-        return []
-    return [prefix for prefix in pull.task.hardware if device_of(prefix) == patch_set.device]
+    limit = quotas.tightest(pull.task, pull.author, kind, classes)
+    return None if limit.left else Lack(limit.sentence)
 
 
 # Work that is due

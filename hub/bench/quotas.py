@@ -13,6 +13,7 @@ Theory of operation
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -55,9 +56,14 @@ FREE = Quota(0, 1)
 
 def quota(task: Task, author: User, kind: str, hardware_class: str) -> Quota:
     """The tightest limit for one more job. Timing is counted for each hardware class by itself."""
+    return tightest(task, author, kind, [hardware_class])
+
+
+def tightest(task: Task, author: User, kind: str, classes: Collection[str]) -> Quota:
+    """The tightest limit for one more job on any of these classes."""
     if kind not in KINDS or author.is_house:
         return FREE
-    limits = [a_day(task, author, kind, hardware_class)]
+    limits = _days(task, author, kind, classes)
     programme = programme_of(task)
     if programme is not None and programme.runs_in_total is not None:
         limits.append(_in_total(programme, author, programme.runs_in_total))
@@ -74,6 +80,19 @@ def programme_of(task: Task) -> Programme | None:
 
 def a_day(task: Task, author: User, kind: str, hardware_class: str) -> Quota:
     """What is used of the last 24 hours, on this task."""
+    return _days(task, author, kind, [hardware_class])[0]
+
+
+def _days(task: Task, author: User, kind: str, classes: Collection[str]) -> list[Quota]:
+    """What is used of the last 24 hours on this task: timing on each of these classes, checks on any."""
+    jobs = _charged(author).filter(patch_set__pull__task=task, kind=kind, queued_at__gt=clock.now() - DAY)
+    rows = list(jobs.order_by("queued_at").values_list("hardware_class", "queued_at"))
+    if kind == JobKind.CHECK:
+        return [_day(task, kind, [at for _name, at in rows])]
+    return [_day(task, kind, [at for name, at in rows if name == one]) for one in classes]
+
+
+def _day(task: Task, kind: str, times: list[datetime]) -> Quota:
     programme = programme_of(task)
     if kind == JobKind.CHECK:
         limit = programme.checks_a_day if programme else settings.CHECK_JOBS_A_DAY
@@ -85,10 +104,6 @@ def a_day(task: Task, author: User, kind: str, hardware_class: str) -> Quota:
         words = _(
             "You used %(used)s of your %(limit)s timings a day on this task; the next begins at %(time)s."
         )
-    jobs = _charged(author).filter(patch_set__pull__task=task, kind=kind, queued_at__gt=clock.now() - DAY)
-    if kind == JobKind.RANK:
-        jobs = jobs.filter(hardware_class=hardware_class)
-    times = list(jobs.order_by("queued_at").values_list("queued_at", flat=True))
     used = len(times)
     if used < limit:
         return Quota(used, limit)

@@ -81,12 +81,6 @@ def board(
     return made_from(task, hardware_class, candidates(rules, hardware_class, as_if) if rules else [])
 
 
-def shown_board(task: Task, hardware_class: str, revision: TaskRevision) -> Board:
-    """The board by these rules as people see it: where it is frozen, as it was then."""
-    found = candidates(revision, hardware_class)
-    return made_from(task, hardware_class, as_of(found, task.frozen_since(clock.now())))
-
-
 def classes_of(task: Task) -> list[str]:
     """Hardware classes on which something was timed by the current rules."""
     timed = Job.objects.filter(revision=task.current_id, kind__in=TIMED, state=Job.State.FINISHED)

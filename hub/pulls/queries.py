@@ -227,20 +227,36 @@ class Rows:
 
 
 def rows_of(pull: PullRequest) -> Rows:
+    """All that belongs to it. Where it was read with the key of its newest `review`, `comment` or `merge`,
+    and there is none, nobody asks again.
+    """
     patch_sets = list(pull.patch_sets.all())
     by_key = {row.pk: row for row in patch_sets}
     rows = Rows(
         pull,
         patch_sets,
         judged(patch_sets),
-        list(Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer")),
-        list(Comment.objects.filter(patch_set__in=patch_sets).select_related("author", "resolved_by")),
-        list(MergeAttempt.objects.filter(patch_set__in=patch_sets).select_related("by").order_by("id")),
+        _said(pull, "review", Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer")),
+        _said(
+            pull,
+            "comment",
+            Comment.objects.filter(patch_set__in=patch_sets).select_related("author", "resolved_by"),
+        ),
+        _said(
+            pull,
+            "merge",
+            MergeAttempt.objects.filter(patch_set__in=patch_sets).select_related("by").order_by("id"),
+        ),
     )
     told: list[Any] = [*rows.reviews, *rows.comments, *rows.merges]
     for row in told:
         row.patch_set = by_key[row.patch_set_id]
     return rows
+
+
+def _said(pull: PullRequest, newest: str, rows: QuerySet[Any]) -> list[Any]:
+    """These rows; unless the pull request was read with the key of the newest one, and there is none."""
+    return [] if getattr(pull, newest, rows) is None else list(rows)
 
 
 def timeline(rows: Rows) -> list[TimelineItem]:

@@ -40,10 +40,11 @@ def replaced() -> Exists:
 
 
 def standing_verdicts() -> QuerySet[Verdict]:
-    """Verdicts that count, each with `ruling`: the last word about it, or None."""
+    """Verdicts that count, each with `ruling`: the last word about it, or None; without the task's files."""
     last = Ruling.objects.filter(verdict=OuterRef("pk")).order_by("-pk").values("kind")[:1]
     rows = Verdict.objects.filter(counts("job__")).filter(~replaced()).annotate(ruling=Subquery(last))
-    return rows.select_related("job__patch_set__pull__task", "job__patch_set__pull__author", "job__revision")
+    rows = rows.select_related("job__patch_set__pull__task", "job__patch_set__pull__author", "job__revision")
+    return rows.defer("job__revision__files")
 
 
 def held() -> QuerySet[Verdict]:
@@ -73,7 +74,7 @@ def _undecided() -> Q:
 def listed(keys: Iterable[int]) -> list[Verdict]:
     """These verdicts as a list shows them, longest waiting first."""
     rows = standing_verdicts().filter(pk__in=list(keys))
-    return list(rows.defer(*UNLISTED, "job__revision__files").order_by("at", "pk"))
+    return list(rows.defer(*UNLISTED).order_by("at", "pk"))
 
 
 def doubted() -> QuerySet[Verdict]:
@@ -89,7 +90,7 @@ def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
         rows = rows.filter(job__patch_set__pull__in=mine)
     else:
         rows = rows.exclude(job__patch_set__pull__task__in=roles.hidden_from(user))
-    return rows.defer(*UNLISTED, "job__revision__files")
+    return rows.defer(*UNLISTED)
 
 
 def _ruled(*kinds: str) -> QuerySet[Any, Any]:

@@ -25,6 +25,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
@@ -237,8 +238,12 @@ SEEN = (
 )
 
 
+@cache
 def watched() -> QuerySet[PullRequest]:
-    """Pull requests with what `pulse_of` looks at: the newest row of everything that the page tells of."""
+    """Pull requests with what `pulse_of` looks at: the newest row of everything that the page tells of.
+
+    Made once, as a start for others: so large a query takes time to make.
+    """
     of_pull = {"patch_set__pull": OuterRef("pk")}
     merges = MergeAttempt.objects.filter(**of_pull)
     ended = Job.objects.filter(ended_at__isnull=False, **of_pull)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.contrib import messages
@@ -25,7 +26,7 @@ from bench_runner.contract import JobKind, Outcome
 from hub import flow
 from hub.accounts.models import User
 from hub.bench.models import Verdict
-from hub.bench.queries import unserved, why_waiting
+from hub.bench.queries import lack
 from hub.boards.goals import shortfalls_of
 from hub.catalog.models import Task
 from hub.learning.queries import TIMED, is_solved, lesson_after, lesson_of
@@ -185,7 +186,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         return {}
     told = outcome.told(patch_sets, chosen)
     own, of_merges = outcome.reports(told, chosen)
-    waits, made = why_waiting(rows.facts), tries({chosen, current})
+    lacks, made = lack(rows.facts), tries({chosen, current})
     threads = threads_of(rows.comments, pull, current, request.user)
     return {
         "chosen": chosen,
@@ -198,8 +199,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
         "lines": conversation.lines(rows, threads),
         "shortfalls": shortfalls_of(one for one in told if one.job.patch_set_id == current.pk),
         "open_threads": [thread for thread in threads if thread.is_open],
-        "why_waiting": waits,
-        "unserved": unserved(current) if waits else [],
+        "lack": lacks,
         "add_worker": add_worker(current.device),
         "push_command": f"git push origin HEAD:{pull.author.username}/{pull.topic}",
     }
@@ -244,9 +244,11 @@ def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
 # Parts
 
 
+@cache
 def watched_pulls() -> QuerySet[PullRequest]:
-    """Pull requests with what `overview` shows of them."""
-    return live.watched().select_related("task__programme", "author").prefetch_related("task__mentors")
+    """Pull requests with what `overview` shows of them; made once, as `live.watched`."""
+    rows = live.watched().select_related("task__programme", "task__current", "author")
+    return rows.defer("task__current__files").prefetch_related("task__mentors")
 
 
 def _pull(pull_id: int) -> PullRequest:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from bench_runner.contract import Outcome
 from hub.accounts.models import User
 from hub.bench.models import Measurement, Verdict
-from hub.boards.queries import shown_board
+from hub.boards.stored import best_of
 from hub.catalog import roles
 from hub.catalog.queries import spec_of
 from hub.pulls.models import PatchSet
@@ -93,8 +93,7 @@ def _shown(
         if row.number < patch_set.number
     ][:EARLIER_MOST]
     rules = verdict.job.revision
-    board = None if hides_others else shown_board(patch_set.pull.task, verdict.job.hardware_class, rules)
-    best = next(iter(board.entries), None) if board else None
+    best = None if hides_others else best_of(rules.pk, verdict.job.hardware_class)
     if best is not None and best.verdict.pk not in {column.verdict.pk for column in columns}:
         columns.append(Column(_("the board's best"), best.verdict, best.verdict.job.patch_set, best.user))
     measured = _measured(columns)

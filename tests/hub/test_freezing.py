@@ -11,7 +11,8 @@ from hub import freezing, telling
 from hub.audit.models import Event
 from hub.bench.models import Worker
 from hub.boards import stored
-from hub.boards.queries import shown_board
+from hub.boards.queries import made_from
+from hub.boards.runs import as_of, candidates
 from hub.catalog.models import Task
 from hub.core import clock
 from hub.core.errors import NotAllowed, NotNow
@@ -40,7 +41,9 @@ def timed(bench: Bench, cast: Cast, who: str, ratio: float) -> None:
 def stands(bench: Bench) -> list[str]:
     """Who stands on the board that pages read; what is computed for them must say the same."""
     found = [entry.user.username for entry in stored.Whole(bench.task, HARDWARE)[:]]
-    computed = shown_board(Task.objects.get(pk=bench.task.pk), HARDWARE, bench.task.current)
+    task = Task.objects.get(pk=bench.task.pk)
+    then = as_of(candidates(bench.task.current, HARDWARE), task.frozen_since(clock.now()))
+    computed = made_from(task, HARDWARE, then)
     assert [entry.user.username for entry in computed.entries] == found
     return found
 
