@@ -86,7 +86,10 @@ class Review(models.Model):
 
     class Meta:
         ordering = ("id",)
-        indexes = [models.Index(fields=("at",), name="review_at")]
+        indexes = [
+            models.Index(fields=("at",), name="review_at"),
+            models.Index(fields=("reviewer", "-id"), name="review_of_reviewer"),  # the last ones of a person
+        ]
 
 
 class Comment(models.Model):

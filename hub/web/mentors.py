@@ -23,7 +23,7 @@ from hub.web.kept import KEPT
 from hub.web.preferences import safe_next
 
 MENTORS_A_PAGE = 50
-FIGURES_SECONDS = 60  # they are of four weeks
+FIGURES_SECONDS = 300  # they are of four weeks
 
 
 @require_safe

@@ -30,6 +30,7 @@ LINES_A_PAGE = 50
 PULLS = 30
 CLAIMS = 20
 REVIEWS = 5
+OFFERS = 10  # certificates that are offered, the newest work first: the others on demand
 COLUMNS = ("at", "kind", "points", "sum", "task", "pull_request", "key")
 
 
@@ -39,6 +40,8 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
     who, shown = _who(request, username)
     learning = begun(who)
     certificates = list(certificates_of(who))
+    offers = _offers(who, learning, certificates) if shown["own"] else []
+    most = len(offers) if request.GET.get("offers") == "all" else OFFERS
     shown |= {
         "points": points_of(who),
         **profile.tallies(who),
@@ -47,7 +50,8 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "reviews": _reviews(who),
         "learning": learning,
         "certificates": certificates,
-        "offers": _offers(who, learning, certificates) if shown["own"] else [],
+        "offers": offers[:most],
+        "more_offers": max(0, len(offers) - most),
     }
     shown |= {part: [] if part != Part.POINTS else "–" for part in shown["hidden"] & shown.keys()}
     return render(request, "people/page.html", shown)
