@@ -1,7 +1,8 @@
 """Whether work reaches the speed goal of its task, by what the judge measured of it.
 
-Not in charge of what follows: a task may be about being right, so nobody is kept from merging (`hub/flow.py`
-asks for a reason). What was not timed yet has missed nothing.
+It does where the whole interval of the ratio is at the target or above; what was not timed yet has missed
+nothing. Not in charge of what follows: a task may be about being right, so nobody is kept from merging
+(`hub/flow.py` asks for a reason).
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ def shortfalls_of(verdicts: Iterable[Verdict]) -> list[Shortfall]:
 
 
 def _missed(verdict: Verdict) -> Shortfall | None:
-    name, ratio = verdict.job.hardware_class, verdict.ratio or 0.0
+    name, low = verdict.job.hardware_class, verdict.low or 0.0
     target = spec_of(verdict.job.revision).on(name).speed.target
-    if ratio >= target:
+    if low >= target:
         return None
-    return Shortfall(name, ratio, verdict.low or 0.0, verdict.high or 0.0, target)
+    return Shortfall(name, verdict.ratio or 0.0, low, verdict.high or 0.0, target)
 
 
 def accepted(patch_set: PatchSet, reason: str) -> dict[str, object]:

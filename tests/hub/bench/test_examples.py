@@ -66,8 +66,14 @@ def test_contributors_see_nothing_of_what_must_not_pass(judged: Story, cast: Cas
     for path in ("", "diff/", "timing/"):
         shown.get(f"/pulls/{reject.pk}/{path}", status=403)
         Visitor(cast.max).get(f"/pulls/{reject.pk}/{path}")
-    assert shown.post(f"/pulls/{reject.pk}/comment/", {"body": "How?", "patch_set": "1"}).status_code == 403
-    for path in ("/", "/pulls/", "/people/touchstone-rejects/contributions/", f"/boards/vector-add/{HARDWARE}/"):
+    said = shown.post(f"/pulls/{reject.pk}/comment/", {"body": "How?", "patch_set": "1"})
+    assert said.status_code == 403
+    for path in (
+        "/",
+        "/pulls/",
+        "/people/touchstone-rejects/contributions/",
+        f"/boards/vector-add/{HARDWARE}/",
+    ):
         assert f'href="/pulls/{reject.pk}/"' not in shown.get(path)
     assert f"refs/heads/touchstone-rejects/{reject.topic}" in git.branches("vector-add")
     assert ("transfer.hideRefs", "refs/heads/touchstone-rejects") in hidden_refs(False, "alice")
