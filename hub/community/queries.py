@@ -28,6 +28,11 @@ class Thread:
     replies: tuple[Post, ...]
 
 
+def has_posted(user: User, task: Task) -> bool:
+    """Whether this person has said something about the task."""
+    return Post.objects.filter(task=task, author=user.pk).exists()
+
+
 def starts(task: Task) -> QuerySet[Post]:
     """What begins a thread on the task, newest first."""
     return task.posts.filter(thread=None).select_related("author", "hidden_by").order_by("-id")

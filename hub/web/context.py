@@ -23,6 +23,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
             "demo_people": PEOPLE if settings.DEMO else (),
             "theme": theme if theme in THEMES else "auto",
             "here": request.get_full_path(),
+            "path": request.path,
             "section": _section(request.path),
             "chinese": chinese,
             "other_language": ("en", "English") if chinese else ("zh-hans", "中文"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -16,9 +15,11 @@ from hub.accounts.models import REJECTS, User
 from hub.bench.models import Verdict
 from hub.boards.history import Moment
 from hub.boards.queries import Entry
-from hub.boards.stored import moved_last
-from hub.catalog.finding import FREE, TaskFilter, find
+from hub.boards.stored import NOBODY, moved_last
+from hub.catalog import roles
+from hub.catalog.finding import FREE, TaskFilter
 from hub.catalog.models import Task
+from hub.catalog.roles import Reader
 from hub.claims import queries as claims
 from hub.claims.models import Claim
 from hub.community.queries import answers_to
@@ -29,13 +30,14 @@ from hub.programmes.queries import next_programme
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of, why_not_see
 from hub.rewards.queries import points_of
-from hub.web.finding import cards
+from hub.web import kept
+from hub.web.finding import cards, quickly_found
 from hub.web.programmes import TONES, next_date
 from hub.web.stone import draw
 
 NEWEST_VERDICTS = 6
 TOP_BOARDS = 5
-PULSE_SECONDS = 20  # that the latest records are kept for all strangers
+PULSE_SECONDS = 20  # that the latest records are kept for
 OWN_PULLS = 6
 FIRST_TASKS = 3  # that are offered
 ANSWERS = 4
@@ -52,21 +54,34 @@ class Step:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    own = _own(request.user) if request.user.is_authenticated else _pulse(request)
+    user = request.user
+    known, reader = user.is_authenticated, user if roles.sees_more(user) else NOBODY
+    own = _own(user) if known else {}
+    return kept.page(
+        request,
+        "home/index.html",
+        lambda: {"known": known, **_common(reader), **({} if known else _pulse())},
+        *(known, reader.pk),
+        own=lambda: render_to_string("home/_own.html", own, request),
+        answers=lambda: render_to_string("home/_answers.html", own, request),
+    )
+
+
+def _common(reader: Reader) -> dict[str, Any]:
+    """What is news to members and strangers alike."""
     programme = next_programme()
-    shown = {
-        "verdicts": _newest_verdicts(request.user),
+    return {
+        "verdicts": _newest_verdicts(reader),
         "programme": programme,
         "programme_stage": TONES[programme.stage(clock.now())] if programme else None,
         "programme_next": next_date(programme) if programme else None,
     }
-    return render(request, "home/index.html", {**shown, **own})
 
 
-def _pulse(request: HttpRequest) -> dict[str, Any]:
+def _pulse() -> dict[str, Any]:
     """For a stranger: what may be taken, and who was the best lately."""
-    latest = cache.get_or_set("home.latest", _latest, PULSE_SECONDS)
-    found = find(TaskFilter(chosen={"state": frozenset({FREE})}))
+    latest = kept.KEPT.get("records of late", _latest, fresh=PULSE_SECONDS)
+    found = quickly_found(TaskFilter(chosen={"state": frozenset({FREE})}))
     return {
         "open_tasks": len(found.keys),
         "stone": draw(latest) if latest else None,
@@ -79,7 +94,7 @@ def _latest() -> list[Entry | Moment]:
     return moved_last(TOP_BOARDS)
 
 
-def _newest_verdicts(user: User) -> list[Verdict]:
+def _newest_verdicts(user: Reader) -> list[Verdict]:
     """Without the ratio where it is not for this reader."""
     rows = Verdict.objects.select_related(
         "job__patch_set__pull__author", "job__patch_set__pull__task__programme"

@@ -19,12 +19,14 @@ from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import files_of
 from hub.repos.diffs import FileDiff, parse_hunks
 from hub.web.diffs import FileView, file_views
+from hub.web.shared import shared
 
 REVISIONS = 100  # the newest ones that are listed
 OPEN_FILES = ("task.toml", "statement.en.md", "statement.zh.md", "README.md")
 OPEN_FOLDERS = ("starter/",)
 
 
+@shared
 @require_safe
 def revision_list(request: HttpRequest, slug: str) -> HttpResponse:
     """Newest first; `from` and `to` name two of them by the beginning of the digest, else the newest two."""

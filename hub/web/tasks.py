@@ -7,13 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from hub.bench.examples import tried
 from hub.bench.queries import grounds
-from hub.boards.stored import boards_of, classes_before
+from hub.boards.stored import NOBODY, boards_of, classes_before
 from hub.catalog import roles
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
@@ -22,9 +23,11 @@ from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.community import queries as community
+from hub.core import clock
 from hub.learning.queries import lesson_of, requirements
 from hub.pulls.models import PullRequest
 from hub.studying import why_not_begin
+from hub.web import kept
 from hub.web.programmes import in_programme
 from hub.web.stone import stone
 from tasks.spec import Case
@@ -53,37 +56,72 @@ def show(
     offering: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The task's page; after a refusal with the proposal, the offer or what was `written` to discuss."""
-    spec, language = spec_of(task.current), get_language() or "en"
-    boards = boards_of(task, BOARD_EXCERPT, request.user)
+    """The task's page; after a refusal with what was written, as sent."""
+    user, spec = request.user, spec_of(task.current)
     working = list(claims.working_on(task)[: max(WORKING, task.slots) + 1])
-    shown = {
+    reader = user if _sees_more(task, user) else NOBODY
+    member = {"is_authenticated": user.is_authenticated, "pk": 0}  # one of whom nothing is on the page
+    number = request.GET.get("threads", "")
+
+    def facts() -> dict[str, Any]:
+        shown = user if reader is user else member
+        return {**_facts(task, spec, reader, working), **_discussion(task, reader, number), "user": shown}
+
+    def own() -> str:
+        shown = {
+            "task": task,
+            "rules": rules,
+            "requirements": requirements(task, user),
+            "programme": in_programme(task, user),
+            "slots_left": max(0, task.slots - len(working)),
+            "proposal": proposal,
+            "problem": problem,
+            "offering": offering,
+            **_own(request, task, working),
+        }
+        return render_to_string("tasks/_own.html", shown, request)
+
+    def start() -> str:
+        lines = commands(task, spec, user.username or "<username>")
+        return render_to_string("tasks/_start.html", {"task": task, "spec": spec, "commands": lines}, request)
+
+    answer = kept.page(
+        request,
+        "tasks/page.html",
+        lambda: {**facts(), "written": written},
+        *(reader.pk, user.is_authenticated, str(written)),
+        own=own,
+        start=start,
+        username=lambda: user.username or "<username>",
+    )
+    answer.status_code = status
+    return answer
+
+
+def _sees_more(task: Task, user: roles.Reader) -> bool:
+    """Whether this person sees more on the page than other members, or something of their own."""
+    if not user.is_authenticated:
+        return False
+    return task.is_hidden(clock.now()) or roles.mentors(task, user) or community.has_posted(user, task)
+
+
+def _facts(task: Task, spec: Spec, reader: roles.Reader, working: list[Claim]) -> dict[str, Any]:
+    language, boards = get_language() or "en", boards_of(task, BOARD_EXCERPT, reader)
+    return {
         "task": task,
         "spec": spec,
         "statement": statement_html(task.current, language),
         "readings": [(render_markdown(one.text.get(language)), one.url) for one in spec.readings],
         "cases": [_case_row(spec, case) for case in spec.cases],
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
-        "requirements": requirements(task, request.user),
-        "programme": in_programme(task, request.user),
         "boards": [(found, stone(found, BOARD_EXCERPT)) for found in boards],
-        "examples": tried(task) if roles.maintains(task, request.user) else [],
-        "boards_before": [] if boards else classes_before(task, request.user),
+        "examples": tried(task) if roles.maintains(task, reader) else [],
+        "boards_before": [] if boards else classes_before(task, reader),
         "grounds": grounds(task),
         "working": working[:WORKING],
         "more_work": claims.working_on(task).count() - WORKING if len(working) > WORKING else 0,
-        "slots_left": max(0, task.slots - len(working)),
         "hand_overs": _hand_overs(task),
-        "commands": commands(task, spec, request.user.username or "<username>"),
-        "rules": rules,
-        "proposal": proposal,
-        "problem": problem,
-        "written": written,
-        "offering": offering,
-        **_discussion(request, task),
-        **_own(request, task, working),
     }
-    return render(request, "tasks/page.html", shown, status=status)
 
 
 @dataclass(frozen=True)
@@ -106,9 +144,8 @@ def commands(task: Task, spec: Spec, username: str) -> Commands:
     )
 
 
-def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
+def _discussion(task: Task, reader: roles.Reader, given: str) -> dict[str, Any]:
     """One thread more than is shown is asked for, instead of counting all."""
-    user, given = request.user, request.GET.get("threads", "")
     page = max(1, int(given)) if given.isdecimal() and len(given) < 6 else 1
     first = (page - 1) * THREADS_A_PAGE
     begun = list(community.starts(task)[first : first + THREADS_A_PAGE + 1])
@@ -116,7 +153,7 @@ def _discussion(request: HttpRequest, task: Task) -> dict[str, Any]:
         "threads": community.threads(begun[:THREADS_A_PAGE]),
         "newer": page - 1,
         "older": page + 1 if len(begun) > THREADS_A_PAGE else 0,
-        "moderates": roles.mentors(task, user),
+        "moderates": roles.mentors(task, reader),
     }
 
 

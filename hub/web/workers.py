@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from hub.bench import alarms, canaries, operating, queries
 from hub.bench.models import Attempt, Job, Worker
 from hub.core import clock
+from hub.web.shared import shared
 
 START = "python -m bench_runner worker"
 HUB_COMMAND = "python manage.py add_worker NAME"
@@ -48,6 +49,7 @@ class Queue:
     online: int
 
 
+@shared
 @require_safe
 def worker_list(request: HttpRequest) -> HttpResponse:
     lines = _lines(list(queries.workers().select_related("paused_by")))

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest_django
-from django.core.cache import cache
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
 from hub.catalog.models import Task
 from tests import people
 from tests.hub.story import HARDWARE, Story
@@ -47,18 +42,3 @@ def test_the_next_step_follows_the_person(make_story: Callable[..., Story], cast
 
 def test_a_mentor_is_led_to_the_desk(cast: people.Cast) -> None:
     assert "To the mentor desk" in Visitor(cast.mei).get("/")
-
-
-def test_the_latest_records_are_computed_once_for_many_strangers(
-    town: Town, settings: pytest_django.Settings
-) -> None:
-    settings.CACHES = {
-        **settings.CACHES,
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "p"},
-    }
-    cache.clear()
-    Visitor(None).get("/")
-    with CaptureQueriesContext(connection) as made:
-        assert f'href="/boards/{town.task.slug}/{HARDWARE}/"' in Visitor(None).get("/")
-    assert not [query for query in made if "rulings_" in query["sql"]], "no board was computed"
-    cache.clear()
