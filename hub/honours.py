@@ -31,6 +31,7 @@ from hub.core import clock
 from hub.core.errors import NotNow
 from hub.learning.models import Course
 from hub.learning.queries import standing
+from hub.notify.actions import News, tell
 from hub.pulls.models import PullRequest, Review
 from hub.pulls.standing import HOLD, UPHOLD, counts
 from hub.rewards import certificates
@@ -167,7 +168,20 @@ def _award(people: set[int] | None, at: datetime | None = None) -> int:
         if badge.id not in held[user] and badge.is_met(own)
     ]
     Award.objects.bulk_create(new, BATCH, ignore_conflicts=True)  # award_once: somebody else was first
+    if at is None:  # what is dated back is no news
+        _tell(new)
     return len(new)
+
+
+def _tell(awards: Iterable[Award]) -> None:
+    """Whoever got a badge hears of it."""
+    people = defaultdict[str, list[int]](list)
+    for award in awards:
+        people[award.badge].append(award.user_id)
+    for name, keys in people.items():
+        title = rules().badges[name].title
+        news = News("badge.awarded", f"badge:{name}", "/badges/", {"badge": {"en": title.en, "zh": title.zh}})
+        tell(User.objects.filter(pk__in=keys), news)
 
 
 def _facts(people: set[int] | None, held: Mapping[int, set[str]]) -> dict[int, dict[str, float]]:

@@ -29,6 +29,7 @@ class Kind(models.TextChoices):
     REMINDER = "reminder", _("Your claim ends soon")
     MERGED = "merged", _("Work is merged, points")
     RECORD = "record", _("A board's record: yours, or yours no more")
+    BADGE = "badge", _("You got a badge")
     TROUBLE = "trouble", _("The judge gave up (operators and maintainers)")
     ANNOUNCEMENT = "announcement", _("Announcements")
 
@@ -78,6 +79,7 @@ SENTENCES: dict[str, str | Promise] = {
     "merged.reviewer": _("#%(pull)s, which you reviewed, is merged: “%(task)s”. Points: %(points)s."),
     "record.confirmed": _("#%(pull)s holds the record of “%(task)s” on %(hardware)s: %(ratio)s times."),
     "record.lost": _("#%(pull)s by %(by)s beat your record of “%(task)s” on %(hardware)s: %(ratio)s times."),
+    "badge.awarded": _("You have a new badge: “%(badge)s”."),
     "trouble.abandoned": _("The judge gave up a job of #%(pull)s on %(hardware)s."),
     "announcement.made": "%(title)s",
 }  # fmt: skip

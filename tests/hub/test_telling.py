@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils.translation import override
 
-from hub import flow, jobs, reminding, speaking, studying, telling
+from hub import flow, honours, jobs, reminding, speaking, studying, telling
 from hub.accounts.models import User
 from hub.audit.queries import events_about
 from hub.catalog.models import Programme, Task
@@ -18,6 +18,7 @@ from hub.core import clock
 from hub.notify.kinds import sentence
 from hub.notify.models import Notification
 from hub.pulls.models import PatchSet
+from hub.rewards.models import Award
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story
 from tests.people import Cast
@@ -27,8 +28,9 @@ PROPOSAL = "First the plain loops, then blocks that fit the cache, then the vect
 
 
 def told(user: User) -> list[str]:
-    """What the person was told, oldest first."""
-    return list(Notification.objects.filter(user=user).order_by("id").values_list("what", flat=True))
+    """What the person was told, oldest first; of badges see below."""
+    rows = Notification.objects.filter(user=user).exclude(what="badge.awarded").order_by("id")
+    return list(rows.values_list("what", flat=True))
 
 
 def last(user: User) -> str:
@@ -55,6 +57,20 @@ def test_author_and_mentor_hear_what_concerns_them(reviewed: PatchSet, cast: Cas
     assert last(cast.alice) == f"mei asks for changes of #{reviewed.pull_id}."
     with override("zh-hans"):
         assert "mei" in last(cast.alice)
+
+
+def test_whoever_gets_a_badge_hears_of_it_once(reviewed: PatchSet, cast: Cast) -> None:
+    news = Notification.objects.filter(what="badge.awarded")
+    first = news.get(user=cast.mei)
+    assert (first.kind, first.path) == ("badge", "/badges/")
+    assert sentence(first.what, first.words) == "You have a new badge: “Second pair of eyes”."
+    held, before = Award.objects.filter(user=cast.alice).count(), news.count()
+    assert news.filter(user=cast.alice).count() == held > 0
+    honours.award(cast.alice, cast.mei)
+    honours.award_everybody(at=clock.now())
+    Award.objects.filter(user=cast.mei).delete()
+    honours.award(cast.mei)
+    assert news.count() == before
 
 
 def test_nothing_is_told_twice_though_the_sweeper_draws_it_again(
