@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -25,6 +26,12 @@ def with_unread() -> QuerySet[User]:
     """People with `unread`: how much they were told that they have not read; and with `is_appointed`: whether
     they have a role for some SIG or task. The apps that keep these lie above this one; read with the person,
     they cost no query of their own."""
+    return _annotated().all()
+
+
+@cache
+def _annotated() -> QuerySet[User]:
+    """Made once: each request asks for it."""
     new = Q(notifications__in_site=True, notifications__read_at=None)
     number = User.objects.filter(new, pk=OuterRef("pk")).order_by().values("pk").annotate(n=Count("pk"))
     appointed = User.objects.filter(

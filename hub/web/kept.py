@@ -38,6 +38,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.contrib.messages import get_messages
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -46,6 +47,7 @@ from django.utils import translation
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
+from hub.web import top as above
 from hub.web.context import site
 
 FRESH, GONE = 10.0, 30.0  # seconds
@@ -186,8 +188,8 @@ def page(
     theme = about["site"]["theme"]
     pieces = _pieces(request, template, facts, {**about, "gap": GAPS}, request.get_full_path(), theme, *key)
     common = {
-        "header": lambda: render_to_string("_partials/top.html", request=request),
-        "messages": lambda: render_to_string("_partials/messages.html", request=request),
+        "header": lambda: top(request),
+        "messages": lambda: render_to_string("_partials/messages.html", {"messages": get_messages(request)}),
     }
     return HttpResponse(_filled(request, pieces, {**common, **own}))
 
@@ -204,6 +206,12 @@ def part(
     return mark_safe(_filled(request, pieces, own))  # noqa: S308 # drawn by templates
 
 
+def top(request: HttpRequest) -> SafeString:
+    """What stands above the page."""
+    facts, key, gaps = above.facts, above.key(request), above.gaps(request)
+    return part(request, "_partials/top.html", lambda: facts(request), *key, **gaps)
+
+
 def _pieces(
     request: HttpRequest,
     template: str,
@@ -216,15 +224,12 @@ def _pieces(
     def make() -> list[str]:
         return GAP.split(render_to_string(template, {**more, **facts(), "csrf_token": GAPS["csrf_token"]}))
 
-    named = (template, translation.get_language(), request.get_host(), *key)
-    return KEPT.get(named, make, since=acted(request))
+    return KEPT.get((template, translation.get_language(), *key), make, since=acted(request))
 
 
 def _filled(request: HttpRequest, pieces: list[str], own: Mapping[str, Callable[[], str]]) -> str:
-    drawn = {"csrf_token": get_token(request)} if "csrf_token" in pieces[1::2] else {}
-    drawn |= {
-        name: conditional_escape(own[name]()) for name in dict.fromkeys(pieces[1::2]) if name != "csrf_token"
-    }
+    draw: dict[str, Callable[[], str]] = {"csrf_token": lambda: get_token(request), **own}
+    drawn = {name: conditional_escape(draw[name]()) for name in set(pieces[1::2])}
     return "".join(drawn[text] if at % 2 else text for at, text in enumerate(pieces))
 
 

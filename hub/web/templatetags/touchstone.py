@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from hub.core import clock
-from hub.web import icons, medals, words
+from hub.web import icons, kept, medals, words
 
 COUNTED_IN_DAYS = timedelta(days=2)  # from here on
 
@@ -24,6 +24,12 @@ register = template.Library()
 
 register.simple_tag(icons.icon, name="icon")
 register.simple_tag(medals.medal, name="medal")
+
+
+@register.simple_tag(takes_context=True)
+def top(context: dict[str, Any]) -> SafeString:
+    """What stands above the page of this request."""
+    return kept.top(context["request"])
 
 
 @register.simple_tag

@@ -140,11 +140,23 @@ def test_a_part_knows_no_reader_and_its_forms_have_the_token_of_each(town: Town,
     for user in (town.people.alice, town.people.mei):
         request = _asked()
         request.user = user
-        seen.append(part(request, "_partials/header.html", lambda: {"site": {}}))
-    assert town.people.alice.username not in seen[0]
+        seen.append(part(request, "tasks/_forms.html", lambda: {"saved": []}))
+        told = part(request, "tasks/_claim.html", lambda: {"task": town.guarded})
+        assert "Log in to claim it" in told
     assert "csrfmiddlewaretoken" in seen[0]
     assert kept.MARK not in seen[0]
     assert seen[0] != seen[1]
+
+
+def test_two_people_get_the_same_head_each_with_their_own_name(town: Town, copies: None) -> None:
+    town.people.bob.display_name = "<b>Bob</b>"
+    town.people.bob.save()
+    alice, bob = (Visitor(user).get("/settings/tokens/") for user in (town.people.alice, town.people.bob))
+    assert "alice" in alice
+    assert "alice" not in bob
+    assert "&lt;b&gt;Bob" in bob
+    assert "Mentor desk" in Visitor(town.people.mei).get("/settings/tokens/")
+    assert "Mentor desk" not in bob
 
 
 def test_an_answer_to_a_form_tells_the_moment_and_one_to_a_reader_does_not(town: Town) -> None:
