@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JOB_TIME_LIMIT
-from hub.services import embedded_redis, outside
+from hub.services import embedded_redis, outside, programs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -117,6 +117,7 @@ KEEP_COPIES = True  # of what is the same for many readers: hub/web/kept.py
 try:
     MAIL = outside.mail_server(os.environ.get("EMAIL_URL", ""))
     PROVIDERS = outside.identity_providers(os.environ)
+    programs.site_processes(os.environ)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
 EMAIL_BACKEND, EMAIL_TIMEOUT = MAIL.backend, 10

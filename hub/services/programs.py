@@ -32,6 +32,10 @@ MACHINE_VARIABLES = (
 )
 
 
+MOST_BY_ITSELF = 4  # processes of the site: each keeps pages of its own, in 150 MB
+MOST_PROCESSES = 64
+
+
 @dataclass(frozen=True)
 class Place:
     """Where this hub lives and listens."""
@@ -90,16 +94,32 @@ def redis(at: Place) -> Program:
 
 
 def site(at: Place) -> Program:
+    environment = at.environment()
+    several = ["--workers", str(number)] if (number := site_processes(environment)) > 1 else []
     program = _python(
         at,
         "site",
         ["-m", "uvicorn", "hub.asgi:application", "--host", at.host, "--port", str(at.port),
-         "--loop", "uvloop", "--http", "httptools", "--ws", "none",
+         "--loop", "uvloop", "--http", "httptools", "--ws", "none", *several,
          "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"],
-        at.environment(),
+        environment,
         end_round=1,
     )  # fmt: skip
     return _off_the_measuring_cpu(program)
+
+
+def site_processes(given: Mapping[str, str]) -> int:
+    """How many processes answer: SITE_PROCESSES, else as many as there are processors beside the worker's.
+
+    Raises:
+        ValueError: what is given is no such number.
+    """
+    told = given.get("SITE_PROCESSES", "")
+    if not told:
+        return max(1, min(len(os.sched_getaffinity(0)) - 1, MOST_BY_ITSELF))
+    if not told.isdecimal() or not 1 <= int(told) <= MOST_PROCESSES:
+        raise ValueError(f"SITE_PROCESSES={told!r}: give a number from 1 to {MOST_PROCESSES}.")
+    return int(told)
 
 
 def jobs(at: Place) -> Program:

@@ -38,3 +38,23 @@ def test_a_public_demo_is_warned_of(
         command.progress = Progress(time.monotonic(), out)
         command._greet(place)
         assert ("WARNING: other machines reach this hub" in out.getvalue()) is (others and demo)
+
+
+@pytest.mark.parametrize(("cpus", "number"), [(1, 1), (2, 1), (3, 2), (64, programs.MOST_BY_ITSELF)])
+def test_the_site_has_a_process_for_each_processor_beside_the_workers(
+    cpus: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cpus)))
+    assert programs.site_processes({}) == number
+    command = list(programs.site(programs.place("127.0.0.1", 8000, given={})).command)
+    assert ("--workers" in command) is (number > 1)
+
+
+def test_the_number_of_processes_can_be_given() -> None:
+    assert programs.site_processes({"SITE_PROCESSES": "3"}) == 3
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "two", "1000"])
+def test_a_number_of_processes_that_is_none_is_refused_with_what_is_allowed(told: str) -> None:
+    with pytest.raises(ValueError, match=f"{told}.*give a number from 1 to"):
+        programs.site_processes({"SITE_PROCESSES": told})
