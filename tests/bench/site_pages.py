@@ -64,8 +64,10 @@ PAGES = (
 
 def main() -> int:
     import django
+    from django.conf import settings
 
     django.setup()
+    settings.KEEP_COPIES = False
     logging.disable()  # of the crowd's repositories there is none, nor is Redis up yet
     found = facts()
     print(json.dumps({**found, "queries": [queries(found, path, who) for path, who, _often in PAGES]}))
