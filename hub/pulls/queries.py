@@ -340,7 +340,8 @@ def waiting_for(mentor: User) -> QuerySet[PullRequest]:
 
 def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:
     for known in found:
-        turn, now = turn_of(known), stage_of(known)
+        now = stage_of(known)
+        turn = turn_of(known, now)
         kind = KINDS.get(now, "review")
         yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=known.pull, stage=now)
 

@@ -225,9 +225,9 @@ AFTER_MERGE: dict[tuple[Stage, str], Promise] = {
 }
 
 
-def turn_of(facts: Facts) -> Turn:
-    """Who is to move, since when, and what they are to do."""
-    now = stage_of(facts)
+def turn_of(facts: Facts, now: Stage | None = None) -> Turn:
+    """Who is to move, since when, and what they are to do; `now` is the stage, where it is known."""
+    now = now or stage_of(facts)
     who, sentence = TURNS[now]
     if facts.merge and facts.wrong is None:
         sentence = AFTER_MERGE.get((now, facts.merge.state), sentence)
@@ -265,7 +265,7 @@ def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
     pulls = list(pulls)
     current = {row.pull_id: row for row in current_patch_sets().filter(pull__in=pulls)}
     rows = list(current.values())
-    runs, reviews = last_runs(judged(rows)), _last_words(rows)
+    runs, reviews = last_runs(judged(rows, RUN)), _last_words(rows)
     merges = {row.patch_set_id: row for row in MergeAttempt.objects.filter(patch_set__in=rows).order_by("id")}
     found = {}
     for pull in pulls:
@@ -311,20 +311,26 @@ COLUMNS = {
 }
 
 
-def judged(patch_sets: Iterable[PatchSet]) -> list[Judged]:
-    """The jobs of these patch sets that count, cancelled ones left out, in the order they were queued."""
+RUN = ("job", "kind", "hardware_class", "queued_at", "ended_at", "state", "outcome", "ruling")  # of COLUMNS
+
+
+def judged(patch_sets: Iterable[PatchSet], told: Iterable[str] = tuple(COLUMNS)) -> list[Judged]:
+    """The jobs of these patch sets that count, cancelled ones left out, in the order they were queued.
+
+    Each with these columns: all, or RUN where the stage alone is asked for.
+    """
     keys = [row.pk for row in patch_sets]
     rows = (
         PatchSet.objects.filter(counts("jobs__"), pk__in=keys, jobs__isnull=False)
         .order_by("jobs__queued_at", "jobs__pk", "jobs__verdict__rulings__pk")
-        .values("pk", "number", *COLUMNS.values())
+        .values_list("pk", "number", *(COLUMNS[name] for name in told))
     )
     found: dict[Any, Judged] = {}
-    for row in rows:  # one for each ruling: the last one tells
-        columns = {name: row[path] for name, path in COLUMNS.items()}
+    for patch_set, number, *row in rows:  # one for each ruling: the last one tells
+        columns = dict(zip(told, row, strict=True))
         stands = stands_as(columns["outcome"], columns["ruling"])
         if columns["state"] != CANCELLED:
-            found[columns["job"]] = Judged(row["pk"], row["number"], columns, stands)
+            found[columns["job"]] = Judged(patch_set, number, columns, stands)
     return list(found.values())
 
 

@@ -40,6 +40,7 @@ from hub.web.acting import act, member_post
 from hub.web.plain import plain_line
 from hub.web.run import FAILED, tries
 from hub.web.security import with_plot
+from hub.web.shared import shared
 from hub.web.threads import threads_of
 from hub.web.words import STAGES
 from hub.web.workers import add_worker
@@ -113,13 +114,23 @@ def by_branch(request: HttpRequest, slug: str, username: str, topic: str) -> Htt
 
 
 @require_safe
-@with_plot
 def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
+    """Of what has ended strangers get one copy; what is under way changes while they look."""
+    ended = PullRequest.objects.filter(pk=pull_id).exclude(state=PullRequest.State.OPEN)
+    known = request.user.is_authenticated
+    return (_page_of if known or not ended.exists() else _shared_page)(request, pull_id)
+
+
+@with_plot
+def _page_of(request: HttpRequest, pull_id: int) -> HttpResponse:
     rows = queries.rows_of(_pull(pull_id))
     shown = overview(request, rows)
     if rows.pull.state != PullRequest.State.OPEN and request.user.pk == rows.pull.author_id:
         shown |= {"unrated": unrated(rows.pull), "scores": Rating.Score.choices}
     return render(request, "pulls/page.html", {**shown, **_results(request, rows, shown["beat"])})
+
+
+_shared_page = shared(_page_of)
 
 
 def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
