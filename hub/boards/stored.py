@@ -191,7 +191,10 @@ class Whole(Sequence[Entry]):
     def _numbers(self) -> dict[str, int]:
         measured = {name: Count(name) for name in FIGURES}
         return self._entries.aggregate(
-            **{TIME: Count("pk")}, above=Count("pk", filter=Q(ratio__gte=1)), **measured
+            **{TIME: Count("pk")},
+            above=Count("pk", filter=Q(ratio__gte=1)),
+            confirmed=Count("pk", filter=Q(confirmed=True, author__is_house=False)),
+            **measured,
         )
 
     @property
@@ -203,6 +206,11 @@ class Whole(Sequence[Entry]):
     def above(self) -> int:
         """How many entries stand above the baseline's own line."""
         return self._numbers["above"]
+
+    @property
+    def confirmed(self) -> int:
+        """How many entries of people a second run stands behind."""
+        return self._numbers["confirmed"]
 
     def count(self) -> int:  # type: ignore[override]  # as Django's paginator counts
         return self._numbers[self.metric]

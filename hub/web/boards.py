@@ -20,6 +20,7 @@ from hub.bench.models import Verdict
 from hub.boards import queries, stored
 from hub.boards.cases import tables
 from hub.boards.history import record_of
+from hub.boards.medals import medal
 from hub.boards.plots import figure, history_figure
 from hub.catalog import roles
 from hub.catalog.models import Task
@@ -32,7 +33,7 @@ from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
 from hub.web.security import with_plot
 from hub.web.stone import draw, stone
-from hub.web.words import FIGURES_EXPLAINED, METRICS
+from hub.web.words import FIGURES_EXPLAINED, MEDALS, METRICS
 
 SHELF_EXCERPT = 4
 ENTRIES_A_PAGE = 25
@@ -117,6 +118,11 @@ def _board(slug: str, hardware: str, reader: roles.Reader, metric: str, number: 
         "metrics": [(name, METRICS[name]) for name in board.metrics],
         "explained": FIGURES_EXPLAINED.get(board.metric),
         "stone": draw(listed.entries, above=board.above - first),
+        "medals": {
+            entry.verdict.pk: MEDALS[name]
+            for entry in listed.entries
+            if (name := medal(entry, board.confirmed))
+        },
         "podium": 0 if board.is_hidden else queries.PODIUM - first,
         "hidden_until": task.programme.ends_at if board.is_hidden and task.programme else None,
         "classes": board.classes,

@@ -81,6 +81,12 @@ RARITIES: dict[str, Word] = {
     "legendary": Word(pgettext_lazy("rarity", "legendary")),
 }
 
+MEDALS: dict[str, Word] = {
+    "gold": Word(pgettext_lazy("medal", "gold"), "gold"),
+    "silver": Word(pgettext_lazy("medal", "silver")),
+    "bronze": Word(pgettext_lazy("medal", "bronze"), "warn"),
+}
+
 METRICS: dict[str, Label] = {
     "time": pgettext_lazy("metric", "time"),
     "memory": pgettext_lazy("metric", "memory"),
