@@ -33,7 +33,7 @@ from hub.rulings import queries as rulings
 from hub.rulings.models import Rejudge
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
-SHOWN = 25  # rows of a section; the filters find the others
+SHOWN, SHOWN_ELSEWHERE = 25, 10  # rows of what waits for a mentor, and for others; the filters find the rest
 COUNTED = 100  # results that are held; there are more where this is reached
 SILENT = 14  # days of a contributor's turn: from then on the claim's clock decides
 NUDGES = (
@@ -91,14 +91,15 @@ class Part:
     """The rows of one section, of which a page shows the first."""
 
     rows: list[Waiting]
+    most: int
 
     @property
     def shown(self) -> list[Waiting]:
-        return self.rows[:SHOWN]
+        return self.rows[: self.most]
 
     @property
     def left_out(self) -> int:
-        return max(0, len(self.rows) - SHOWN)
+        return max(0, len(self.rows) - self.most)
 
 
 @login_required
@@ -133,7 +134,7 @@ def _queue(user: User, found: list[DeskRow], task: str, whose: str) -> dict[str,
         for waiting in every
         if (not task or waiting.task.slug == task) and (not mine or waiting.task.pk in mentored)
     ]
-    turns = {who: Part([waiting for waiting in rows if waiting.row.whose is who]) for who in Who}
+    turns = {who: _part(rows, who) for who in Who}
     return {
         "care": care_of(user),
         "asked_task": task,
@@ -146,6 +147,11 @@ def _queue(user: User, found: list[DeskRow], task: str, whose: str) -> dict[str,
         "judges_turn": turns[Who.JUDGE],
         "late": sum(waiting.is_late for waiting in rows),
     }
+
+
+def _part(rows: list[Waiting], who: Who) -> Part:
+    found = [waiting for waiting in rows if waiting.row.whose is who]
+    return Part(found, SHOWN if who is Who.MENTOR else SHOWN_ELSEWHERE)
 
 
 def _own_work(user: User, found: Iterable[Facts]) -> dict[str, Any]:

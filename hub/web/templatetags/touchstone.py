@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ def when(moment: datetime | None) -> SafeString | str:
     """How long ago, or how long until; the exact time in UTC stands in the title."""
     if moment is None:
         return "–"
-    exact = f"{format_date(moment, 'Y-m-d H:i')} UTC"
+    exact = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, _distance(moment)
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django import template
-from django.template.defaultfilters import date as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -22,7 +21,7 @@ def waited(since: datetime) -> SafeString:
     now = clock.now()
     short = (now - since).total_seconds() < 60
     text = _("just now") if short else _("for %(time)s") % {"time": timesince(since, now, depth=1)}
-    exact = f"{format_date(since, 'Y-m-d H:i')} UTC"
+    exact = f"{since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', since.isoformat(), exact, text)
 
 

@@ -65,7 +65,7 @@ def test_the_desk_says_that_it_does_not_look_at_everything(
     story.push(cast.bob, "one")
     story.push(cast.bob, "two")
     monkeypatch.setattr(queries, "LOOKED_AT", 3)
-    monkeypatch.setattr("hub.web.desk.SHOWN", 1)
+    monkeypatch.setattr("hub.web.desk.SHOWN_ELSEWHERE", 1)
     page = Visitor(cast.mei).get("/desk/")
     assert "More is open than this page looks at" not in page
     assert "1 more has waited less long" in page
