@@ -390,8 +390,7 @@ def land(attempt: MergeAttempt) -> bool:
         return False
     with transaction.atomic():
         if pulls.landed(attempt):
-            claims.fulfil(pull.task, pull.author)
-            honours.pay_for(pull)
+            honours.pay_for(pull, claims.fulfil(pull.task, pull.author))
             telling.merged(pull)
     return True
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Max, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
@@ -37,6 +37,7 @@ from hub.pulls.standing import HOLD, UPHOLD, counts
 from hub.rewards import certificates
 from hub.rewards.actions import book, note_evaluation
 from hub.rewards.models import Award, Certificate, Evaluation, Reward
+from hub.rewards.queries import split
 from hub.rewards.rules import Words, rules
 
 AT_LEAST_EVERY = timedelta(days=1)
@@ -116,19 +117,27 @@ def measured(name: str, people: Collection[int] | None = None) -> dict[int, floa
     return {person: number for person, number in told if number is not None}
 
 
-def pay_for(pull: PullRequest) -> None:
-    """Points and badges of merged work, for the author and for everybody who reviewed it.
+def pay_for(pull: PullRequest, shares: Mapping[User, int]) -> None:
+    """Points and badges of merged work, for whose it is and for everybody who reviewed it.
 
-    A key makes each payment happen once. A task pays its points to a person once, however often they improve
-    on it.
+    `shares`: who has how many percent of the task's points. A key makes each payment happen once. A task pays
+    its points to a person once, however often they improve on it.
     """
-    author, task = pull.author, pull.task
-    book(author, Reward.Kind.MERGE, task.points, pull, f"merge:{task.slug}:{author.username}")
+    task = pull.task
+    for user, points in split(task.points, shares).items():
+        book(user, Reward.Kind.MERGE, points, pull, f"merge:{task.slug}:{user.username}")
     said = _reviews().filter(patch_set__pull=pull)
-    reviewers = User.objects.filter(pk__in=said.values("reviewer")).exclude(pk=pull.author_id)
+    reviewers = User.objects.filter(pk__in=said.values("reviewer")).exclude(pk__in=[one.pk for one in shares])
     for reviewer in reviewers:
         book(reviewer, Reward.Kind.REVIEW, REVIEW_POINTS, pull, f"review:{pull.pk}:{reviewer.username}")
-    award(author, *reviewers)
+    award(*shares, *reviewers)
+
+
+def merged_work(user: User) -> QuerySet[PullRequest]:
+    """Merged pull requests of tasks that are theirs: as the author, or by a share of the points."""
+    paid = Reward.objects.filter(user=user, kind=Reward.Kind.MERGE)
+    theirs = Q(author=user) | Q(pk__in=paid.values("pull"))
+    return _merged().filter(theirs).select_related("task")
 
 
 def timed(job: Job) -> None:
@@ -223,8 +232,10 @@ def certify(user: User, subject: str) -> Certificate:
     kind, _colon, slug = subject.partition(":")
     offer = None
     if kind == "task":
-        pull = _merged().filter(author=user, task__slug=slug).select_related("task").first()
+        pull = merged_work(user).filter(task__slug=slug).first()
         offer = _of_task(pull) if pull else None
+        if pull and offer:
+            offer = replace(offer, facts=(*offer.facts, *_together(pull)))
     elif kind == "course" and (course := Course.objects.filter(slug=slug).first()) is not None:
         found = standing(course, user)
         offer = _of_course(course) if found.steps and found.next is None else None
@@ -248,6 +259,14 @@ def _of_task(pull: PullRequest) -> Offer:
             ),
         ),
     )
+
+
+def _together(pull: PullRequest) -> Iterable[Words]:
+    """Whose work it is, where it is that of several people."""
+    paid = Reward.objects.filter(pull=pull, kind=Reward.Kind.MERGE).select_related("user").order_by("pk")
+    if len(paid) > 1:
+        names = ", ".join(f"{row.user.username} {row.points}" for row in paid)
+        yield Words(f"Done together; points: {names}", f"共同完成；积分：{names}")
 
 
 def _of_course(course: Course) -> Offer:

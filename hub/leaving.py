@@ -22,8 +22,9 @@ from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.catalog import roles
 from hub.claims import actions as claims
+from hub.claims import together
 from hub.claims.models import Claim
-from hub.claims.queries import offers_to
+from hub.claims.queries import to_answer
 from hub.community import sigs
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
@@ -69,8 +70,9 @@ def _lay_down(user: User) -> None:
         claims.release(claim, user)
     for claim in Claim.objects.filter(user=user, state=Claim.State.REQUESTED):
         claims.withdraw(claim, user)
-    for claim in offers_to(user):
-        claims.end_offer(claim, user)
+    for claim in to_answer(user):
+        end = together.end_invitation if claim.state == Claim.State.INVITED else claims.end_offer
+        end(claim, user)
     user.mentored_tasks.clear()
     roles.end_all(user)
     sigs.forget(user)

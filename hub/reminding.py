@@ -58,9 +58,12 @@ def remind() -> int:
 
 
 def others_are_to_move(claim: Claim) -> bool:
-    """Whether a mentor or the judge has what the contributor made."""
-    found = pulls.facts_of(pulls.open_pulls_of(claim.task, claim.user)).values()
-    return any(pulls.turn_of(facts).who in (Who.MENTOR, Who.JUDGE) for facts in found)
+    """Whether a mentor or the judge has what one of those who hold the claim made."""
+    return any(
+        pulls.turn_of(facts).who in (Who.MENTOR, Who.JUDGE)
+        for user in claims.people_of(claim)
+        for facts in pulls.facts_of(pulls.open_pulls_of(claim.task, user)).values()
+    )
 
 
 # Claims
@@ -75,7 +78,8 @@ def _of_its_end(claim: Claim) -> bool:
     if Notification.objects.filter(user=claim.user, key=key).exists() or others_are_to_move(claim):
         return False
     words = {"until": until.isoformat(), **telling.of_task(claim.task)}
-    return bool(tell([claim.user], News(what, key, f"/tasks/{claim.task.slug}/", words, claim.task)))
+    people = claims.people_of(claim)
+    return bool(tell(people, News(what, key, f"/tasks/{claim.task.slug}/", words, claim.task)))
 
 
 def _reminder(claim: Claim) -> tuple[str, datetime] | None:

@@ -12,6 +12,7 @@ from hub import telling
 from hub.accounts.models import User
 from hub.catalog.models import Task
 from hub.claims import actions as claims
+from hub.claims import together
 from hub.claims.models import Claim
 from hub.core.errors import NotNow
 from hub.learning import queries as lessons
@@ -62,6 +63,41 @@ def take_over(claim: Claim, user: User) -> Claim:
         taken = claims.take_over(claim, user)
         telling.taken_over(taken)
     return taken
+
+
+def invite(claim: Claim, user: User, username: str, share: str) -> None:
+    """Invite somebody to share one's claim (see `together.invite`), who hears of it."""
+    with transaction.atomic():
+        telling.invited(together.invite(claim, user, username, share))
+
+
+def join(invitation: Claim, user: User) -> None:
+    """Share the claim that one was invited to (see `together.join`), if one has done what the task requires.
+
+    Raises:
+        NotNow: a course or an exercise comes first, or its programme's choice of people.
+    """
+    if (why := why_not_begin(invitation.task, user)) is not None:
+        raise NotNow(why)
+    with transaction.atomic():
+        together.join(invitation, user)
+        telling.joined(invitation)
+
+
+def end_invitation(invitation: Claim, user: User) -> None:
+    """Decline, or take back, an invitation (see `together.end_invitation`)."""
+    with transaction.atomic():
+        together.end_invitation(invitation, user)
+        if user.pk == invitation.user_id:
+            telling.uninvited(invitation)
+
+
+def release(claim: Claim, user: User, hand_over: str = "") -> None:
+    """Give one's claim up (see `claims.release`); who shared it hears of it."""
+    with transaction.atomic():
+        others = [row.user for row in together.whole(claim).select_related("user") if row.user_id != user.pk]
+        claims.release(claim, user, hand_over)
+        telling.left(claim, others)
 
 
 def why_not_begin(task: Task, user: User) -> str | None:

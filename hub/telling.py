@@ -22,6 +22,7 @@ from hub.boards.queries import board
 from hub.boards.runs import TIMED
 from hub.catalog.models import Task
 from hub.claims.models import Claim
+from hub.claims.queries import people_of
 from hub.community.models import Post, Sig
 from hub.core import clock
 from hub.notify.actions import EXCERPT, News, tell
@@ -148,6 +149,9 @@ def merged(pull: PullRequest) -> None:
         points[row.user_id] += row.points
     key = f"merged:{pull.pk}"
     _tell([pull.author], "merged.author", key, pull, points=points.pop(pull.author_id, 0))
+    for row in Reward.objects.filter(pull=pull, kind=Reward.Kind.MERGE, user__in=list(points)):
+        by = pull.author.username
+        _tell([row.user], "merged.together", key, pull, by=by, points=points.pop(row.user_id))
     for user in User.objects.filter(pk__in=points):
         _tell([user], "merged.reviewer", key, pull, points=points[user.pk])
 
@@ -214,8 +218,37 @@ def _offer(claim: Claim) -> str:
     return f"claim:{claim.pk}:offer:{events_about(claim).filter(verb='claim.offered').count()}"
 
 
+def invited(invitation: Claim) -> None:
+    if (holder := invitation.shared_with) is not None:
+        key, words = f"claim:{invitation.pk}:invited", {"by": holder.user.username, "share": invitation.share}
+        _of_claim([invitation.user], "claim.invited", key, invitation, **words)
+
+
+def uninvited(invitation: Claim) -> None:
+    """Whoever invited them hears that they do not join."""
+    if (holder := invitation.shared_with) is not None:
+        key = f"claim:{invitation.pk}:uninvited"
+        _of_claim([holder.user], "claim.not_joined", key, invitation, by=invitation.user.username)
+
+
+def joined(claim: Claim) -> None:
+    """All who share it and the task's mentors hear of it."""
+    if (holder := claim.shared_with) is not None:
+        words = {"by": claim.user.username, "who": holder.user.username, "share": claim.share}
+        people = [*people_of(holder), *mentors_of(claim.task)]
+        _of_claim(people, "claim.joined", f"claim:{claim.pk}:joined", claim, **words)
+
+
+def left(claim: Claim, others: Iterable[User]) -> None:
+    """Who shared a claim with whoever released theirs hears of it."""
+    words = {"by": claim.user.username, "text": _excerpt(claim.hand_over)}
+    _of_claim(others, "claim.left", f"claim:{claim.pk}:left", claim, **words)
+
+
 def expired(claim: Claim) -> None:
-    _of_claim([claim.user], "claim.expired", f"claim:{claim.pk}:expired", claim)
+    together = Claim.objects.filter(shared_with=claim, state=Claim.State.EXPIRED).select_related("user")
+    people = [claim.user, *(row.user for row in together)]
+    _of_claim(people, "claim.expired", f"claim:{claim.pk}:expired", claim)
 
 
 # Who is who

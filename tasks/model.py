@@ -60,6 +60,7 @@ class Reading:
 class ClaimRules:
     policy: str
     slots: int
+    people: int = 1  # that may hold one slot together
 
 
 @dataclass(frozen=True)

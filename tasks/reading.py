@@ -145,8 +145,9 @@ def _claim(top: Section) -> ClaimRules:
     section = top.section("claim", f'give policy = "{" | ".join(POLICIES)}"')
     policy = section.choice("policy", POLICIES)
     slots = section.integer("slots", "give how many may hold it at once", 1, 100, default=1)
+    people = section.integer("people", "give how many may hold one slot together", 1, 10, default=1)
     section.no_others()
-    return ClaimRules(policy, slots)
+    return ClaimRules(policy, slots, people)
 
 
 def _readings(top: Section) -> tuple[Reading, ...]:

@@ -146,6 +146,7 @@ def _task_for(spec: Spec) -> Task:
         "hardware": list(spec.hardware),
         "policy": governing.policy if governing else spec.claim.policy,
         "slots": spec.claim.slots,
+        "together": spec.claim.people,
     }
     task, _made = Task.objects.update_or_create(
         uuid=spec.id, defaults=columns, create_defaults={**columns, "created_at": clock.now()}

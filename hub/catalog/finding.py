@@ -158,7 +158,7 @@ def _traits() -> list[Traits]:
         if username is not None:
             mentors[key].append(username)
     # Claims lie in an app above this one and are read through the relation.
-    held = Counter(rows.filter(claims__state="active").values_list("pk", flat=True))
+    held = Counter(rows.filter(claims__state="active", claims__shared_with=None).values_list("pk", flat=True))
     found = rows.values_list(*COLUMNS)
     return [
         Traits(

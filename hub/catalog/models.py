@@ -195,6 +195,7 @@ class Task(models.Model):
     hardware = models.JSONField(default=list)  # prefixes of hardware classes
     policy = models.CharField(max_length=10, choices=Policy)
     slots = models.PositiveSmallIntegerField(default=1)
+    together = models.PositiveSmallIntegerField(default=1)  # people who may hold one slot together
     programme = models.ForeignKey(Programme, models.PROTECT, null=True, blank=True, related_name="tasks")
     mentors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="mentored_tasks", blank=True)
     current = models.ForeignKey("TaskRevision", models.PROTECT, null=True, related_name="+")

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from hub.accounts.models import User
 from hub.audit.actions import record
 from hub.catalog.models import Task
-from hub.claims import queries, rules
+from hub.claims import queries, rules, steps, together
 from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 
+PROPOSED = (Claim.State.REQUESTED,)
 WINDING = ("last_activity_at", "pushed_at", "extended_at")  # a claim that moved meanwhile has not lapsed
 
 
@@ -32,7 +33,7 @@ def claim(task: Task, user: User, proposal: str = "") -> Claim:
         if (why := queries.why_not_claim(task, user)) is not None:
             raise NotNow(why)
         if task.policy == Task.Policy.PROPOSAL:
-            return _request(task, user, _text(proposal))
+            return _request(task, user, steps.text(proposal))
         return _activate_new(task, user)
 
 
@@ -46,17 +47,19 @@ def answer(claim: Claim, mentor: User, *, accept: bool, text: str = "") -> Claim
     """
     if not queries.may_answer(claim, mentor):
         raise NotAllowed(_("Only a mentor or maintainer answers a proposal, and never their own."))
-    text = _text(text)[: rules.NOTE_LONGEST]
+    text = steps.text(text)[: rules.NOTE_LONGEST]
     if not accept and not text:
         raise BadInput(_("Say why: a refusal without a reason helps nobody."))
-    given = {"answer": text, "answered_by": mentor}
+    given: dict[str, Any] = {"answer": text, "answered_by": mentor}
     if not accept:
-        _move(claim, Claim.State.REFUSED, mentor, ended_at=clock.now(), **given)
+        steps.move(claim, Claim.State.REFUSED, mentor, ended_at=clock.now(), **given)
         return claim
     for slot in queries.free_slots(claim.task):
         try:
             with transaction.atomic():
-                _move(claim, Claim.State.ACTIVE, mentor, slot=slot, active_since=clock.now(), **given)
+                steps.move(
+                    claim, Claim.State.ACTIVE, mentor, PROPOSED, slot=slot, active_since=clock.now(), **given
+                )
             return claim
         except IntegrityError:  # claim_one_active_per_slot: somebody was first, try the next
             continue
@@ -65,15 +68,20 @@ def answer(claim: Claim, mentor: User, *, accept: bool, text: str = "") -> Claim
 
 def withdraw(claim: Claim, user: User) -> None:
     """Take one's own unanswered proposal back."""
-    _own(claim, user)
-    _move(claim, Claim.State.WITHDRAWN, user, ended_at=clock.now())
+    steps.own(claim, user)
+    steps.move(claim, Claim.State.WITHDRAWN, user, PROPOSED, ended_at=clock.now())
 
 
 def release(claim: Claim, user: User, hand_over: str = "") -> None:
-    """Give one's active claim up, with a note for whoever comes next. No penalty."""
-    _own(claim, user)
-    note = _text(hand_over)[: rules.NOTE_LONGEST]
-    _move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=note)
+    """Give one's active claim up, with a note for whoever comes next. No penalty.
+
+    Who shares it keeps it: the first of them holds the slot from then on.
+    """
+    steps.own(claim, user)
+    note = steps.text(hand_over)[: rules.NOTE_LONGEST]
+    with transaction.atomic():
+        steps.move(claim, Claim.State.RELEASED, user, ended_at=clock.now(), hand_over=note)
+        together.pass_on(claim)
 
 
 def offer(claim: Claim, user: User, username: str, hand_over: str = "") -> None:
@@ -84,8 +92,8 @@ def offer(claim: Claim, user: User, username: str, hand_over: str = "") -> None:
         BadInput: there is nobody of that name who could take it.
         NotNow: it is over, offered already, cannot be handed on yet, or they cannot hold it.
     """
-    _own(claim, user)
-    receiver = _somebody_else(username, user)
+    steps.own(claim, user)
+    receiver = steps.somebody_else(username, user)
     if (why := queries.why_not_offer(claim)) is not None:
         raise NotNow(why)
     if queries.why_not_hold(claim.task, receiver) is not None:
@@ -93,7 +101,7 @@ def offer(claim: Claim, user: User, username: str, hand_over: str = "") -> None:
         raise NotNow(words % {"name": receiver.username})
     fresh = Claim.objects.filter(pk=claim.pk, state=Claim.State.ACTIVE, offered_to=None)
     with transaction.atomic():
-        if fresh.update(offered_to=receiver, hand_over=_text(hand_over)[: rules.NOTE_LONGEST]) != 1:
+        if fresh.update(offered_to=receiver, hand_over=steps.text(hand_over)[: rules.NOTE_LONGEST]) != 1:
             raise NotNow(_("This claim is offered to somebody already, or over: reload the page."))
         record(user, "claim.offered", claim, to=receiver.username)
     claim.refresh_from_db()
@@ -133,39 +141,55 @@ def take_over(claim: Claim, user: User) -> Claim:
         ):
             raise NotNow(_("This claim is not on offer by now; nothing was changed."))
         record(user, "claim.superseded", claim)
-        columns = {"slot": claim.slot, "active_since": now, "taken_from": claim}
-        return _insert(claim.task, user, state=Claim.State.ACTIVE, **columns)
+        columns: dict[str, Any] = {"slot": claim.slot, "active_since": now, "taken_from": claim}
+        taken = steps.insert(claim.task, user, state=Claim.State.ACTIVE, **columns)
+        together.follow(claim, taken)
+    return taken
 
 
 def extend(claim: Claim, user: User) -> None:
-    """Lengthen one's active claim once."""
-    _own(claim, user)
-    fresh = Claim.objects.filter(pk=claim.pk, state=Claim.State.ACTIVE, extended_at=None)
+    """Lengthen one's active claim once; of those who share it anybody may."""
+    steps.own(claim, user)
+    fresh = Claim.objects.filter(pk=claim.shared_with_id or claim.pk, state=Claim.State.ACTIVE)
     with transaction.atomic():
-        if fresh.update(extended_at=clock.now()) != 1:
+        if fresh.filter(extended_at=None).update(extended_at=clock.now()) != 1:
             raise NotNow(_("A claim can be extended once only; ask your mentor for more time."))
         record(user, "claim.extended", claim)
     claim.refresh_from_db()
 
 
 def note_activity(task: Task, user: User, *, pushed: bool = False) -> None:
-    """A push or a pull request event winds the claim's clock. The first push to an open task claims it."""
+    """A push or a pull request event winds the clock of the claim, for all who share it.
+
+    The first push to an open task claims it.
+    """
     now = clock.now()
     if pushed and task.policy == Task.Policy.OPEN and queries.live_claim(task, user) is None:
         _activate_new(task, user)
-    active = Claim.objects.filter(task=task, user=user, state=Claim.State.ACTIVE)
-    active.update(last_activity_at=now)
-    if pushed:
-        active.filter(pushed_at=None).update(pushed_at=now)
-
-
-def fulfil(task: Task, user: User) -> None:
-    """The work was merged: the claim, if there is one, has done its duty."""
-    active = Claim.objects.filter(task=task, user=user, state=Claim.State.ACTIVE).first()
+    active = queries.active_claim(task, user)
     if active is not None:
-        with transaction.atomic():
-            if Claim.moves.move(active, Claim.State.FULFILLED, ended_at=clock.now()):
-                record(None, "claim.fulfilled", active)
+        whole = together.whole(active)
+        whole.update(last_activity_at=now)
+        if pushed:
+            whole.filter(pushed_at=None).update(pushed_at=now)
+
+
+def fulfil(task: Task, user: User) -> dict[User, int]:
+    """The work was merged: the claim, if there is one, has done its duty.
+
+    Returns:
+        Who has which share of the points, in percent: 100 in all.
+    """
+    active = queries.active_claim(task, user)
+    if active is None:
+        return {user: 100}
+    with transaction.atomic():
+        holder = Claim.objects.select_for_update(no_key=True).get(pk=active.shared_with_id or active.pk)
+        shares = queries.shares(holder)
+        if Claim.moves.move(holder, Claim.State.FULFILLED, ended_at=clock.now()):
+            record(None, "claim.fulfilled", holder)
+            together.end(holder)
+    return shares
 
 
 def expire_due(
@@ -182,6 +206,7 @@ def expire_due(
         with transaction.atomic():
             if Claim.moves.move(lapsed, Claim.State.EXPIRED, unchanged=WINDING, ended_at=clock.now()):
                 record(None, "claim.expired", lapsed)
+                together.end(lapsed)
                 closing(lapsed)
                 closed += 1
     return closed
@@ -197,59 +222,17 @@ def _request(task: Task, user: User, proposal: str) -> Claim:
                 "most": rules.PROPOSAL_LONGEST,
             }
         )
-    return _insert(task, user, state=Claim.State.REQUESTED, proposal=proposal)
+    return steps.insert(task, user, state=Claim.State.REQUESTED, proposal=proposal)
 
 
 def _activate_new(task: Task, user: User) -> Claim:
     now = clock.now()
     if task.policy == Task.Policy.OPEN:
-        return _insert(task, user, state=Claim.State.ACTIVE, active_since=now)
+        return steps.insert(task, user, state=Claim.State.ACTIVE, active_since=now)
     for slot in queries.free_slots(task):
         try:
-            return _insert(task, user, state=Claim.State.ACTIVE, active_since=now, slot=slot)
+            return steps.insert(task, user, state=Claim.State.ACTIVE, active_since=now, slot=slot)
         except NotNow:
             if queries.live_claim(task, user) is not None:
                 raise
     raise NotNow(_("All %(slots)s slots of this task are taken.") % {"slots": task.slots})
-
-
-def _insert(task: Task, user: User, **columns: Any) -> Claim:
-    try:
-        with transaction.atomic():
-            row = Claim.objects.create(task=task, user=user, requested_at=clock.now(), **columns)
-            record(user, f"claim.{row.state}", row)
-    except IntegrityError as error:  # one of the two constraints on live claims: somebody was first
-        raise NotNow(_("Somebody was quicker, or you hold a claim already: reload the page.")) from error
-    return row
-
-
-def _text(written: str) -> str:
-    """As it may be stored: PostgreSQL takes no NUL."""
-    return written.replace("\x00", "").strip()
-
-
-def _somebody_else(username: str, user: User) -> User:
-    name = _text(username).removeprefix("@")
-    if name == user.username:
-        raise BadInput(_("You hold it already: give the username of somebody else."))
-    found = User.objects.filter(username=name, is_active=True, is_house=False).first()
-    if found is None:
-        words = _("Nobody is called “%(name)s” here: give the username that stands on a profile.")
-        raise BadInput(words % {"name": name})
-    return found
-
-
-def _own(claim: Claim, user: User) -> None:
-    if claim.user_id != user.pk:
-        raise NotAllowed(_("This is %(name)s's claim, not yours.") % {"name": claim.user.username})
-
-
-def _move(claim: Claim, state: str, by: User, **columns: Any) -> None:
-    with transaction.atomic():
-        if not Claim.moves.move(claim, state, **columns):
-            claim.refresh_from_db()
-            raise NotNow(
-                _("This claim is %(state)s by now; nothing was changed.")
-                % {"state": claim.get_state_display()}
-            )
-        record(by, f"claim.{state}", claim)

@@ -13,6 +13,7 @@ class Claim(models.Model):
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("waiting for an answer")
+        INVITED = "invited", _("invited to share")
         ACTIVE = "active", _("active")
         FULFILLED = "fulfilled", _("fulfilled")
         REFUSED = "refused", _("refused")
@@ -25,6 +26,7 @@ class Claim(models.Model):
         State,
         {
             State.REQUESTED: (State.ACTIVE, State.REFUSED, State.WITHDRAWN, State.SUPERSEDED),
+            State.INVITED: (State.ACTIVE, State.WITHDRAWN),
             State.ACTIVE: (State.FULFILLED, State.RELEASED, State.EXPIRED, State.SUPERSEDED),
             State.FULFILLED: (),
             State.REFUSED: (),
@@ -45,6 +47,12 @@ class Claim(models.Model):
     hand_over = models.TextField(blank=True)  # note for whoever comes next, by release or by an offer
     offered_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     taken_from = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # the superseded one
+    shared_with = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="+"
+    )  # whose slot it shares
+    share = models.PositiveSmallIntegerField(
+        null=True
+    )  # percent of the points; whose slot it is has the rest
     requested_at = models.DateTimeField()
     active_since = models.DateTimeField(null=True)
     last_activity_at = models.DateTimeField(null=True)  # pushes and pull request events only
@@ -62,6 +70,14 @@ class Claim(models.Model):
             ),
             models.UniqueConstraint(
                 fields=("task", "slot"), condition=Q(state="active"), name="claim_one_active_per_slot"
+            ),
+            models.UniqueConstraint(
+                fields=("shared_with", "user"), condition=Q(state="invited"), name="claim_invited_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(shared_with=None, share=None)
+                | Q(shared_with__isnull=False, slot=None, share__isnull=False, share__gte=1, share__lte=99),
+                name="claim_shares_in_percent",
             ),
             models.UniqueConstraint(fields=("taken_from",), name="claim_handed_over_once"),
             models.CheckConstraint(

@@ -39,20 +39,77 @@ def live_claim(task: Task, user: User) -> Claim | None:
     return Claim.objects.filter(task=task, user=user, state__in=LIVE).first()
 
 
+def active_claim(task: Task, user: User) -> Claim | None:
+    return Claim.objects.filter(task=task, user=user, state=Claim.State.ACTIVE).first()
+
+
+def sharing(holder: Claim) -> QuerySet[Claim]:
+    """Claims that share the slot of this one, and open invitations to; in the order they came."""
+    rows = Claim.objects.filter(shared_with=holder, state__in=(Claim.State.ACTIVE, Claim.State.INVITED))
+    return rows.select_related("user").order_by("id")
+
+
+def shares(holder: Claim, *, invited: bool = False) -> dict[User, int]:
+    """Percent of the points by person, the holder first: 100 in all. Invitations count where asked."""
+    given = {
+        row.user: row.share or 0 for row in sharing(holder) if invited or row.state == Claim.State.ACTIVE
+    }
+    return {holder.user: 100 - sum(given.values()), **given}
+
+
+def people_of(claim: Claim) -> list[User]:
+    """Everybody who holds an active claim together, the holder first."""
+    return list(shares(claim))
+
+
+def share_a_claim(task: Task, one: User, other: User) -> bool:
+    """Whether the two hold a claim on the task together, or did when it was fulfilled."""
+    if task.together == 1:
+        return False
+    counts = (Claim.State.ACTIVE, Claim.State.FULFILLED)
+    rows = Claim.objects.filter(task=task, user__in=(one, other), state__in=counts)
+    slots: dict[int, set[int]] = {}
+    for key, shared, user in rows.values_list("pk", "shared_with", "user"):
+        slots.setdefault(shared or key, set()).add(user)
+    return any(len(people) == 2 for people in slots.values())
+
+
+def why_not_share(claim: Claim, others: int | None = None) -> str | None:
+    """Why nobody can be invited to an active claim now, as a sentence; None if somebody can.
+
+    `others`: how many share it or are invited, if that is known.
+    """
+    if claim.slot is None:
+        return _("Only whoever holds the slot of a task invites others to share it.")
+    number = sharing(claim).count() if others is None else others
+    if number + 1 >= claim.task.together:
+        return _("At most %(most)s people hold a slot of this task together.") % {"most": claim.task.together}
+    return None
+
+
 def claims_of(user: User) -> QuerySet[Claim]:
-    return Claim.objects.filter(user=user).select_related("task")
+    return Claim.objects.filter(user=user).select_related("task", "shared_with__user")
+
+
+def to_answer(user: User) -> QuerySet[Claim]:
+    """Active claims that others would hand over to this person, and open invitations to share one."""
+    offered, invited = Q(offered_to=user, state=Claim.State.ACTIVE), Q(user=user, state=Claim.State.INVITED)
+    return (
+        Claim.objects.filter(offered | invited)
+        .select_related("task", "user", "shared_with__user")
+        .order_by("id")
+    )
 
 
 def working_on(task: Task) -> QuerySet[Claim]:
     """Active claims on a task, oldest first."""
-    active = Claim.objects.filter(task=task, state=Claim.State.ACTIVE)
-    return active.select_related("user", "offered_to").order_by("id")
+    return present_on(task).filter(state=Claim.State.ACTIVE)
 
 
-def offers_to(user: User) -> QuerySet[Claim]:
-    """Active claims that others would like to hand over to this person."""
-    offered = Claim.objects.filter(offered_to=user, state=Claim.State.ACTIVE)
-    return offered.select_related("task", "user").order_by("id")
+def present_on(task: Task) -> QuerySet[Claim]:
+    """Active claims on a task and open invitations to share one, oldest first."""
+    present = Claim.objects.filter(task=task, state__in=(Claim.State.ACTIVE, Claim.State.INVITED))
+    return present.select_related("user", "offered_to", "shared_with__user").order_by("id")
 
 
 def working_counts(tasks: Iterable[Task]) -> Counter[int]:
@@ -65,7 +122,7 @@ def slots_left(task: Task) -> int | None:
     """Free slots; None when the task is open to everybody at once."""
     if task.policy == Task.Policy.OPEN:
         return None
-    return max(0, task.slots - task.claims.filter(state=Claim.State.ACTIVE).count())
+    return max(0, task.slots - task.claims.filter(state=Claim.State.ACTIVE, shared_with=None).count())
 
 
 def free_slots(task: Task) -> list[int]:
@@ -108,6 +165,11 @@ class Own:
         return next((claim for claim in self.here if claim.state in LIVE), None)
 
     @property
+    def invitation(self) -> Claim | None:
+        """The newest open invitation to share a claim on the task."""
+        return next((claim for claim in self.here if claim.state == Claim.State.INVITED), None)
+
+    @property
     def last_refusal(self) -> Claim | None:
         """The last claim on the task, if it was refused."""
         last = next(iter(self.here), None)
@@ -146,7 +208,7 @@ class Own:
 def own_claims(task: Task, user: User) -> Own:
     lapsed = Q(state=Claim.State.EXPIRED, ended_at__gt=time.now() - rules.EXPIRIES_WITHIN)
     rows = Claim.objects.filter(Q(task=task) | Q(state__in=LIVE) | lapsed, user=user)
-    return Own(task, tuple(rows.select_related("task__programme", "answered_by")))
+    return Own(task, tuple(rows.select_related("task__programme", "answered_by", "shared_with__user")))
 
 
 def _limiting(task: Task) -> Programme | None:
@@ -206,6 +268,8 @@ def why_not_hold(task: Task, user: User, own: Own | None = None) -> str | None:
 
 def why_not_offer(claim: Claim) -> str | None:
     """Why an active claim cannot be handed over to anybody now, as a sentence; None if it can."""
+    if claim.shared_with_id is not None:
+        return _("You share this claim: whoever holds its slot can hand it over.")
     if claim.slot is None:
         return _("This task is open: whoever likes claims it, so there is nothing to hand over.")
     if claim.taken_from_id is not None and claim.pushed_at is None:
@@ -230,6 +294,7 @@ def may_answer(claim: Claim, user: User) -> bool:
 
 def clock(claim: Claim) -> Clock:
     """When the claim lapses if nothing happens. Only pushes and pull request events wind the clock."""
+    claim = claim.shared_with or claim
     if claim.state != Claim.State.ACTIVE or claim.slot is None or claim.active_since is None:
         return Clock(None, None, None)
     extra = rules.EXTENSION if claim.extended_at else rules.EXTENSION * 0

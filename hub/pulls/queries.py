@@ -21,7 +21,7 @@ from hub.audit.queries import events_about
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims.models import Claim
-from hub.claims.queries import open_proposals
+from hub.claims.queries import open_proposals, share_a_claim
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.stages import (
     Facts,
@@ -146,6 +146,8 @@ def why_not_review(pull: PullRequest, user: User) -> str | None:
         return _("The judge alone grades an exercise. You are welcome to comment.")
     if not (user.is_mentor or is_mentor_of(pull.task, user)):
         return _("Only mentors and maintainers review. You are welcome to comment.")
+    if share_a_claim(pull.task, pull.author, user):
+        return _("You share the claim on this task: somebody else reviews it.")
     if pull.state != PullRequest.State.OPEN:
         return _("This pull request is %(state)s: there is nothing to review.") % {
             "state": pull.get_state_display()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db.models import QuerySet, Sum
 
 from hub.accounts.models import User
@@ -10,6 +12,19 @@ from hub.rewards.models import Certificate, Reward
 
 def points_of(user: User) -> int:
     return Reward.objects.filter(user=user).aggregate(total=Sum("points"))["total"] or 0
+
+
+def split(points: int, shares: Mapping[User, int]) -> dict[User, int]:
+    """Whole points by shares of a hundred: together exactly `points`, none further than one from its share.
+
+    What rounding leaves goes to the largest remainders, among equal ones to whoever comes first.
+    """
+    exact = {user: points * percent for user, percent in shares.items()}
+    whole = {user: hundredths // 100 for user, hundredths in exact.items()}
+    by_remainder = sorted(exact, key=lambda user: -(exact[user] % 100))
+    for user in by_remainder[: points - sum(whole.values())]:
+        whole[user] += 1
+    return whole
 
 
 def ledger_of(user: User) -> QuerySet[Reward]:

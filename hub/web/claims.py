@@ -50,7 +50,7 @@ def release(request: HttpRequest, claim_id: int) -> HttpResponse:
     claim = _claim(claim_id)
     return act(
         request,
-        lambda: actions.release(claim, request.user, request.POST.get("hand_over", "")),
+        lambda: studying.release(claim, request.user, request.POST.get("hand_over", "")),
         done=_("You have released the task. Thank you for making room."),
         back=_task_page(claim.task),
     )
@@ -100,6 +100,34 @@ def take(request: HttpRequest, claim_id: int) -> HttpResponse:
 
 
 @member_post
+def invite(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Invite somebody by username to share it, for so many percent of its points."""
+    claim, written = _claim(claim_id), {name: request.POST.get(name, "") for name in ("username", "share")}
+    try:
+        studying.invite(claim, request.user, **written)
+    except (BadInput, NotNow) as refusal:
+        return tasks.show(request, claim.task, inviting=written, problem=str(refusal), status=422)
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    messages.success(request, _("Your invitation is sent."))
+    return HttpResponseRedirect(_task_page(claim.task))
+
+
+@member_post
+def join(request: HttpRequest, claim_id: int) -> HttpResponse:
+    """Share (`accept=1`) the claim one is invited to; else decline, or take one's own invitation back."""
+    invitation = _claim(claim_id)
+    accept = request.POST.get("accept") == "1"
+    decide = studying.join if accept else studying.end_invitation
+    return act(
+        request,
+        lambda: decide(invitation, request.user),
+        done=_("You share this task now.") if accept else _("The invitation is over; nothing else changed."),
+        back=_task_page(invitation.task),
+    )
+
+
+@member_post
 def extend(request: HttpRequest, claim_id: int) -> HttpResponse:
     claim = _claim(claim_id)
     return act(
@@ -126,7 +154,8 @@ def answer(request: HttpRequest, claim_id: int) -> HttpResponse:
 
 def _claim(claim_id: int) -> Claim:
     return get_object_or_404(
-        Claim.objects.select_related("task__current", "task__programme", "user"), pk=claim_id
+        Claim.objects.select_related("task__current", "task__programme", "user", "shared_with__user"),
+        pk=claim_id,
     )
 
 

@@ -138,10 +138,8 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learn
             pull = row["pull"]
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
-    for offered in claims.offers_to(user)[:1]:
-        words = {"name": offered.user.shown_name, "task": offered.task.title}
-        text = _("%(name)s would like to hand “%(task)s” over to you.") % words
-        return Step(text, _("Take it or decline"), reverse("web:task", args=[offered.task.slug]))
+    for asked in claims.to_answer(user)[:1]:
+        return _answer(asked)
     for claim in held:
         if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:
             return _begin(user, claim)
@@ -165,6 +163,18 @@ def _go_on(lesson: Lesson) -> Step:
         "lesson": lesson.title,
     }
     return Step(text, _("Go on"), reverse("web:lesson", args=[lesson.course.slug, lesson.slug]))
+
+
+def _answer(asked: Claim) -> Step:
+    """Somebody would hand a claim over to the reader, or share one."""
+    page = reverse("web:task", args=[asked.task.slug])
+    if asked.shared_with is None:
+        words = {"name": asked.user.shown_name, "task": asked.task.title}
+        text = _("%(name)s would like to hand “%(task)s” over to you.") % words
+        return Step(text, _("Take it or decline"), page)
+    words = {"name": asked.shared_with.user.shown_name, "task": asked.task.title}
+    text = _("%(name)s invites you to share “%(task)s”.") % words
+    return Step(text, _("Join or decline"), page)
 
 
 def _begin(user: User, claim: Claim) -> Step:

@@ -19,7 +19,7 @@ from hub.accounts.models import Part, User
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.learning.queries import begun
-from hub.pulls.models import PullRequest, Review
+from hub.pulls.models import Review
 from hub.pulls.queries import pulls_of
 from hub.rewards.queries import certificates_of, ledger_of, points_of
 from hub.web import profile
@@ -31,6 +31,7 @@ PULLS = 30
 CLAIMS = 20
 REVIEWS = 5
 OFFERS = 10  # certificates that are offered, the newest work first: the others on demand
+PRIVATE = ("requested", "invited", "refused", "withdrawn")  # claims that are the person's own business
 COLUMNS = ("at", "kind", "points", "sum", "task", "pull_request", "key")
 
 
@@ -79,10 +80,7 @@ def work(request: HttpRequest, username: str) -> HttpResponse:
     held = claims.claims_of(who).exclude(task__kind=Task.Kind.EXERCISE)  # lessons tell of those
     shown |= {
         "pulls": pull_rows(pulls_of(who)[:PULLS]),
-        # A refused or withdrawn proposal is the person's own business.
-        "claims": (held if shown["own"] else held.exclude(state__in=("refused", "withdrawn", "requested")))[
-            :CLAIMS
-        ],
+        "claims": (held if shown["own"] else held.exclude(state__in=PRIVATE))[:CLAIMS],
         "mentored": who.mentored_tasks.filter(state="published"),
     }
     return render(request, "people/work.html", shown)
@@ -146,7 +144,6 @@ def _reviews(who: User) -> list[Review]:
 
 def _offers(who: User, learning: list[Any], issued: list[Any]) -> list[honours.Offer]:
     """What may be certified and is not yet."""
-    merged = PullRequest.objects.filter(author=who, state=PullRequest.State.MERGED).select_related("task")
     done = [standing.course for standing in learning if standing.next is None]
     there = {certificate.subject for certificate in issued if certificate.revoked_at is None}
-    return [offer for offer in honours.offers(merged, done) if offer.subject not in there]
+    return [offer for offer in honours.offers(honours.merged_work(who), done) if offer.subject not in there]

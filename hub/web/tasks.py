@@ -54,11 +54,13 @@ def show(
     problem: str = "",
     written: dict[str, Any] | None = None,
     offering: dict[str, str] | None = None,
+    inviting: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The task's page; after a refusal with what was written, as sent."""
     user, spec = request.user, spec_of(task.current)
-    working = list(claims.working_on(task)[: max(WORKING, task.slots) + 1])
+    present = list(claims.present_on(task)[: max(WORKING, task.slots * task.together) + 1])
+    working = [claim for claim in present if claim.state == Claim.State.ACTIVE]
     reader = user if _sees_more(task, user) else NOBODY
     member = {"is_authenticated": user.is_authenticated, "pk": 0}  # one of whom nothing is on the page
     number = request.GET.get("threads", "")
@@ -73,11 +75,12 @@ def show(
             "rules": rules,
             "requirements": requirements(task, user),
             "programme": in_programme(task, user),
-            "slots_left": max(0, task.slots - len(working)),
+            "slots_left": max(0, task.slots - sum(claim.shared_with is None for claim in working)),
             "proposal": proposal,
             "problem": problem,
             "offering": offering,
-            **_own(request, task, working),
+            "inviting": inviting,
+            **_own(request, task, present),
         }
         return render_to_string("tasks/_own.html", shown, request)
 
@@ -157,28 +160,45 @@ def _discussion(task: Task, reader: roles.Reader, given: str) -> dict[str, Any]:
     }
 
 
-def _own(request: HttpRequest, task: Task, working: list[Claim]) -> dict[str, Any]:
+def _own(request: HttpRequest, task: Task, present: list[Claim]) -> dict[str, Any]:
     """What the page says to this reader alone."""
     user = request.user
     if not user.is_authenticated:
         return {"claim": None}
     own = claims.own_claims(task, user)
     claim = own.live
-    offers = [found for found in working if found.offered_to_id == user.pk]
-    cannot_hold = claims.why_not_hold if offers else claims.why_not_claim
+    offers = [found for found in present if found.offered_to_id == user.pk]
+    cannot_hold = claims.why_not_hold if offers or own.invitation else claims.why_not_claim
     own_pulls = list(PullRequest.objects.filter(task=task, author=user))
     return {
         "claim": claim,
         "clock": claims.clock(claim) if claim else None,
         "offers": offers,
+        "invitation": own.invitation,
+        **_together(claim or own.invitation, present),
         "why_not": cannot_hold(task, user, own) or why_not_begin(task, user),
         "why_not_offer": claims.why_not_offer(claim) if claim else None,
         "own_pulls": own_pulls,
         "done": [pull for pull in own_pulls if pull.state == PullRequest.State.MERGED],
         "proposals": [found for found in claims.open_proposals(user) if found.task_id == task.pk]
-        if user.is_mentor or roles.mentors(task, user)
+        if task.policy == Task.Policy.PROPOSAL and (user.is_mentor or roles.mentors(task, user))
         else [],
         "refused": own.last_refusal,
+    }
+
+
+def _together(own: Claim | None, present: list[Claim]) -> dict[str, Any]:
+    """Who holds a slot with this reader, or would, each with their percent of the points."""
+    if own is None:
+        return {}
+    holder = next((row for row in present if row.pk == (own.shared_with_id or own.pk)), own)
+    holder.task = own.task  # read already
+    others = [row for row in present if row.shared_with_id == holder.pk]
+    given = [row.share or 0 for row in others]
+    return {
+        "holder": holder,
+        "sharing": list(zip([holder, *others], [100 - sum(given), *given], strict=True)),
+        "why_not_share": claims.why_not_share(holder, len(others)),
     }
 
 

@@ -82,7 +82,7 @@ def test_merging_twice_pays_once(story: Story, cast: Cast, pull: PullRequest) ->
     [job] = Job.objects.filter(kind="merge")
     flow.job_ended(job)
     flow.land(refreshed(attempt))
-    honours.pay_for(pull)
+    honours.pay_for(pull, {cast.alice: 100})
     assert points_of(cast.alice) == story.task.points
     assert points_of(cast.mei) == 5
     with pytest.raises(NotNow, match="Merged"):

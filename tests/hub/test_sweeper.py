@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 AT_REST = {
     f"{Task.__name__}.published": "a task stays published until a maintainer retires it",
     f"{Task.__name__}.retired": "a task stays retired until it is published again",
+    "Claim.invited": "it waits for whoever is invited, and ends with the claim that it would share",
     "Claim.requested": "it waits for a mentor; their desk shows since when",
     "Application.submitted": "it waits for the choice; the programme's page counts how many do",
     "Application.withdrawn": "it stays withdrawn unless its author applies anew",

@@ -25,6 +25,7 @@ def test_the_tasks_are_there_with_every_way_to_claim_one() -> None:
     }
     policies = {load_folder(ROOT / slug).claim.policy for slug in SLUGS}
     assert policies == {"proposal", "exclusive", "open"}
+    assert max(load_folder(ROOT / slug).claim.people for slug in SLUGS) > 1  # one is held together
 
 
 def test_no_two_tasks_share_an_id() -> None:

@@ -78,9 +78,11 @@ MATRIX = {
     "web:post_show": Row(NO_SUCH_METHOD, "lnononon"),
     "web:claim_withdraw": Row(NO_SUCH_METHOD, "lnonnnnn"),
     "web:claim_release": Row(NO_SUCH_METHOD, "lnonnnnn", {"hand_over": "Half is done."}),
-    "web:claim_offer": Row(NO_SUCH_METHOD, "lnonnnnn", {"username": "oona", "hand_over": "Half is done."}),
+    "web:claim_offer": Row(NO_SUCH_METHOD, "lnonnnnn", {"username": "max", "hand_over": "Half is done."}),
     "web:claim_keep": Row(NO_SUCH_METHOD, "lononnnn"),  # who holds it, and who is to have it
     "web:claim_take": Row(NO_SUCH_METHOD, "lonnnnnn", {"accept": "1"}),
+    "web:claim_invite": Row(NO_SUCH_METHOD, "lnrnnnnn", {"username": "oona", "share": "10"}),  # is invited
+    "web:claim_join": Row(NO_SUCH_METHOD, "lnnnnnno", {"accept": "1"}),
     "web:claim_extend": Row(NO_SUCH_METHOD, "lnonnnnn"),
     "web:claim_answer": Row(NO_SUCH_METHOD, "lnnnooon", {"accept": "1", "text": "Go on."}),
     "web:learn": READ_BY_ALL,

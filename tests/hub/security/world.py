@@ -21,7 +21,9 @@ from hub.bench import operating
 from hub.catalog import roles
 from hub.catalog.actions import save_filter
 from hub.catalog.finding import TaskFilter
+from hub.catalog.models import Task
 from hub.claims.actions import claim, offer
+from hub.claims.together import invite
 from hub.community import calendars, events, sigs
 from hub.community.actions import hide, say
 from hub.core import clock
@@ -104,9 +106,12 @@ def build(story: Story, cast: people.Cast) -> World:
     story.push(cast.bob, "own")
     closed = story.push(cast.alice, "closed").pull
     flow.close(closed, cast.alice)
+    oona = User.objects.create_user("oona", password=people.PASSWORD, is_operator=True)
     carol = User.objects.create_user("carol", password=people.PASSWORD)
     offered = claim(single, cast.bob)
     offer(offered, cast.bob, carol.username)
+    Task.objects.filter(pk=single.pk).update(together=2)
+    single.refresh_from_db()
     single_claim, proposal = claim(single, cast.alice), claim(guarded, cast.alice, PROPOSAL)
     place = {"path": "solutions/alice/solution.c", "side": "new", "line": 1}
     remark, settled = (pulls.comment(approved, cast.mei, "Why so?", **place) for _ in range(2))
@@ -140,6 +145,7 @@ def build(story: Story, cast: people.Cast) -> World:
         "claim_id": single_claim.pk,
         "web:claim_keep claim_id": offered.pk,
         "web:claim_take claim_id": offered.pk,
+        "web:claim_join claim_id": invite(single_claim, cast.alice, "oona", "40").pk,
         "web:claim_answer claim_id": proposal.pk,
         "web:claim_withdraw claim_id": proposal.pk,
         "token_id": token.pk,
@@ -179,7 +185,7 @@ def build(story: Story, cast: people.Cast) -> World:
         "mentor": cast.mei,
         "other mentor": ming,
         "maintainer": cast.max,
-        "operator": User.objects.create_user("oona", password=people.PASSWORD, is_operator=True),
+        "operator": oona,
     }
     assert tuple(everybody) == ROLES
     return World(everybody, named)

@@ -167,3 +167,40 @@ def test_whoever_has_done_a_task_reads_so_and_finds_the_pull_request(cast: peopl
     page = alice.get(f"/tasks/{task.slug}/")
     assert "You may still improve on it" in page
     assert "Claim this task" not in page
+
+
+@pytest.mark.slow
+def test_a_claim_is_shared_from_page_to_page(single: Task, cast: people.Cast) -> None:
+    Task.objects.filter(pk=single.pk).update(together=2, points=20)
+    alice, bob, path = Visitor(cast.alice), Visitor(cast.bob), "/tasks/row-softmax/"
+    alice.send(f"{path}claim/")
+    invite = f"/claims/{Claim.objects.get().pk}/invite/"
+    refused = alice.send(invite, {"username": "bob", "share": "96"}, status=422)
+    assert "96 is no share that can be given: 5 to 95 percent can." in refused
+    assert 'value="96"' in refused
+    assert "Your invitation is sent." in alice.send(invite, {"username": "bob", "share": "40"})
+    assert "invites you to share" in bob.get("/")
+    page = bob.get(path)
+    assert "You are invited" in page
+    assert "60 %" in page
+    assert "40 %" in page
+    join = f"/claims/{Claim.objects.get(user=cast.bob).pk}/join/"
+    page = bob.send(join, {"accept": "1"})
+    assert "You share this task now." in page
+    assert "No penalty. Your share goes back to alice" in page
+    assert "with alice, 40 % of the points" in Visitor(None).get(path)
+    assert "with alice, 40 % of the points" in Visitor(None).get("/people/bob/contributions/")
+    assert "The first who shares it holds it then" in alice.get(path)
+
+
+@pytest.mark.slow
+def test_an_invitation_is_taken_back_or_declined(single: Task, cast: people.Cast) -> None:
+    Task.objects.filter(pk=single.pk).update(together=2)
+    alice, bob, path = Visitor(cast.alice), Visitor(cast.bob), "/tasks/row-softmax/"
+    alice.send(f"{path}claim/")
+    invite = f"/claims/{Claim.objects.get().pk}/invite/"
+    for who in (alice, bob):
+        alice.send(invite, {"username": "bob", "share": "40"})
+        join = f"/claims/{Claim.objects.get(state='invited').pk}/join/"
+        assert "The invitation is over" in who.send(join, {"accept": "0"})
+    assert "You are invited" not in bob.get(path)

@@ -8,10 +8,13 @@ from django.test.utils import CaptureQueriesContext
 
 from hub.bench import actions as bench
 from hub.bench.models import Worker
+from hub.claims import together
+from hub.claims.actions import claim
 from hub.pulls import actions as pulls
 from hub.pulls import threads
 from hub.pulls.models import PullRequest
 from hub.web import live
+from tests.hub.conftest import new_task
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story, attempt_id, event
 from tests.hub.web.conftest import Visitor
@@ -95,6 +98,20 @@ PAGES = [
     "/email/",
     "/2fa/",
 ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["alice", "bob", "mei"])
+def test_so_does_the_page_of_a_task_whose_claim_is_shared(cast: Cast, who: str) -> None:
+    task = new_task("row-softmax", policy="exclusive", slots=1, together=3)
+    held = claim(task, cast.alice)
+    together.join(together.invite(held, cast.alice, "bob", "40"), cast.bob)
+    together.invite(held, cast.alice, "mei", "20")
+    visitor = Visitor(getattr(cast, who))
+    Visitor(None).get("/tasks/row-softmax/")
+    for path in ("/", "/tasks/row-softmax/", f"/people/{who}/contributions/"):
+        found = queries(visitor, path)
+        assert len(found) <= MOST, path
 
 
 def queries(visitor: Visitor, path: str) -> list[str]:
