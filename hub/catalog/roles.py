@@ -68,9 +68,9 @@ def hides_from(task: Task, reader: Reader) -> bool:
     return task.is_hidden(clock.now()) and not (isinstance(reader, User) and mentors(task, reader))
 
 
-def sees_more(user: Reader) -> bool:
-    """Whether this person may now see what is hidden from strangers: nobody if nothing is."""
-    return isinstance(user, User) and Task.objects.exclude(open_to_all()).exists()
+def hides_something() -> bool:
+    """Whether there is a task now of which somebody sees more than others."""
+    return Task.objects.exclude(open_to_all()).exists()
 
 
 def hidden_from(user: User) -> QuerySet[Task]:

@@ -44,7 +44,7 @@ BARE_SHOWN = 12
 
 @require_safe
 def board_list(request: HttpRequest) -> HttpResponse:
-    reader = request.user if roles.sees_more(request.user) else stored.NOBODY
+    reader = kept.reader_of(request)
     return kept.page(
         request, "boards/list.html", lambda: _shelves(request.GET.get("page"), reader), reader.pk
     )

@@ -15,8 +15,7 @@ from hub.accounts.models import REJECTS, User
 from hub.bench.models import Verdict
 from hub.boards.history import Moment
 from hub.boards.queries import Entry
-from hub.boards.stored import NOBODY, moved_last
-from hub.catalog import roles
+from hub.boards.stored import moved_last
 from hub.catalog.finding import FREE, TaskFilter
 from hub.catalog.models import Task
 from hub.catalog.roles import Reader
@@ -54,8 +53,8 @@ class Step:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    user = request.user
-    known, reader = user.is_authenticated, user if roles.sees_more(user) else NOBODY
+    user, reader = request.user, kept.reader_of(request)
+    known = user.is_authenticated
     own = _own(user) if known else {}
     return kept.page(
         request,

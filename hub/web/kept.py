@@ -38,6 +38,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages import get_messages
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
@@ -47,10 +48,12 @@ from django.utils import translation
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
+from hub.accounts.models import User
+from hub.catalog import roles
 from hub.web import top as above
 from hub.web.context import site
 
-FRESH, GONE = 10.0, 30.0  # seconds
+FRESH, GONE = 15.0, 45.0  # seconds
 MOST = 400
 ACTED_COOKIE = "acted"
 MARK = secrets.token_hex(16)  # around the name of a gap: nobody can guess it, so nobody writes it on a page
@@ -204,6 +207,14 @@ def part(
     """A part of a page that is the same for all readers of a language, save for its gaps."""
     pieces = _pieces(request, template, facts, {"gap": GAPS}, *key)
     return mark_safe(_filled(request, pieces, own))  # noqa: S308 # drawn by templates
+
+
+def reader_of(request: HttpRequest) -> User | AnonymousUser:
+    """For whom a list is drawn: nobody in particular, unless somebody now sees what is hidden from others."""
+    user = request.user
+    if user.is_authenticated and KEPT.get("whether something is hidden", roles.hides_something):
+        return user
+    return AnonymousUser()
 
 
 def top(request: HttpRequest) -> SafeString:

@@ -41,7 +41,7 @@ class Tracing:
     def __call__(self, request: HttpRequest) -> Any:
         if self.is_async:
             return self._later(request)
-        began = time.perf_counter()
+        began = getattr(request, "scope", {}).get("received") or time.perf_counter()  # see `serving.py`
         with trace.about(request=_id(request)):
             return _ended(request, self.get_response(request), began)
 
