@@ -11,8 +11,8 @@ Theory of operation
   makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever asks for the
   same meanwhile waits for that one.
 - Whoever does something by a form gets a cookie with the moment, and from then on no copy that was begun
-  before. So all see at once what they did themselves, whichever process serves them; what others did is seen
-  after FRESH seconds, or when they have looked. The moment comes from a browser: a future one counts as now.
+  before. So all see at once what they did themselves, whichever process serves them, and what others did at
+  the latest after GONE seconds. The moment comes from a browser: a future one counts as now.
 - The oldest copy goes when there are MOST and one more comes. An error is not kept.
 
 Recipe: a view whose page is the same for all but a few spots ends with
