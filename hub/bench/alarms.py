@@ -84,10 +84,10 @@ def _classes() -> Iterator[Alarm]:
 
 def _workers() -> Iterator[Alarm]:
     """Workers that are there and take no job."""
-    deaf = {worker.pk for worker in canaries.deaf()}
-    for worker in canaries.heard():
+    deaf = Exists(canaries.deaf().filter(pk=OuterRef("pk")))
+    for worker in canaries.heard().annotate(is_deaf=deaf):
         words = {"name": worker.name, "trouble": worker.trouble}
-        if worker.pk in deaf:
+        if worker.is_deaf:
             words["since"] = shown_time(worker.unanswered_since or clock.now())
             text = _(
                 "%(name)s says hello but has answered no canary since %(since)s: it starts itself anew; "

@@ -12,7 +12,6 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from hub.bench.examples import tried
 from hub.bench.queries import grounds
 from hub.boards.stored import NOBODY, boards_of, classes_before
 from hub.catalog import roles
@@ -118,7 +117,6 @@ def _facts(task: Task, spec: Spec, reader: roles.Reader, working: list[Claim]) -
         "cases": [_case_row(spec, case) for case in spec.cases],
         "lesson": lesson_of(task) if task.kind == Task.Kind.EXERCISE else None,
         "boards": [(found, stone(found, BOARD_EXCERPT)) for found in boards],
-        "examples": tried(task) if roles.maintains(task, reader) else [],
         "boards_before": [] if boards else classes_before(task, reader),
         "grounds": grounds(task),
         "working": working[:WORKING],

@@ -52,12 +52,12 @@ def test_one_that_differs_from_its_label_is_an_alarm_on_the_pages_of_maintainers
     assert (slug, one.example.name, one.outcome, one.pull) == ("vector-add", wrong.topic, "passed", wrong.pk)
     told = [alarm for alarm in alarms.alarms() if alarm.about.startswith("example ")]
     assert [(alarm.pull, wrong.topic in alarm.text) for alarm in told] == [(wrong.pk, True)]
-    for path in ("/tasks/vector-add/", "/publish/task/vector-add/"):
-        page = Visitor(cast.max).get(path)
-        assert page.count("not as labelled") == 1
-        assert wrong.topic in page
+    page = Visitor(cast.max).get("/publish/task/vector-add/")
+    assert page.count("not as labelled") == 1
+    assert wrong.topic in page
+    assert "/publish/task/vector-add/#examples" in Visitor(cast.max).get("/tasks/vector-add/")
     assert wrong.topic in Visitor(cast.max).get("/workers/")
-    assert "Examples before the judge" not in Visitor(cast.mei).get("/tasks/vector-add/")
+    assert "#examples" not in Visitor(cast.mei).get("/tasks/vector-add/")
 
 
 def test_contributors_see_nothing_of_what_must_not_pass(judged: Story, cast: Cast) -> None:
