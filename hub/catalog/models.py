@@ -85,6 +85,7 @@ class Programme(models.Model):
         max_digits=9, decimal_places=2, null=True, blank=True
     )  # money of a point
     currency = models.CharField(max_length=3, blank=True)  # ISO 4217
+    payout_tiers = models.CharField(max_length=100, blank=True)  # see `hub/programmes/payout.py`
 
     class Meta:
         ordering = ("slug",)

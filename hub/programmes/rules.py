@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 from django.utils.translation import gettext as _
 
 from hub.catalog.models import ClaimPolicy, Programme
+from hub.programmes.payout import tiers_of
 
 SLUGS_TAKEN = frozenset({"new", "import", "announcements"})  # addresses of pages
 DATES = ("apply_from", "apply_until", "starts_at", "freeze_at", "ends_at", "closes_at")
@@ -80,3 +81,8 @@ def _of_people(programme: Programme) -> Iterator[tuple[str, str]]:
         yield "live_at_once", _("With 0 jobs at once nothing would run: give at least 1, or leave it empty.")
     if (programme.point_value is None) != (not programme.currency):
         yield "currency", _("A point's value needs an amount and a currency, such as 50 and CNY, or neither.")
+    try:
+        tiers_of(programme.payout_tiers)
+    except ValueError:
+        words = _("“%(given)s” are no tiers: give rising numbers of points, such as 40, 60, 80, 100.")
+        yield "payout_tiers", words % {"given": programme.payout_tiers}

@@ -31,6 +31,7 @@ from hub.catalog.models import Programme, Task
 from hub.core import clock
 from hub.programmes import queries
 from hub.programmes.models import Application, Member
+from hub.programmes.payout import due
 from hub.pulls.models import PatchSet, PullRequest
 from hub.rewards.models import Reward
 
@@ -219,8 +220,14 @@ class Owed:
     user: User
     merged: int
     points: int
-    amount: Decimal | None  # in the programme's currency; None where a point has no value
+    due: int  # of the points, what is to be paid by now
+    amount: Decimal | None  # for these, in the programme's currency; None where a point has no value
     insider: bool
+
+    @property
+    def rest(self) -> int:
+        """Points that are carried over."""
+        return self.points - self.due
 
 
 def statement(programme: Programme) -> list[Owed]:
@@ -230,14 +237,20 @@ def statement(programme: Programme) -> list[Owed]:
     sums = ledger(programme).order_by().values("user").annotate(sum=Sum("points"), merged=merged)
     rows = {row["user"]: row for row in sums if row["sum"]}
     people = User.objects.in_bulk(rows)
+    booked: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    if programme.payout_tiers:
+        for user, at, points in ledger(programme).values_list("user", "at", "points"):
+            booked[user].append((at, points))
+    for key, row in rows.items():
+        row["due"] = due(programme, booked[key]) if programme.payout_tiers else row["sum"]
     found = [_owed(programme, people[key], row, key in inside) for key, row in rows.items()]
     return sorted(found, key=lambda owed: (owed.insider, -owed.points, owed.user.username))
 
 
 def _owed(programme: Programme, user: User, row: dict[str, int], insider: bool) -> Owed:
     value = programme.point_value
-    amount = None if value is None else Decimal(0) if insider else value * row["sum"]
-    return Owed(user, row["merged"], row["sum"], amount, insider)
+    amount = None if value is None else Decimal(0) if insider else value * row["due"]
+    return Owed(user, row["merged"], row["sum"], row["due"], amount, insider)
 
 
 @dataclass(frozen=True)

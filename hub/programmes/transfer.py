@@ -36,9 +36,9 @@ BYTES_MOST = 20 * 1024 * 1024
 PLAIN = (
     "slug", "kind", "title_en", "title_zh", "about_en", "about_zh", "time_zone", "policy", "claims_at_once",
     "wishes_most", "team_most", "hides_entries", "checks_a_day", "ranks_a_day", "runs_in_total",
-    "live_at_once", "currency",
+    "live_at_once", "currency", "payout_tiers",
 )  # fmt: skip
-ADDED = ("hides_entries",)  # since the first files were written: they may lack it
+ADDED = ("hides_entries", "payout_tiers")  # since the first files were written: they may lack it
 Publish = Callable[[str, Bundle, User], Any]
 
 

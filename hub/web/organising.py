@@ -68,7 +68,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             "title_en", "title_zh", "slug", "kind", "about_en", "about_zh", "tasks", "time_zone", *DATES,
             "policy", "claims_at_once", "wishes_most", "team_most", "hides_entries", "checks_a_day",
-            "ranks_a_day", "runs_in_total", "live_at_once", "point_value", "currency",
+            "ranks_a_day", "runs_in_total", "live_at_once", "point_value", "currency", "payout_tiers",
         )  # fmt: skip
         field_classes = dict.fromkeys(DATES, Moment)
         labels = {
@@ -96,6 +96,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "live_at_once": _("Jobs at a time"),
             "point_value": _("Value of a point"),
             "currency": _("Currency"),
+            "payout_tiers": _("Tiers of payment"),
         }
         help_texts = {
             "slug": _("It ends the address: small letters, digits and hyphens."),
@@ -123,6 +124,10 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "live_at_once": _("of a contributor, waiting or running at one moment; empty: any number"),
             "point_value": _("For statements of who is owed what. Empty: points alone."),
             "currency": _("Three letters, such as CNY."),
+            "payout_tiers": _(
+                "Points at which a month is paid, such as 40, 60, 80, 100: the highest that is reached."
+                " The rest is carried over and paid at the end. Empty: every point at once."
+            ),
         }
         widgets = {
             "about_en": forms.Textarea(attrs={"rows": 5}),

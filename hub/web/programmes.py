@@ -184,13 +184,14 @@ def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     if not queries.may_organise(request.user):
         raise PermissionDenied(_("Only maintainers take statements away as a file."))
-    head = ["username", "name", "merged", "points", "amount", "currency", "insider"]
+    head = ["username", "name", "merged", "points", "due", "amount", "currency", "insider"]
     rows = [
         [
             owed.user.username,
             owed.user.shown_name,
             owed.merged,
             owed.points,
+            owed.due,
             "" if owed.amount is None else owed.amount,
             programme.currency,
             owed.insider,

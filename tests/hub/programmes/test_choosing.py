@@ -187,6 +187,7 @@ def test_only_maintainers_make_programmes_and_choose(summer: Programme, cast: Ca
         ({"wishes_most": 2, "policy": "open"}, "policy", "tasks have slots"),
         ({"team_most": 3, "policy": "exclusive"}, "policy", "side by side"),
         ({"point_value": 50}, "currency", "an amount and a currency"),
+        ({"payout_tiers": "40, 30"}, "payout_tiers", "no tiers"),
         ({"claims_at_once": 0}, "claims_at_once", "nobody could begin"),
         ({"slug": "new"}, "slug", "address of the site"),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "no time zone"),

@@ -165,7 +165,7 @@ def test_who_is_owed_what_follows_the_ledger(contest: Programme, cast: Cast) -> 
     assert (
         organiser.get("/programmes/spring/statement.csv")
         .splitlines()[1]
-        .startswith(f"alice,alice,1,{paid.points},{50 * paid.points}")
+        .startswith(f"alice,alice,1,{paid.points},{paid.points},{50 * paid.points}")
     )
     assert "alice" in Visitor(cast.alice).get("/programmes/spring/statement/")
     Visitor(cast.bob).get("/programmes/spring/statement/", status=403)
