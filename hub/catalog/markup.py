@@ -58,6 +58,7 @@ ATTRIBUTES = {
     "mtd": {"columnalign"},
     "mover": {"accent"},
 }
+SCROLLED = ("pre", "table", "div")  # where it is narrow, by keyboard as well; a div holds a displayed formula
 # Task statements use headings from "#": on the page the title is the h1, so they move down by one.
 HEADING_DOWN = 1
 LONGEST = 100_000  # characters of one text that are rendered
@@ -77,7 +78,7 @@ def render_markdown(text: str) -> SafeString:
             html,
             tags=HTML | MATHML,
             attributes=ATTRIBUTES,
-            set_tag_attribute_values={"pre": {"tabindex": "0"}},  # it may scroll: by keyboard as well
+            set_tag_attribute_values={name: {"tabindex": "0"} for name in SCROLLED},
             filter_style_properties={"text-align"},
             url_schemes={"http", "https", "mailto"},
             link_rel="nofollow noopener noreferrer",

@@ -23,7 +23,9 @@ pytestmark = [
 
 LOCK = Path(__file__).parent / "axe"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then(found =>
+RUN = """([rules, contrast]) => axe.run(document, {
+    runOnly: rules, resultTypes: ["violations"], rules: {"color-contrast": {enabled: contrast}},
+}).then(found =>
     found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 160)}`)))"""
 MOST_BYTES = 200_000  # of a page without a plot
 MISSING = "/tasks/no-such-task/"
@@ -58,6 +60,7 @@ class Found:
     transferred: int
     has_plot: bool
     barriers: dict[str, list[str]]  # by theme
+    narrow_barriers: list[str]
     narrow: int  # CSS pixels that it needs where there are NARROWEST
 
 
@@ -74,7 +77,7 @@ def walked(request: pytest.FixtureRequest, browser: Browser, crowd: Crowd, axe: 
             visit.transferred,
             visit.has_plot,
             {theme: barriers_of(visit.page, axe, theme) for theme in ("light", "dark")},
-            width_of(visit.page),
+            *narrow(visit.page, axe),
         )
         for visit in walk(crowd, context, *first)
     }
@@ -85,23 +88,34 @@ def walked(request: pytest.FixtureRequest, browser: Browser, crowd: Crowd, axe: 
 
 def barriers_of(page: Page, axe: str, theme: str) -> list[str]:
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+    return run_axe(page, axe, contrast=True)
+
+
+def run_axe(page: Page, axe: str, *, contrast: bool) -> list[str]:
     page.evaluate(f"window.axe === undefined && (() => {{{axe}}})()")
-    return list(page.evaluate(RUN, RULES))
+    return list(page.evaluate(RUN, [RULES, contrast]))
 
 
-def width_of(page: Page) -> int:
+def narrow(page: Page, axe: str) -> tuple[list[str], int]:
+    """Barriers that only a narrow screen has (colours are the same there), and the width that is needed."""
     before = page.viewport_size
     page.set_viewport_size({"width": NARROWEST, "height": 800})
     if page.locator("[data-plot]").count():
         page.reload(wait_until="load")  # a figure follows a window's new size only after a while
     width = int(page.evaluate("document.documentElement.scrollWidth"))
+    found = run_axe(page, axe, contrast=False)
     assert before is not None
     page.set_viewport_size(before)
-    return width
+    return found, width
 
 
 def test_axe_finds_no_barrier_on_any_page_in_either_theme(walked: dict[str, Found]) -> None:
     found = {path: page.barriers for path, page in walked.items() if any(page.barriers.values())}
+    assert not found, json.dumps(found, indent=1, ensure_ascii=False)
+
+
+def test_axe_finds_no_barrier_where_it_is_narrow(walked: dict[str, Found]) -> None:
+    found = {path: page.narrow_barriers for path, page in walked.items() if page.narrow_barriers}
     assert not found, json.dumps(found, indent=1, ensure_ascii=False)
 
 
