@@ -81,13 +81,16 @@ class Ground:
 
 def grounds(task: Task) -> list[Ground]:
     """On what hardware a task is ranked, and who offers it."""
-    earned = hardware_classes()
-    online = Counter(online_workers().order_by().values_list("hardware_class", flat=True))
+    taking = Exists(online_workers().filter(pk=OuterRef("pk")))
+    earned = workers().exclude(hardware_class="").annotate(takes=taking).order_by()
+    online = Counter[str]()
+    for name, takes in earned.values_list("hardware_class", "takes"):
+        online[name] += takes
     return [
         Ground(
             prefix,
             device_of(prefix),
-            tuple((name, online[name]) for name in earned if name.startswith(prefix)),
+            tuple((name, online[name]) for name in sorted(online) if name.startswith(prefix)),
         )
         for prefix in task.hardware
     ]
