@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0009_claims_together'),
+        ("catalog", "0009_claims_together"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='programme',
-            name='payout_tiers',
+            model_name="programme",
+            name="payout_tiers",
             field=models.CharField(blank=True, max_length=100),
         ),
     ]

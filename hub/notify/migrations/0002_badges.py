@@ -4,15 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notify', '0001_begin'),
+        ("notify", "0001_begin"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='notification',
-            name='kind',
-            field=models.CharField(choices=[('verdict', 'A verdict on your work'), ('turn', 'Your turn: changes asked for, approved, conflicts'), ('review', 'Your review or answer is asked for'), ('nudge', 'Something has waited for you for days'), ('comment', 'Comments and replies'), ('mention', 'Somebody names you'), ('claim', 'Your claim: answers, offers, hand-overs, its end'), ('reminder', 'Your claim ends soon'), ('merged', 'Work is merged, points'), ('record', "A board's record: yours, or yours no more"), ('badge', 'You got a badge'), ('trouble', 'The judge gave up (operators and maintainers)'), ('announcement', 'Announcements')], max_length=16),
+            model_name="notification",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("verdict", "A verdict on your work"),
+                    ("turn", "Your turn: changes asked for, approved, conflicts"),
+                    ("review", "Your review or answer is asked for"),
+                    ("nudge", "Something has waited for you for days"),
+                    ("comment", "Comments and replies"),
+                    ("mention", "Somebody names you"),
+                    ("claim", "Your claim: answers, offers, hand-overs, its end"),
+                    ("reminder", "Your claim ends soon"),
+                    ("merged", "Work is merged, points"),
+                    ("record", "A board's record: yours, or yours no more"),
+                    ("badge", "You got a badge"),
+                    ("trouble", "The judge gave up (operators and maintainers)"),
+                    ("announcement", "Announcements"),
+                ],
+                max_length=16,
+            ),
         ),
     ]
