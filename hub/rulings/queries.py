@@ -61,7 +61,7 @@ def held_keys(user: User, most: int) -> list[int]:
     Each of the two ways to be held has an index to go by; asked for either way at once every one is read.
     """
     rows = _seen_by(user, standing_verdicts()).exclude(job__patch_set__pull__author=user)
-    ways = (rows.filter(_undecided()), rows.filter(ruling=HOLD, pk__in=list(_ruled(HOLD))))
+    ways = (rows.filter(_undecided()), rows.filter(Q(ruling=HOLD), pk__in=list(_ruled(HOLD))))
     found = [pair for way in ways for pair in way.order_by("at", "pk").values_list("at", "pk")[:most]]
     return [key for _at, key in sorted(found)][:most]
 
