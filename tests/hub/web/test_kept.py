@@ -17,7 +17,7 @@ from hub.web import kept
 from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MOST, Kept, acted, part
 from tests.hub.web.conftest import Town, Visitor
 
-CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|<time.*?</time>')
+CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|<time.*?</time>|answered \d+ s ago')
 MORE_PAGES = (
     "/pulls/",
     "/pulls/?stage=open",
