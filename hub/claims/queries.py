@@ -118,11 +118,13 @@ def working_counts(tasks: Iterable[Task]) -> Counter[int]:
     return Counter(active.order_by().values_list("task_id", flat=True))
 
 
-def slots_left(task: Task) -> int | None:
-    """Free slots; None when the task is open to everybody at once."""
+def slots_left(task: Task, taken: int | None = None) -> int | None:
+    """Free slots; None when the task is open to everybody at once. `taken` if the caller has counted."""
     if task.policy == Task.Policy.OPEN:
         return None
-    return max(0, task.slots - task.claims.filter(state=Claim.State.ACTIVE, shared_with=None).count())
+    if taken is None:
+        taken = task.claims.filter(state=Claim.State.ACTIVE, shared_with=None).count()
+    return max(0, task.slots - taken)
 
 
 def free_slots(task: Task) -> list[int]:
@@ -232,11 +234,14 @@ def _why_closed(task: Task) -> str | None:
     return None
 
 
-def why_not_claim(task: Task, user: User, own: Own | None = None) -> str | None:
-    """Why this person cannot claim the task now, as a translated sentence; None if they can."""
+def why_not_claim(task: Task, user: User, own: Own | None = None, taken: int | None = None) -> str | None:
+    """Why this person cannot claim the task now, as a translated sentence; None if they can.
+
+    `own` claims and the slots that are `taken`, if the caller has read them.
+    """
     if (why := why_not_hold(task, user, own)) is not None:
         return why
-    if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task):
+    if task.policy == Task.Policy.EXCLUSIVE and not slots_left(task, taken):
         return _(
             "All %(slots)s slots are taken: watch this page, a slot is free the minute a claim ends."
         ) % {"slots": task.slots}

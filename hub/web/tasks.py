@@ -60,6 +60,7 @@ def show(
     user, spec = request.user, spec_of(task.current)
     present = list(claims.present_on(task)[: max(WORKING, task.slots * task.together) + 1])
     working = [claim for claim in present if claim.state == Claim.State.ACTIVE]
+    taken = sum(claim.shared_with is None for claim in working)
     reader = user if _sees_more(task, user) else NOBODY
     member = {"is_authenticated": user.is_authenticated, "pk": 0}  # one of whom nothing is on the page
     number = request.GET.get("threads", "")
@@ -74,12 +75,12 @@ def show(
             "rules": rules,
             "requirements": requirements(task, user),
             "programme": in_programme(task, user),
-            "slots_left": max(0, task.slots - sum(claim.shared_with is None for claim in working)),
+            "slots_left": max(0, task.slots - taken),
             "proposal": proposal,
             "problem": problem,
             "offering": offering,
             "inviting": inviting,
-            **_own(request, task, present),
+            **_own(request, task, present, taken),
         }
         return render_to_string("tasks/_own.html", shown, request)
 
@@ -158,7 +159,7 @@ def _discussion(task: Task, reader: roles.Reader, given: str) -> dict[str, Any]:
     }
 
 
-def _own(request: HttpRequest, task: Task, present: list[Claim]) -> dict[str, Any]:
+def _own(request: HttpRequest, task: Task, present: list[Claim], taken: int) -> dict[str, Any]:
     """What the page says to this reader alone."""
     user = request.user
     if not user.is_authenticated:
@@ -166,7 +167,10 @@ def _own(request: HttpRequest, task: Task, present: list[Claim]) -> dict[str, An
     own = claims.own_claims(task, user)
     claim = own.live
     offers = [found for found in present if found.offered_to_id == user.pk]
-    cannot_hold = claims.why_not_hold if offers or own.invitation else claims.why_not_claim
+    if offers or own.invitation:
+        why_not = claims.why_not_hold(task, user, own)
+    else:
+        why_not = claims.why_not_claim(task, user, own, taken)
     own_pulls = list(PullRequest.objects.filter(task=task, author=user))
     return {
         "claim": claim,
@@ -174,7 +178,7 @@ def _own(request: HttpRequest, task: Task, present: list[Claim]) -> dict[str, An
         "offers": offers,
         "invitation": own.invitation,
         **_together(claim or own.invitation, present),
-        "why_not": cannot_hold(task, user, own) or why_not_begin(task, user),
+        "why_not": why_not or why_not_begin(task, user),
         "why_not_offer": claims.why_not_offer(claim) if claim else None,
         "own_pulls": own_pulls,
         "done": [pull for pull in own_pulls if pull.state == PullRequest.State.MERGED],
