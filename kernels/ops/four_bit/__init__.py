@@ -100,6 +100,7 @@ DEQUANTIZE = Operator(
         *VERSIONS,
         Cpu("v3_stream", "v3_stream.cpp", levels=SIMD),
         Cpu("v4_lines", "v4_lines.cpp", levels=("avx512",)),
+        Cpu("v5_pages", "v5_pages.cpp", levels=("avx512",), dtypes=("f32",)),
         Cuda(*CARD, eight_per_thread("rows", "columns"), registers=48),
     ],
 )
