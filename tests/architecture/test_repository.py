@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +84,16 @@ def targets() -> list[str]:
 def test_every_make_target_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [target for target in targets() if f"make {target}" not in readme] == []
+
+
+@pytest.mark.slow
+def test_every_program_of_the_makefile_starts_without_the_sites_settings() -> None:
+    programs = sorted({*re.findall(r"-m ([a-z_.]+)", (ROOT / "Makefile").read_text())} - {"pip", "pytest"})
+    script = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    bare = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", script, *programs]
+    done = subprocess.run(command, cwd=ROOT, env=bare, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_make_target_named_in_a_document_exists() -> None:
