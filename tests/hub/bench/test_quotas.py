@@ -241,7 +241,9 @@ def test_a_time_is_told_in_the_zone_of_the_programme(story: Story, cast: Cast, p
     story.worker()
     programme(checks_a_day=1, time_zone="Asia/Shanghai")
     pushes(story, cast.alice, 1)
-    Job.objects.update(queued_at=clock.now().replace(hour=0, minute=5) - timedelta(hours=1))
+    now = clock.now()
+    last = now.replace(hour=23, minute=5)
+    Job.objects.update(queued_at=last if last <= now else last - DAY)
     limit = left(story, cast.alice)
     assert limit.sentence.endswith("(Asia/Shanghai).")
     assert "7:05 a.m." in limit.sentence  # 23:05 in UTC
