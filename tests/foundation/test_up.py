@@ -175,6 +175,8 @@ def test_stopping_leaves_no_process_behind(up: Up) -> None:
 
 @pytest.mark.slow
 def test_the_next_start_is_quick_and_ends_on_ctrl_c(up: Up) -> None:
+    up.process.terminate()  # unless it has ended
+    up.process.wait(timeout=30)
     again = Up(up.folder)
     try:
         again.wait(lambda: again.page() == 200, "the first page", seconds=20)
