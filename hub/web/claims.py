@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -59,18 +61,8 @@ def release(request: HttpRequest, claim_id: int) -> HttpResponse:
 @member_post
 def offer(request: HttpRequest, claim_id: int) -> HttpResponse:
     """Offer it to somebody by username."""
-    claim, written = (
-        _claim(claim_id),
-        {name: request.POST.get(name, "") for name in ("username", "hand_over")},
-    )
-    try:
-        studying.offer(claim, request.user, **written)
-    except (BadInput, NotNow) as refusal:  # the page once more, so that the written note is not lost
-        return tasks.show(request, claim.task, offering=written, problem=str(refusal), status=422)
-    except NotAllowed as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
-    messages.success(request, _("Your offer is sent. The task stays yours until it is taken."))
-    return HttpResponseRedirect(_task_page(claim.task))
+    done = _("Your offer is sent. The task stays yours until it is taken.")
+    return _ask(request, claim_id, studying.offer, done, ("username", "hand_over"), "offering")
 
 
 @member_post
@@ -102,15 +94,8 @@ def take(request: HttpRequest, claim_id: int) -> HttpResponse:
 @member_post
 def invite(request: HttpRequest, claim_id: int) -> HttpResponse:
     """Invite somebody by username to share it, for so many percent of its points."""
-    claim, written = _claim(claim_id), {name: request.POST.get(name, "") for name in ("username", "share")}
-    try:
-        studying.invite(claim, request.user, **written)
-    except (BadInput, NotNow) as refusal:
-        return tasks.show(request, claim.task, inviting=written, problem=str(refusal), status=422)
-    except NotAllowed as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
-    messages.success(request, _("Your invitation is sent."))
-    return HttpResponseRedirect(_task_page(claim.task))
+    done = _("Your invitation is sent.")
+    return _ask(request, claim_id, studying.invite, done, ("username", "share"), "inviting")
 
 
 @member_post
@@ -150,6 +135,26 @@ def answer(request: HttpRequest, claim_id: int) -> HttpResponse:
         done=done,
         back=safe_next(request, request.POST.get("next"), _task_page(claim.task)),
     )
+
+
+def _ask(
+    request: HttpRequest,
+    claim_id: int,
+    ask: Callable[..., object],
+    done: str,
+    fields: Sequence[str],
+    form: str,
+) -> HttpResponse:
+    """Ask somebody by a form of the task's page; after a refusal the page once more with what was written."""
+    claim, written = _claim(claim_id), {name: request.POST.get(name, "") for name in fields}
+    try:
+        ask(claim, request.user, **written)
+    except (BadInput, NotNow) as refusal:
+        return tasks.show(request, claim.task, problem=str(refusal), status=422, **{form: written})
+    except NotAllowed as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    messages.success(request, done)
+    return HttpResponseRedirect(_task_page(claim.task))
 
 
 def _claim(claim_id: int) -> Claim:
