@@ -3,7 +3,8 @@
 Not in charge of the rules (`hub/rewards/badges.toml`) nor of signing (`hub/rewards/signing.py`).
 
 Theory of operation
-- A fact is a number of a person, counted from rows by one query for as many people as are asked about.
+- A fact is a number of a person, counted from rows by a query for as many people as are asked about. Work
+  counts for its author and, by a query more, for who was paid a share of it: they held the claim together.
 - `award` is a line in `flow.py` where something happened, for those whom it concerns. `award_everybody` is
   the sweeper's: once for each state of the rules, so that a new rule reaches old facts, and once a day, so
   that whatever was missed is found. The key (person, badge) lets each badge be awarded once.
@@ -14,12 +15,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
@@ -34,6 +35,7 @@ from hub.learning.queries import standing
 from hub.notify.actions import News, tell
 from hub.pulls.models import PullRequest, Review
 from hub.pulls.standing import HOLD, UPHOLD, counts
+from hub.pulls.together import merged_with
 from hub.rewards import certificates
 from hub.rewards.actions import book, note_evaluation
 from hub.rewards.models import Award, Certificate, Evaluation, Reward
@@ -46,12 +48,34 @@ REVIEW_POINTS = 5
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One number of each person: `number` over `rows`, of which each belongs to the person at `person`."""
+class Source:
+    """Rows `where` that holds, each of the person at `person`; `value`: a column of them or an aggregate."""
 
     rows: Callable[[], QuerySet[Any]]
     person: str
-    number: Any
+    value: Any
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number of each person, made of the distinct values of its sources: how many, if nothing else."""
+
+    sources: tuple[Source, ...]
+    number: Callable[[set[Any]], float] = len
+
+
+def _work(rows: Callable[[], QuerySet[Any]], value: Any, pull: str = "") -> Fact:
+    """How many values there are in rows about work of a person: theirs by authorship or by a paid share.
+
+    `pull`: the path to the pull request.
+    """
+    return Fact((Source(rows, f"{pull}author", value), _paid(rows, f"{pull}rewards__user", value, pull)))
+
+
+def _paid(rows: Callable[[], QuerySet[Any]], person: str, value: Any, pull: str) -> Source:
+    """The rows once for each who was paid for the pull request when it was merged."""
+    return Source(rows, person, value, {f"{pull}rewards__kind": Reward.Kind.MERGE})
 
 
 def _merged() -> QuerySet[PullRequest]:
@@ -79,42 +103,51 @@ def _answers() -> QuerySet[Post]:
     return said.exclude(thread__author=F("author"))
 
 
-AUTHOR = "job__patch_set__pull__author"
+SAID_OF, JUDGED = "patch_set__pull__", "job__patch_set__pull__"
 FACTS: Mapping[str, Fact] = {
-    "merged": Fact(_merged, "author", Count("task", distinct=True)),
-    "sigs": Fact(_merged, "author", Count("task__sig", distinct=True)),
-    "right_at_once": Fact(
+    "merged": _work(_merged, F("task")),
+    "sigs": _work(_merged, F("task__sig")),
+    "right_at_once": _work(
         lambda: _merged().filter(
             patch_sets__number=1,
             patch_sets__jobs__kind=JobKind.CHECK,
             patch_sets__jobs__verdict__outcome=Outcome.PASSED,
         ),
-        "author",
-        Count("pk", distinct=True),
+        F("pk"),
     ),
-    "reviews": Fact(_reviews, "reviewer", Count("patch_set__pull", distinct=True)),
-    "mentored": Fact(_reviews, "reviewer", Count("patch_set__pull__author", distinct=True)),
-    "speed_up": Fact(_confirmed, AUTHOR, Max("low")),
-    "reproduced": Fact(_confirmed, AUTHOR, Count("job__patch_set__pull", distinct=True)),
-    "hardware": Fact(
+    "reviews": Fact((Source(_reviews, "reviewer", F("patch_set__pull")),)),
+    "mentored": Fact(
+        (
+            Source(_reviews, "reviewer", F(f"{SAID_OF}author")),
+            _paid(_reviews, "reviewer", F(f"{SAID_OF}rewards__user"), SAID_OF),
+        )
+    ),
+    "speed_up": replace(_work(_confirmed, Max("low"), JUDGED), number=max),
+    "reproduced": _work(_confirmed, F("job__patch_set__pull"), JUDGED),
+    "hardware": _work(
         lambda: _passed().filter(job__kind__in=(JobKind.RANK, JobKind.CONFIRM)),
-        AUTHOR,
-        Count("job__hardware_class", distinct=True),
+        F("job__hardware_class"),
+        JUDGED,
     ),
-    "lessons": Fact(lambda: Reward.objects.filter(kind=Reward.Kind.LESSON), "user", Count("pk")),
-    "points": Fact(lambda: Reward.objects.all(), "user", Sum("points")),
-    "answers": Fact(_answers, "author", Count("pk")),
+    "lessons": Fact(
+        (Source(lambda: Reward.objects.filter(kind=Reward.Kind.LESSON), "user", Count("pk")),), max
+    ),
+    "points": Fact((Source(lambda: Reward.objects.all(), "user", Sum("points")),), max),
+    "answers": Fact((Source(_answers, "author", Count("pk")),), max),
 }
 
 
 def measured(name: str, people: Collection[int] | None = None) -> dict[int, float]:
     """A fact of these people, or of everybody, by person; who has none is not in it."""
     fact = FACTS[name]
-    rows = fact.rows()
-    if people is not None:
-        rows = rows.filter(**{f"{fact.person}__in": people})
-    told = rows.order_by().values_list(fact.person).annotate(number=fact.number)
-    return {person: number for person, number in told if number is not None}
+    found = defaultdict[int, set[Any]](set)
+    for source in fact.sources:
+        theirs = {} if people is None else {f"{source.person}__in": people}
+        rows = source.rows().filter(**source.where, **theirs).order_by()  # one call: one join of the ledger
+        for person, value in rows.values_list(source.person).annotate(of=source.value).distinct():
+            if value is not None:
+                found[person].add(value)
+    return {person: fact.number(values) for person, values in found.items()}
 
 
 def pay_for(pull: PullRequest, shares: Mapping[User, int]) -> None:
@@ -135,9 +168,7 @@ def pay_for(pull: PullRequest, shares: Mapping[User, int]) -> None:
 
 def merged_work(user: User) -> QuerySet[PullRequest]:
     """Merged pull requests of tasks that are theirs: as the author, or by a share of the points."""
-    paid = Reward.objects.filter(user=user, kind=Reward.Kind.MERGE)
-    theirs = Q(author=user) | Q(pk__in=paid.values("pull"))
-    return _merged().filter(theirs).select_related("task")
+    return _merged().filter(merged_with(user)).select_related("task")
 
 
 def timed(job: Job) -> None:

@@ -35,6 +35,7 @@ from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import open_to_all, published_tasks
 from hub.catalog.roles import Reader, hides_from
 from hub.core import clock
+from hub.pulls.together import shared_merged
 
 NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
 UNREAD = ("log", "cases", "environment", "assembly", "seconds", "reason_args", "figures")  # of a verdict
@@ -264,11 +265,14 @@ def moved_last(most: int) -> list[Moment | Entry]:
 
 
 def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
-    """Where somebody stands on boards of published tasks, the newest first; in two queries.
+    """Where somebody stands on boards of published tasks, the newest first; in three queries.
 
-    The same for everybody, as `moved_last`.
+    Entries of work that was merged and shared with them count. The same for everybody, as `moved_last`.
     """
-    rows = _entries().filter(author=user, revision__task__current=F("revision"))
+    theirs = Q(author=user)
+    if shared := shared_merged(user):
+        theirs |= Q(verdict__job__patch_set__pull__in=shared)
+    rows = _entries().filter(theirs, revision__task__current=F("revision"))
     rows = rows.filter(revision__task__state=Task.State.PUBLISHED)
     rows = rows.exclude(revision__task__kind=Task.Kind.EXERCISE)
     rows = rows.filter(revision__task__in=Task.objects.filter(open_to_all()).order_by().values("pk"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +72,32 @@ def share_a_claim(task: Task, one: User, other: User) -> bool:
     for key, shared, user in rows.values_list("pk", "shared_with", "user"):
         slots.setdefault(shared or key, set()).add(user)
     return any(len(people) == 2 for people in slots.values())
+
+
+def beside(own: Iterable[Claim]) -> set[tuple[int, int]]:
+    """Whoever holds an active one of these claims of a person with them: the keys of its task and of theirs.
+
+    Asks only where a task can be shared.
+    """
+    active = [row for row in own if row.state == Claim.State.ACTIVE and row.task.together > 1]
+    if not active:
+        return set()
+    slots = {row.shared_with_id or row.pk for row in active}
+    rows = Claim.objects.filter(Q(pk__in=slots) | Q(shared_with__in=slots), state=Claim.State.ACTIVE)
+    return set(rows.exclude(pk__in=[row.pk for row in active]).values_list("task", "user"))
+
+
+def held_together(tasks: Iterable[int]) -> dict[tuple[int, int], list[User]]:
+    """By the keys of one of these tasks and of a person: who holds a claim on it together with them."""
+    slots = defaultdict[int, list[Claim]](list)
+    rows = Claim.objects.filter(task__in=set(tasks), state=Claim.State.ACTIVE).select_related("user")
+    for claim in rows.order_by("id"):
+        slots[claim.shared_with_id or claim.pk].append(claim)
+    return {
+        (claim.task_id, claim.user_id): [other.user for other in held if other is not claim]
+        for held in slots.values()
+        for claim in held
+    }
 
 
 def why_not_share(claim: Claim, others: int | None = None) -> str | None:

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, DateTimeField, F, Max, Min, Q, QuerySet, Sum, Value
 
 from hub.accounts.models import User
 from hub.bench.models import Verdict
@@ -37,11 +37,15 @@ from hub.rewards.models import Reward
 
 MERGED = Q(state=PullRequest.State.MERGED)
 WORKED = {
-    "people": Count("author", distinct=True),
     "pulls": Count("pk"),
     "merged": Count("pk", filter=MERGED),
     "last": Max("ended_at", filter=MERGED),
-}  # of pull requests
+}  # of the pull requests of an author
+SHARED: dict[str, Any] = {
+    "pulls": Value(0),
+    "merged": Value(0),
+    "last": Value(None, DateTimeField()),
+}  # of who was paid a share of another's
 
 
 @dataclass(frozen=True)
@@ -302,9 +306,8 @@ def report(programme: Programme, excerpt: int, columns: int) -> Report:
         booked=Sum("points", default=0), owed=Sum("points", filter=~Q(user__in=inside), default=0)
     )
     pulls = _pulls(programme)
-    by_task = {row.pop("task"): row for row in pulls.order_by().values("task").annotate(**WORKED)}
+    worked = _worked(pulls)
     pushed = PatchSet.objects.filter(pull__in=pulls).aggregate(
-        people=Count("pull__author", distinct=True),
         patch_sets=Count("pk", distinct=True),
         verdicts=Count("jobs__verdict", distinct=True),
         first_push=Min("pushed_at"),
@@ -315,10 +318,11 @@ def report(programme: Programme, excerpt: int, columns: int) -> Report:
     return Report(
         standing=found,
         excerpt=rows_of(found.lines[:excerpt], tasks if len(tasks) <= columns else []),
-        tasks=[_task_line(task, by_task.get(task.pk), best.get(task.pk)) for task in tasks],
-        pulls=sum(row["pulls"] for row in by_task.values()),
-        merged=sum(row["merged"] for row in by_task.values()),
-        last_merge=max((row["last"] for row in by_task.values() if row["last"]), default=None),
+        tasks=[_task_line(task, worked[task.pk], best.get(task.pk)) for task in tasks],
+        people=len({row.person for rows in worked.values() for row in rows}),
+        pulls=sum(row.pulls for rows in worked.values() for row in rows),
+        merged=sum(row.merged for rows in worked.values() for row in rows),
+        last_merge=max((row.last for rows in worked.values() for row in rows if row.last), default=None),
         points=paid["booked"],
         owed=None if programme.point_value is None else programme.point_value * paid["owed"],
         **pushed,
@@ -336,6 +340,26 @@ def _pulls(programme: Programme) -> QuerySet[PullRequest]:
     return pulls
 
 
+class Worked(NamedTuple):
+    """What a person did on a task."""
+
+    task: int
+    person: int
+    pulls: int
+    merged: int
+    last: datetime | None  # merge
+
+
+def _worked(pulls: QuerySet[PullRequest]) -> dict[int, list[Worked]]:
+    """By task, once for each author and for each who was paid a share of merged work."""
+    found = defaultdict[int, list[Worked]](list)
+    own = pulls.order_by().values_list("task", "author").annotate(**WORKED)
+    paid = pulls.filter(rewards__kind=Reward.Kind.MERGE).order_by().values_list("task", "rewards__user")
+    for row in own.union(paid.annotate(**SHARED)):
+        found[row[0]].append(Worked(*row))
+    return found
+
+
 def _best(programme: Programme) -> dict[int, float]:
     """Of each task the best ratio on its boards, as they are shown, of what was timed first while it ran."""
     rows = Stored.objects.filter(revision__task__programme=programme, revision__task__current=F("revision"))
@@ -346,6 +370,6 @@ def _best(programme: Programme) -> dict[int, float]:
     return dict(rows.order_by().values_list("revision__task").annotate(Max("ratio")))
 
 
-def _task_line(task: Task, worked: dict[str, Any] | None, best: float | None) -> TaskLine:
-    known = worked or {"people": 0, "pulls": 0, "merged": 0}
-    return TaskLine(task, known["people"], known["pulls"], known["merged"], best)
+def _task_line(task: Task, worked: list[Worked], best: float | None) -> TaskLine:
+    pulls, merged = sum(row.pulls for row in worked), sum(row.merged for row in worked)
+    return TaskLine(task, len({row.person for row in worked}), pulls, merged, best)

@@ -22,6 +22,7 @@ from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims.models import Claim
 from hub.claims.queries import open_proposals, share_a_claim
+from hub.pulls import together
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.stages import (
     Facts,
@@ -45,8 +46,8 @@ __all__ = [
     "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
     "current_patch_set", "current_patch_sets", "desk", "desk_pulls", "facts", "facts_of", "heads",
     "is_mentor_of", "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job",
-    "open_pulls_of", "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline", "turn_of",
-    "whose_turn", "why_hidden", "why_not_merge", "why_not_review", "why_not_see",
+    "open_pulls_of", "open_work_of", "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline",
+    "turn_of", "whose_turn", "why_hidden", "why_not_merge", "why_not_review", "why_not_see",
 ]  # fmt: skip
 
 
@@ -59,7 +60,13 @@ def pulls() -> QuerySet[PullRequest]:
 
 
 def pulls_of(user: User) -> QuerySet[PullRequest]:
-    return pulls().filter(author=user)
+    """Also what others wrote with whom this person holds the claim, or was paid for it."""
+    return pulls().filter(together.work_of(user))
+
+
+def open_work_of(user: User, held: Iterable[Claim]) -> QuerySet[PullRequest]:
+    """`held`: the person's live claims, which may be shared with others."""
+    return pulls().filter(together.open_with(user, held), state=PullRequest.State.OPEN)
 
 
 def open_pulls_of(task: Task, user: User) -> QuerySet[PullRequest]:

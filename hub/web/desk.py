@@ -107,11 +107,12 @@ class Part:
 def desk(request: HttpRequest) -> HttpResponse:
     user = request.user
     is_mentor = roles.mentors_any(user)
-    own = list(queries.pulls_of(user).filter(state=PullRequest.State.OPEN))
+    held = list(claims.claims_of(user).filter(state__in=claims.LIVE))
+    own = list(queries.open_work_of(user, held))
     waiting = list(queries.desk_pulls(user)) if is_mentor else []
     found = queries.facts_of([*own, *waiting])
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN}
-    shown |= _own_work(user, (found[pull.pk] for pull in own))
+    shown |= _own_work(user, (found[pull.pk] for pull in own), held)
     if is_mentor:
         shown |= {
             "held_number": len(rulings.held_keys(user, COUNTED)),
@@ -154,13 +155,13 @@ def _part(rows: list[Waiting], who: Who) -> Part:
     return Part(found, SHOWN if who is Who.MENTOR else SHOWN_ELSEWHERE)
 
 
-def _own_work(user: User, found: Iterable[Facts]) -> dict[str, Any]:
+def _own_work(user: User, found: Iterable[Facts], held: Iterable[Claim]) -> dict[str, Any]:
     """Open pull requests, those that wait for this person and the others, longest waiting first; claims."""
     own = sorted((_own(facts) for facts in found), key=lambda row: row.turn.since)
-    held = claims.claims_of(user).filter(state__in=claims.LIVE)
+    mine = [row.turn.who is Who.CONTRIBUTOR and row.pull.author_id == user.pk for row in own]
     return {
-        "my_turn": [row for row in own if row.turn.who is Who.CONTRIBUTOR],
-        "others_turn": [row for row in own if row.turn.who is not Who.CONTRIBUTOR],
+        "my_turn": [row for row, is_mine in zip(own, mine, strict=True) if is_mine],
+        "others_turn": [row for row, is_mine in zip(own, mine, strict=True) if not is_mine],
         "held": [
             (claim, claims.clock(claim) if claim.state == Claim.State.ACTIVE else None) for claim in held
         ],

@@ -24,18 +24,20 @@ from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
 from bench_runner.contract import FIGURES
+from hub.accounts.models import User
 from hub.boards.cases import tables
 from hub.boards.history import record_of
 from hub.boards.queries import Entry
 from hub.boards.stored import Whole
 from hub.core import clock
+from hub.pulls.together import others
 from hub.web.boards import board_of
 from hub.web.plain import plain_line
 from hub.web.templatetags.touchstone import times
 
 COLUMNS = (
-    "rank", "tied", "username", "name", "ratio", "low", "high", "confirmed", "record", "runs", "measured_at",
-    "pull_request", "artefact_sha256", *FIGURES,
+    "rank", "tied", "username", "name", "together_with", "ratio", "low", "high", "confirmed", "record",
+    "runs", "measured_at", "pull_request", "artefact_sha256", *FIGURES,
 )  # fmt: skip
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 BADGE_SECONDS = 300
@@ -144,16 +146,21 @@ def _width(text: str) -> float:
 
 
 def _rows(board: Whole, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    record = record_of(board.moments(0))
-    return [_row(entry, record is not None and record.verdict == entry.verdict) for entry in entries]
+    record, shown = record_of(board.moments(0)), list(entries)
+    together = others(entry.pull for entry in shown)
+    return [
+        _row(entry, record is not None and record.verdict == entry.verdict, together.get(entry.pull.pk, ()))
+        for entry in shown
+    ]
 
 
-def _row(entry: Entry, is_record: bool) -> dict[str, Any]:
+def _row(entry: Entry, is_record: bool, together: Iterable[User]) -> dict[str, Any]:
     return {
         "rank": entry.rank or None,
         "tied": entry.tied,
         "username": entry.user.username,
         "name": entry.user.shown_name,
+        "together_with": " ".join(user.username for user in together),
         "ratio": entry.ratio,
         "low": entry.low,
         "high": entry.high,

@@ -27,7 +27,7 @@ from hub.learning.models import Lesson
 from hub.learning.queries import Standing, begun
 from hub.programmes.queries import next_programme
 from hub.pulls.models import PullRequest
-from hub.pulls.queries import Turn, Who, facts_of, pulls_of, stage_of, turn_of, why_not_see
+from hub.pulls.queries import Turn, Who, facts_of, open_work_of, stage_of, turn_of, why_not_see
 from hub.rewards.queries import points_of
 from hub.web import kept
 from hub.web.finding import cards, quickly_found
@@ -108,7 +108,7 @@ def _newest_verdicts(user: Reader) -> list[Verdict]:
 def _own(user: User) -> dict[str, Any]:
     live = claims.claims_of(user).filter(state__in=claims.LIVE).exclude(task__kind=Task.Kind.EXERCISE)
     held = [(claim, claims.clock(claim)) for claim in live]
-    own = pulls_of(user).filter(state=PullRequest.State.OPEN).exclude(task__kind=Task.Kind.EXERCISE)
+    own = open_work_of(user, live).exclude(task__kind=Task.Kind.EXERCISE)
     pulls = pull_rows(own[:OWN_PULLS])
     learning = begun(user)
     return {
@@ -133,8 +133,8 @@ def pull_rows(pulls: Any) -> list[dict[str, Any]]:
 def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learning: list[Standing]) -> Step:
     for row in pulls:
         turn: Turn = row["turn"]
-        if turn.who is Who.CONTRIBUTOR:
-            pull = row["pull"]
+        pull = row["pull"]
+        if turn.who is Who.CONTRIBUTOR and pull.author_id == user.pk:
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
     for asked in claims.to_answer(user)[:1]:

@@ -19,6 +19,7 @@ from hub.catalog.models import Task
 from hub.community.models import Post, Sig
 from hub.core import clock
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
+from hub.pulls.together import merged_with
 from hub.rewards.models import Award
 from hub.rewards.rules import Badge, Rule, rules
 from hub.web.medals import Year, first_day, year
@@ -68,7 +69,7 @@ class InSig:
 
 def sigs_of(who: User, places: Iterable[tuple[Board, Entry]]) -> list[InSig]:
     """The SIGs in which somebody merged or reviewed something, most first; in three queries."""
-    work = PullRequest.objects.filter(author=who, state=PullRequest.State.MERGED)
+    work = PullRequest.objects.filter(merged_with(who), state=PullRequest.State.MERGED)
     work = work.exclude(task__kind=Task.Kind.EXERCISE).order_by()
     merged = dict(work.values_list("task__sig").annotate(Count("task", distinct=True)))
     said = Review.objects.filter(reviewer=who).exclude(kind=Review.Kind.COMMENT).order_by()
@@ -85,7 +86,7 @@ def sigs_of(who: User, places: Iterable[tuple[Board, Entry]]) -> list[InSig]:
 
 
 def places_of(who: User) -> list[tuple[Board, Entry]]:
-    """Where somebody stands on the boards that they came to last; in two queries."""
+    """Where somebody stands on the boards that they came to last; in three queries."""
     return sorted(stored.places_of(who, BOARDS), key=lambda place: (place[1].rank, -place[0].number))
 
 
@@ -132,6 +133,6 @@ def _counted() -> tuple[int, dict[str, int]]:
 
 
 def tallies(who: User) -> dict[str, int]:
-    """Pull requests of tasks, opened and merged."""
-    own = PullRequest.objects.filter(author=who).exclude(task__kind=Task.Kind.EXERCISE)
+    """Pull requests of tasks, opened and merged; also those whose claim they shared."""
+    own = PullRequest.objects.filter(merged_with(who)).exclude(task__kind=Task.Kind.EXERCISE)
     return own.aggregate(opened=Count("pk"), merged=Count("pk", filter=Q(state=PullRequest.State.MERGED)))

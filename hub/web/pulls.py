@@ -34,6 +34,7 @@ from hub.pulls import queries
 from hub.pulls.mentors import unrated
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
 from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
+from hub.pulls.together import others
 from hub.rulings.queries import may_see
 from hub.web import conversation, kept, live, outcome, timing_plot
 from hub.web.acting import act, member_post
@@ -153,6 +154,7 @@ def overview(request: HttpRequest, rows: Rows) -> dict[str, Any]:
         "current": found.patch_set,
         "stage": queries.stage_of(found),
         "turn": turn,
+        "together": others([pull]).get(pull.pk, []),
         "is_author": user.pk == pull.author_id,
         "is_readers_turn": known and _is_readers_turn(pull, turn, user),
         "may_change": known and queries.may_change(pull, user),
