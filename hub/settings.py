@@ -199,6 +199,7 @@ DATABASES = {"default": _database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+SESSION_ENGINE = "hub.accounts.sessions"
 AUTHENTICATION_BACKENDS = ["hub.accounts.backend.OpenAccounts"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:home"

@@ -18,5 +18,4 @@ class OpenAccounts(AuthenticationBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """The person of a session, with the number that the bell of every page shows."""
-        user = with_unread().filter(pk=user_id).first()
-        return user if user is not None and may_enter(user) else None
+        return next(filter(may_enter, with_unread(user_id)), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cache
 
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -13,6 +12,7 @@ from django.db.models.functions import Coalesce
 from hub.accounts.models import ApiToken, Scope, User
 from hub.core import clock
 from hub.core.ids import token_digest
+from hub.core.prepared import prepared
 
 USED_RESOLUTION = timedelta(minutes=1)  # `last_used_at` is written no more often than this
 
@@ -22,24 +22,20 @@ def may_enter(user: User) -> bool:
     return user.is_active and (settings.DEMO or not user.is_demo)
 
 
-def with_unread() -> QuerySet[User]:
-    """People with `unread`: how much they were told that they have not read; and with `is_appointed`: whether
-    they have a role for some SIG or task. The apps that keep these lie above this one; read with the person,
-    they cost no query of their own."""
-    return _annotated().all()
-
-
-@cache
-def _annotated() -> QuerySet[User]:
-    """Made once: each request asks for it."""
+@prepared
+def with_unread(key: int) -> QuerySet[User]:
+    """A person with `unread`: how much they were told that they have not read; and with `is_appointed`:
+    whether they have a role for some SIG or task. The apps that keep these lie above this one; read with the
+    person, they cost no query of their own."""
     new = Q(notifications__in_site=True, notifications__read_at=None)
     number = User.objects.filter(new, pk=OuterRef("pk")).order_by().values("pk").annotate(n=Count("pk"))
     appointed = User.objects.filter(
         pk=OuterRef("pk"), appointments__at__isnull=False, appointments__ended_at=None
     )
-    return User.objects.annotate(
+    people = User.objects.annotate(
         is_appointed=Exists(appointed), unread=Coalesce(Subquery(number.values("n")), 0)
     )
+    return people.filter(pk=key)
 
 
 def user_by_token(clear: str, scope: str = Scope.GIT_READ) -> User | None:

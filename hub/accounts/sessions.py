@@ -1,15 +1,37 @@
-"""Where a person is logged in: one row of allauth for each browser, and the session that it names."""
+"""Where a person is logged in: one row of allauth for each browser, and the session that it names.
+
+Also how a session is read: each request of whoever is logged in begins with it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 
 from hub.accounts.models import User
 from hub.core import clock
+from hub.core.prepared import prepared
+
+
+class SessionStore(db.SessionStore):
+    """Django's, which asks for a session by a prepared query."""
+
+    def _get_session_from_db(self) -> Session | None:
+        found = _sessions(self.session_key or "", clock.now())
+        if not found:
+            self._session_key = None
+        return next(iter(found), None)
+
+
+@prepared
+def _sessions(key: str, now: datetime) -> QuerySet[Session]:
+    return Session.objects.filter(session_key=key, expire_date__gt=now)
 
 
 @dataclass(frozen=True)
