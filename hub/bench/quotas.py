@@ -29,6 +29,7 @@ from hub.accounts.models import User
 from hub.bench.models import Attempt, Job
 from hub.catalog.models import Programme, Task
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.pulls import pushing
 from hub.repos.access import Policy
 from hub.repos.models import Repository
@@ -85,11 +86,16 @@ def a_day(task: Task, author: User, kind: str, hardware_class: str) -> Quota:
 
 def _days(task: Task, author: User, kind: str, classes: Collection[str]) -> list[Quota]:
     """What is used of the last 24 hours on this task: timing on each of these classes, checks on any."""
-    jobs = _charged(author).filter(patch_set__pull__task=task, kind=kind, queued_at__gt=clock.now() - DAY)
-    rows = list(jobs.order_by("queued_at").values_list("hardware_class", "queued_at"))
+    rows = _queued_since(author.pk, task.pk, kind, clock.now() - DAY)
     if kind == JobKind.CHECK:
         return [_day(task, kind, [at for _name, at in rows])]
     return [_day(task, kind, [at for name, at in rows if name == one]) for one in classes]
+
+
+@prepared
+def _queued_since(author: int, task: int, kind: str, since: datetime) -> QuerySet[Job, tuple[str, datetime]]:
+    jobs = _charged(author).filter(patch_set__pull__task=task, kind=kind, queued_at__gt=since)
+    return jobs.order_by("queued_at").values_list("hardware_class", "queued_at")
 
 
 def _day(task: Task, kind: str, times: list[datetime]) -> Quota:
@@ -171,7 +177,7 @@ def _replaceable(task: Task, author: User) -> list[str]:
     return sorted(set(topics))
 
 
-def _charged(author: User) -> QuerySet[Job]:
+def _charged(author: User | int) -> QuerySet[Job]:
     ran = Exists(Attempt.objects.filter(job=OuterRef("pk"), state=Attempt.State.CANCELLED))
     own = Job.objects.filter(patch_set__pull__author=author, rejudged=None).exclude(
         priority=Job.Priority.MENTOR

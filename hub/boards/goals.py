@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import Outcome
@@ -18,6 +19,7 @@ from hub.bench.models import Verdict
 from hub.boards.runs import TIMED, Candidate
 from hub.catalog.queries import spec_of
 from hub.core.errors import NotNow
+from hub.core.prepared import prepared
 from hub.pulls.models import PatchSet
 from hub.pulls.standing import stands_as
 from hub.rulings.queries import standing_verdicts
@@ -38,8 +40,13 @@ class Shortfall:
 
 def shortfalls(patch_set: PatchSet) -> list[Shortfall]:
     """Where this patch set misses the goal of the rules that it was timed by."""
+    return shortfalls_of(_standing(patch_set.pk))
+
+
+@prepared
+def _standing(patch_set: int) -> QuerySet[Verdict]:
     rows = standing_verdicts().filter(job__patch_set=patch_set).order_by("at")
-    return shortfalls_of(rows.defer("log", "cases", "environment", "assembly"))
+    return rows.defer("log", "cases", "environment", "assembly")
 
 
 def shortfalls_of(verdicts: Iterable[Verdict]) -> list[Shortfall]:

@@ -17,11 +17,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import REJECTS, User
-from hub.audit.queries import events_about
+from hub.audit.models import Event
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims.models import Claim
 from hub.claims.queries import open_proposals, share_a_claim
+from hub.core.prepared import prepared
 from hub.pulls import together
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.stages import (
@@ -198,6 +199,9 @@ class ItemKind(enum.StrEnum):
     MERGED = "merged"
 
 
+ENDS = {f"pull.{kind}": kind for kind in (ItemKind.CLOSED, ItemKind.REOPENED, ItemKind.MERGED)}
+
+
 @dataclass(frozen=True)
 class TimelineItem:
     """One line of the conversation. `subject` is the row it is about; for a verdict a dict of its columns."""
@@ -294,9 +298,14 @@ def _verdicts(jobs: Iterable[Judged]) -> Iterable[TimelineItem]:
 
 
 def _ends(pull: PullRequest) -> Iterable[TimelineItem]:
-    verbs = {f"pull.{kind}": kind for kind in (ItemKind.CLOSED, ItemKind.REOPENED, ItemKind.MERGED)}
-    for event in events_about(pull).filter(verb__in=verbs):
-        yield TimelineItem(verbs[event.verb], event.at, event.actor, None, pull)
+    for event in _events(str(pull.pk)):
+        yield TimelineItem(ENDS[event.verb], event.at, event.actor, None, pull)
+
+
+@prepared
+def _events(pull: str) -> QuerySet[Event]:
+    rows = Event.objects.filter(subject_type=PullRequest._meta.label_lower, subject_id=pull)
+    return rows.filter(verb__in=ENDS).select_related("actor")
 
 
 # The mentor's desk

@@ -27,9 +27,10 @@ from __future__ import annotations
 import enum
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -38,6 +39,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bench_runner.contract import JobKind, Outcome
 from hub.catalog.models import Task
+from hub.core.prepared import prepared
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.standing import UPHOLD, counts, stands_as
 
@@ -263,16 +265,27 @@ def _since(now: Stage, facts: Facts) -> datetime:
 def facts_of(pulls: Iterable[PullRequest]) -> dict[int, Facts]:
     """The facts about many pull requests, in four queries however many they are."""
     pulls = list(pulls)
-    current = {row.pull_id: row for row in current_patch_sets().filter(pull__in=pulls)}
+    current = {row.pull_id: row for row in _heads([pull.pk for pull in pulls])}
     rows = list(current.values())
-    runs, reviews = last_runs(judged(rows, RUN)), _last_words(rows)
-    merges = {row.patch_set_id: row for row in MergeAttempt.objects.filter(patch_set__in=rows).order_by("id")}
+    keys = [row.pk for row in rows]
+    runs, reviews = last_runs(judged(rows, RUN)), _last_words(keys)
+    merges = {row.patch_set_id: row for row in _merges(keys)}
     found = {}
     for pull in pulls:
         patch_set = current.get(pull.pk)
         key = patch_set.pk if patch_set else 0
         found[pull.pk] = Facts(pull, patch_set, runs[key], reviews[key], merges.get(key))
     return found
+
+
+@prepared
+def _heads(pulls: list[int]) -> QuerySet[PatchSet]:
+    return current_patch_sets().filter(pull__pk__in=pulls)
+
+
+@prepared
+def _merges(patch_sets: list[int]) -> QuerySet[MergeAttempt]:
+    return MergeAttempt.objects.filter(patch_set__pk__in=patch_sets).order_by("id")
 
 
 @dataclass(frozen=True)
@@ -319,19 +332,27 @@ def judged(patch_sets: Iterable[PatchSet], told: Iterable[str] = tuple(COLUMNS))
 
     Each with these columns: all, or RUN where the stage alone is asked for.
     """
-    keys = [row.pk for row in patch_sets]
-    rows = (
-        PatchSet.objects.filter(counts("jobs__"), pk__in=keys, jobs__isnull=False)
-        .order_by("jobs__queued_at", "jobs__pk", "jobs__verdict__rulings__pk")
-        .values_list("pk", "number", *(COLUMNS[name] for name in told))
-    )
     found: dict[Any, Judged] = {}
-    for patch_set, number, *row in rows:  # one for each ruling: the last one tells
+    # A row for each ruling: the last one tells.
+    for patch_set, number, *row in _judged(tuple(told))([row.pk for row in patch_sets]):
         columns = dict(zip(told, row, strict=True))
         stands = stands_as(columns["outcome"], columns["ruling"])
         if columns["state"] != CANCELLED:
             found[columns["job"]] = Judged(patch_set, number, columns, stands)
     return list(found.values())
+
+
+@cache
+def _judged(told: tuple[str, ...]) -> Callable[[list[int]], list[tuple[Any, ...]]]:
+    @prepared
+    def rows(patch_sets: list[int]) -> QuerySet[PatchSet, tuple[Any, ...]]:
+        return (
+            PatchSet.objects.filter(counts("jobs__"), pk__in=patch_sets, jobs__isnull=False)
+            .order_by("jobs__queued_at", "jobs__pk", "jobs__verdict__rulings__pk")
+            .values_list("pk", "number", *(COLUMNS[name] for name in told))
+        )
+
+    return rows
 
 
 def last_runs(jobs: Iterable[Judged]) -> dict[int, tuple[Run, ...]]:
@@ -352,8 +373,13 @@ def last_words(said: Iterable[Review]) -> tuple[Review, ...]:
     return tuple(last.values())
 
 
-def _last_words(patch_sets: list[PatchSet]) -> dict[int, tuple[Review, ...]]:
+def _last_words(patch_sets: list[int]) -> dict[int, tuple[Review, ...]]:
     said: dict[int, list[Review]] = defaultdict(list)
-    for review in Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer").order_by("id"):
+    for review in _said_of(patch_sets):
         said[review.patch_set_id].append(review)
     return defaultdict(tuple, {key: last_words(reviews) for key, reviews in said.items()})
+
+
+@prepared
+def _said_of(patch_sets: list[int]) -> QuerySet[Review]:
+    return Review.objects.filter(patch_set__pk__in=patch_sets).select_related("reviewer").order_by("id")

@@ -25,7 +25,6 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from asgiref.sync import SyncToAsync, sync_to_async
@@ -39,6 +38,7 @@ from django.views.decorators.http import require_safe
 
 from hub.bench.models import Attempt, Job, ProgressLine, Verdict
 from hub.bench.places import Line
+from hub.core.prepared import prepared
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
 from hub.pulls.queries import current_patch_set, whose_turn, why_not_see
 from hub.web.run import Run, live_runs, tries
@@ -238,11 +238,10 @@ SEEN = (
 )
 
 
-@cache
 def watched() -> QuerySet[PullRequest]:
     """Pull requests with what `pulse_of` looks at: the newest row of everything that the page tells of.
 
-    Made once, as a start for others: so large a query takes time to make.
+    So large a query takes time to write: it is a part of prepared ones.
     """
     of_pull = {"patch_set__pull": OuterRef("pk")}
     merges = MergeAttempt.objects.filter(**of_pull)
@@ -265,9 +264,13 @@ def runs(beat: Pulse, patch_set: PatchSet, made: Iterable[Attempt]) -> list[Run]
     return live_runs(jobs, made, LINES.line)
 
 
+@prepared
+def _watched(key: int) -> QuerySet[PullRequest]:
+    return watched().filter(pk=key)
+
+
 def pulse(pull_id: int) -> Pulse | None:
-    pull = watched().filter(pk=pull_id).first()
-    return None if pull is None else pulse_of(pull)
+    return next(map(pulse_of, _watched(pull_id)), None)
 
 
 def pulse_of(pull: PullRequest) -> Pulse:

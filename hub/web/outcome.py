@@ -16,6 +16,7 @@ from django.db.models import (
     JSONField,
     OuterRef,
     Q,
+    QuerySet,
     TextField,
     Value,
     When,
@@ -29,6 +30,7 @@ from bench_runner.messages import REASONS, Words
 from hub.bench.models import Measurement, Verdict
 from hub.boards.runs import TIMED, Candidate
 from hub.catalog.queries import spec_of
+from hub.core.prepared import prepared
 from hub.pulls.models import PatchSet
 from hub.pulls.standing import stands_as
 from hub.rulings.models import Rejudge, RejudgeItem, Ruling
@@ -172,18 +174,23 @@ def told(patch_sets: Iterable[PatchSet], chosen: PatchSet) -> list[Any]:
 
     One query for what came out now and for the history: pages have few to spare.
     """
+    verdicts: list[Any] = _told([row.pk for row in patch_sets], chosen.pk)
+    for verdict in verdicts:
+        for name, *_empty in LONG:
+            setattr(verdict, name, getattr(verdict, f"own_{name}"))
+    return verdicts
+
+
+@prepared
+def _told(patch_sets: list[int], chosen: int) -> QuerySet[Verdict]:
     own = Q(job__patch_set=chosen)
     long = {
         f"own_{name}": Case(When(own, then=F(name)), default=Value(empty, field), output_field=field)
         for name, empty, field in LONG
     }
     items = RejudgeItem.objects.filter(Q(old=OuterRef("pk")) | Q(job=OuterRef("job")))
-    rows = standing_verdicts().filter(job__patch_set__in=patch_sets).annotate(was_rejudged=Exists(items))
-    verdicts: list[Any] = list(rows.defer(*(name for name, *_ in LONG)).annotate(**long).order_by("at"))
-    for verdict in verdicts:
-        for name, *_empty in LONG:
-            setattr(verdict, name, getattr(verdict, f"own_{name}"))
-    return verdicts
+    rows = standing_verdicts().filter(job__patch_set__pk__in=patch_sets).annotate(was_rejudged=Exists(items))
+    return rows.defer(*(name for name, *_ in LONG)).annotate(**long).order_by("at")
 
 
 def reports(told: Iterable[Any], patch_set: PatchSet) -> tuple[list[Report], list[Report]]:

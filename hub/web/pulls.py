@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -29,6 +28,7 @@ from hub.bench.models import Verdict
 from hub.bench.queries import lack
 from hub.boards.goals import shortfalls_of
 from hub.catalog.models import Task
+from hub.core.prepared import prepared
 from hub.learning.queries import TIMED, is_solved, lesson_after, lesson_of
 from hub.pulls import queries
 from hub.pulls.mentors import unrated
@@ -124,7 +124,7 @@ def pull_page(request: HttpRequest, pull_id: int) -> HttpResponse:
 
 @with_plot
 def _page_of(request: HttpRequest, pull_id: int) -> HttpResponse:
-    rows = queries.rows_of(_pull(pull_id))
+    rows = queries.rows_of(watched_pull(pull_id))
     shown = overview(request, rows)
     if rows.pull.state != PullRequest.State.OPEN and request.user.pk == rows.pull.author_id:
         shown |= {"unrated": unrated(rows.pull), "scores": Rating.Score.choices}
@@ -223,7 +223,7 @@ def _results(request: HttpRequest, rows: Rows, beat: live.Pulse) -> dict[str, An
 
 @member_post
 def merge(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     made: list[MergeAttempt] = []
     why = request.POST.get("why", "")
     answer = act(request, lambda: made.append(flow.merge(pull, request.user, why)), done="", back=_page(pull))
@@ -236,20 +236,20 @@ def merge(request: HttpRequest, pull_id: int) -> HttpResponse:
 
 @member_post
 def close(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     done = _("Closed. Its branch takes no pushes until it is opened again.")
     return act(request, lambda: flow.close(pull, request.user), done=done, back=_page(pull))
 
 
 @member_post
 def reopen(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     return act(request, lambda: flow.reopen(pull, request.user), done=_("Open again."), back=_page(pull))
 
 
 @member_post
 def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     done = _("The current patch set is judged once more.")
     return act(request, lambda: flow.run_again(pull, request.user), done=done, back=_page(pull))
 
@@ -257,15 +257,21 @@ def rerun(request: HttpRequest, pull_id: int) -> HttpResponse:
 # Parts
 
 
-@cache
-def watched_pulls() -> QuerySet[PullRequest]:
-    """Pull requests with what `overview` shows of them; made once, as `live.watched`."""
+def watched_pull(key: int) -> PullRequest:
+    """A pull request with what `overview` shows of it.
+
+    Raises:
+        Http404: there is none.
+    """
+    for pull in _watched(key):
+        return pull
+    raise Http404
+
+
+@prepared
+def _watched(key: int) -> QuerySet[PullRequest]:
     rows = live.watched().select_related("task__programme", "task__current", "author")
-    return rows.defer("task__current__files").prefetch_related("task__mentors")
-
-
-def _pull(pull_id: int) -> PullRequest:
-    return get_object_or_404(watched_pulls(), pk=pull_id)
+    return rows.defer("task__current__files").prefetch_related("task__mentors").filter(pk=key)
 
 
 def _page(pull: PullRequest) -> str:

@@ -31,7 +31,7 @@ from hub.web.acting import member_post
 from hub.web.complaints import Complaint, complaints
 from hub.web.diffs import Spot, changes, file_views, has_spot
 from hub.web.plain import plain_line, plain_text
-from hub.web.pulls import overview, watched_pulls
+from hub.web.pulls import overview, watched_pull
 from hub.web.threads import Thread, threads_of, to_apply
 
 SPLIT = "split"  # side by side
@@ -46,7 +46,7 @@ DONE = {
 
 @require_safe
 def diff_page(request: HttpRequest, pull_id: int) -> HttpResponse:
-    return show(request, _pull(pull_id))
+    return show(request, watched_pull(pull_id))
 
 
 def show(
@@ -89,7 +89,7 @@ def show(
 @member_post
 def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
     """Say something about the pull request, or about a line when `spot` names one."""
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     patch_set = _posted_patch_set(request, pull)
     body, text = request.POST.get("body", ""), request.POST.get("spot", "")
     spot = Spot.parse(text)
@@ -112,7 +112,7 @@ def comment(request: HttpRequest, pull_id: int) -> HttpResponse:
 @member_post
 def review(request: HttpRequest, pull_id: int) -> HttpResponse:
     """Approve, ask for changes or comment; about the patch set that the reviewer had before their eyes."""
-    pull = _pull(pull_id)
+    pull = watched_pull(pull_id)
     patch_set = _posted_patch_set(request, pull)
     kind, body = request.POST.get("kind", ""), request.POST.get("body", "")
     back = reverse("web:pull", args=[pull.pk])
@@ -175,10 +175,6 @@ def _posted_patch_set(request: HttpRequest, pull: PullRequest) -> PatchSet:
     number = request.POST.get("patch_set", "")
     rows = pull.patch_sets.filter(number=int(number)) if number.isdecimal() and len(number) < 9 else None
     return get_object_or_404(rows) if rows is not None else get_object_or_404(PatchSet, pk=0)
-
-
-def _pull(pull_id: int) -> PullRequest:
-    return get_object_or_404(watched_pulls(), pk=pull_id)
 
 
 def _numbered(patch_sets: list[PatchSet], number: str) -> PatchSet | None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,7 @@ from hub.bench.models import Attempt, Job, ProgressLine, Worker
 from hub.bench.places import Line, Place
 from hub.bench.queries import workers
 from hub.catalog.queries import spec_of
+from hub.core.prepared import prepared
 from hub.pulls.models import PatchSet
 from hub.web.plain import plain_line, plain_text, tail
 from hub.web.workers import add_worker
@@ -106,8 +108,13 @@ class Run:
 
 def tries(patch_sets: Iterable[PatchSet]) -> list[Attempt]:
     """The attempts at these patch sets that are open or failed on our side, oldest first."""
-    rows = Attempt.objects.filter(job__patch_set__in=patch_sets, state__in=(Attempt.State.OPEN, *FAILED))
-    return list(rows.select_related("job", "worker").order_by("started_at"))
+    return _tries([row.pk for row in patch_sets])
+
+
+@prepared
+def _tries(patch_sets: list[int]) -> QuerySet[Attempt]:
+    rows = Attempt.objects.filter(job__patch_set__pk__in=patch_sets, state__in=(Attempt.State.OPEN, *FAILED))
+    return rows.select_related("job", "worker").order_by("started_at")
 
 
 def live_runs(jobs: Iterable[Job], made: Iterable[Attempt], line: Callable[[str], Line]) -> list[Run]:

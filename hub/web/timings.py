@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -25,7 +25,7 @@ from hub.pulls.queries import rows_of
 from hub.rulings.queries import standing_verdicts
 from hub.web import roofline_plot, timing_plot
 from hub.web.plain import plain_line
-from hub.web.pulls import history, overview, watched_pulls
+from hub.web.pulls import history, overview, watched_pull
 from hub.web.security import with_plot
 from tasks.spec import Case
 
@@ -58,7 +58,7 @@ class Row:
 @with_plot
 @require_safe
 def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
-    pull = get_object_or_404(watched_pulls(), pk=pull_id)
+    pull = watched_pull(pull_id)
     rows = rows_of(pull)
     past = standing_verdicts().filter(job__patch_set__in=rows.patch_sets).select_related("attempt__worker")
     told = history(rows.patch_sets, past.defer("log", "cases", "environment", "assembly").order_by("at"))
