@@ -86,6 +86,7 @@ class Programme(models.Model):
     )  # money of a point
     currency = models.CharField(max_length=3, blank=True)  # ISO 4217
     payout_tiers = models.CharField(max_length=100, blank=True)  # see `hub/programmes/payout.py`
+    payout_stages = models.TextField(blank=True)  # see `hub/programmes/stages.py`
 
     class Meta:
         ordering = ("slug",)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from hub.audit.admin import ReadOnlyAdmin
-from hub.programmes.models import Announcement, Application, Team
+from hub.programmes.models import Announcement, Application, Assessment, Team
 
 
 @admin.register(Application)
@@ -21,3 +21,8 @@ class TeamAdmin(ReadOnlyAdmin):
 @admin.register(Announcement)
 class AnnouncementAdmin(ReadOnlyAdmin):
     list_display = ("programme", "title", "author", "at", "withdrawn_at")
+
+
+@admin.register(Assessment)
+class AssessmentAdmin(ReadOnlyAdmin):
+    list_display = ("programme", "task", "user", "stage", "passed", "by", "at")

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from hub.audit.models import AppendOnlyModel
 from hub.core.transitions import table
 
 
@@ -104,3 +105,25 @@ class Announcement(models.Model):
 
     class Meta:
         ordering = ("-id",)
+
+
+class Assessment(AppendOnlyModel):
+    """A mentor's word on one stage of somebody's work on a task. The last one about it counts."""
+
+    programme = models.ForeignKey("catalog.Programme", models.PROTECT, related_name="assessments")
+    task = models.ForeignKey("catalog.Task", models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    stage = models.PositiveSmallIntegerField()  # its place in the programme's rule, from 1
+    passed = models.BooleanField()
+    note = models.TextField(blank=True)  # for whom it is about
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [
+            models.CheckConstraint(condition=Q(stage__gt=0), name="assessment_of_a_stage"),
+            models.CheckConstraint(
+                condition=Q(passed=True) | ~Q(note=""), name="assessment_failed_with_a_reason"
+            ),
+        ]

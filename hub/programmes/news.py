@@ -11,10 +11,14 @@ from django.utils.translation import gettext, gettext_noop, override
 from hub.accounts.models import User
 from hub.catalog.models import Programme
 from hub.notify.actions import announce as tell
-from hub.programmes.models import Announcement, Application
+from hub.programmes.models import Announcement, Application, Assessment
+from hub.rewards.rules import Words
 
 CHOSEN = gettext_noop("You are chosen for “%(task)s” in “%(programme)s”.")
 NOT_CHOSEN = gettext_noop("“%(programme)s” has chosen its people; you are not among them this time.")
+
+PASSED = gettext_noop("“%(stage)s” of your work on “%(task)s” is passed.")
+NOT_PASSED = gettext_noop("“%(stage)s” of your work on “%(task)s” is not passed.")
 
 
 def announced(made: Announcement) -> None:
@@ -40,6 +44,17 @@ def decided(application: Application, by: User) -> None:
             told[language] = gettext(words) % {"task": task, "programme": application.programme.title}
     key = f"application:{application.pk}"
     tell([application.user], key=key, title=told, path=_path(application.programme), by=by)
+
+
+def assessed(made: Assessment, stage: Words) -> None:
+    """Tell whoever it is about, with the mentor's note."""
+    words = PASSED if made.passed else NOT_PASSED
+    told = {}
+    for language, code in (("en", "en"), ("zh", "zh-hans")):
+        with override(code):
+            told[language] = gettext(words) % {"stage": stage, "task": made.task.title}
+    key, path = f"assessment:{made.pk}", f"{_path(made.programme)}statement/"
+    tell([made.user], key=key, title=told, path=path, text=made.note, by=made.by)
 
 
 def _path(programme: Programme) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from hub.catalog.models import ClaimPolicy, Programme
 from hub.programmes.payout import tiers_of
+from hub.programmes.stages import stages_of
 
 SLUGS_TAKEN = frozenset({"new", "import", "announcements"})  # addresses of pages
 DATES = ("apply_from", "apply_until", "starts_at", "freeze_at", "ends_at", "closes_at")
@@ -20,7 +21,12 @@ WISHES_MOST, TEAM_MOST = 10, 20
 PRESETS: dict[str, dict[str, Any]] = {
     Programme.Kind.INTERNSHIP: {"policy": "proposal", "claims_at_once": 1},
     Programme.Kind.CROWD: {"policy": "exclusive", "claims_at_once": 2},
-    Programme.Kind.SUMMER: {"policy": "exclusive", "claims_at_once": 1, "wishes_most": 3},
+    Programme.Kind.SUMMER: {
+        "policy": "exclusive",
+        "claims_at_once": 1,
+        "wishes_most": 3,
+        "payout_stages": "Mid-term / 中期考核: 45\nFinal / 结项考核: 55",
+    },
     Programme.Kind.CONTEST: {"policy": "open", "team_most": 3, "checks_a_day": 50, "ranks_a_day": 10},
 }
 
@@ -86,3 +92,13 @@ def _of_people(programme: Programme) -> Iterator[tuple[str, str]]:
     except ValueError:
         words = _("“%(given)s” are no tiers: give rising numbers of points, such as 40, 60, 80, 100.")
         yield "payout_tiers", words % {"given": programme.payout_tiers}
+    try:
+        stages = stages_of(programme.payout_stages)
+    except ValueError:
+        yield (
+            "payout_stages",
+            _("Write a stage a line, as “Mid-term / 中期考核: 45”: at most 6, 100 percent in all."),
+        )
+    else:
+        if stages and programme.payout_tiers:
+            yield "payout_stages", _("Pay by tiers of points or by stages, not both: empty one of the two.")

@@ -32,6 +32,7 @@ from hub.core import clock
 from hub.programmes import queries
 from hub.programmes.models import Application, Member
 from hub.programmes.payout import due
+from hub.programmes.stages import parts, stages_of
 from hub.pulls.models import PatchSet, PullRequest
 from hub.rewards.models import Reward
 
@@ -227,34 +228,58 @@ class Owed:
     due: int  # of the points, what is to be paid by now
     amount: Decimal | None  # for these, in the programme's currency; None where a point has no value
     insider: bool
+    stages: tuple[int, ...]  # what of `due` each stage brings, where a programme pays by stages
 
     @property
     def rest(self) -> int:
-        """Points that are carried over."""
+        """Points that are not due yet."""
         return self.points - self.due
 
 
 def statement(programme: Programme) -> list[Owed]:
-    """Who is owed what by the ledger, most first. Insiders are listed and are owed nothing."""
+    """Who is owed what by the ledger, most first. Insiders are listed and are owed nothing.
+
+    Where a programme pays by stages, the points of work that is not merged yet are counted as well: what
+    stages of it are passed is due.
+    """
     inside = queries.insiders(programme)
     merged = Count("pull", filter=Q(kind=Reward.Kind.MERGE), distinct=True)
     sums = ledger(programme).order_by().values("user").annotate(sum=Sum("points"), merged=merged)
-    rows = {row["user"]: row for row in sums if row["sum"]}
-    people = User.objects.in_bulk(rows)
-    booked: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    rows = {row["user"]: {**row, "due": row["sum"], "stages": ()} for row in sums if row["sum"]}
     if programme.payout_tiers:
-        for user, at, points in ledger(programme).values_list("user", "at", "points"):
-            booked[user].append((at, points))
-    for key, row in rows.items():
-        row["due"] = due(programme, booked[key]) if programme.payout_tiers else row["sum"]
+        _pay_by_tiers(programme, rows)
+    if programme.payout_stages:
+        _pay_by_stages(programme, rows)
+    people = User.objects.in_bulk(rows)
     found = [_owed(programme, people[key], row, key in inside) for key, row in rows.items()]
     return sorted(found, key=lambda owed: (owed.insider, -owed.points, owed.user.username))
 
 
-def _owed(programme: Programme, user: User, row: dict[str, int], insider: bool) -> Owed:
+def _pay_by_tiers(programme: Programme, rows: dict[int, dict[str, Any]]) -> None:
+    booked: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for user, at, points in ledger(programme).values_list("user", "at", "points"):
+        booked[user].append((at, points))
+    for key, row in rows.items():
+        row["due"] = due(programme, booked[key])
+
+
+def _pay_by_stages(programme: Programme, rows: dict[int, dict[str, Any]]) -> None:
+    """Points for anything else than one's work on a task are due as they are booked."""
+    stages = stages_of(programme.payout_stages)
+    for part in parts(programme, ledger(programme)):
+        nothing = {"sum": 0, "merged": 0, "due": 0, "stages": ()}
+        row = rows.setdefault(part.user.pk, nothing)
+        by_stage = part.due(stages)
+        row["sum"] += 0 if part.merged else part.points
+        row["due"] += sum(by_stage.values()) - (part.points if part.merged else 0)
+        before = row["stages"] or (0,) * len(stages)
+        row["stages"] = tuple(had + by_stage[stage.place] for had, stage in zip(before, stages, strict=True))
+
+
+def _owed(programme: Programme, user: User, row: dict[str, Any], insider: bool) -> Owed:
     value = programme.point_value
     amount = None if value is None else Decimal(0) if insider else value * row["due"]
-    return Owed(user, row["merged"], row["sum"], row["due"], amount, insider)
+    return Owed(user, row["merged"], row["sum"], row["due"], amount, insider, row["stages"])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Not in charge of publishing a task (the caller gives `publish`, for it needs a repository).
 
 What is in the file: everything that was decided, and people by their usernames. What is not: claims, pull
-requests and verdicts, which belong to the tasks; e-mail addresses; the teams' codes, which are made anew.
+requests, verdicts and what was said of stages, which belong to the tasks; e-mail addresses; the teams' codes,
+which are made anew.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ BYTES_MOST = 20 * 1024 * 1024
 PLAIN = (
     "slug", "kind", "title_en", "title_zh", "about_en", "about_zh", "time_zone", "policy", "claims_at_once",
     "wishes_most", "team_most", "hides_entries", "checks_a_day", "ranks_a_day", "runs_in_total",
-    "live_at_once", "currency", "payout_tiers",
+    "live_at_once", "currency", "payout_tiers", "payout_stages",
 )  # fmt: skip
-ADDED = ("hides_entries", "payout_tiers")  # since the first files were written: they may lack it
+ADDED = ("hides_entries", "payout_tiers", "payout_stages")  # since the first files: they may lack it
 Publish = Callable[[str, Bundle, User], Any]
 
 

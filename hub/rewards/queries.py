@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from django.db.models import QuerySet, Sum
 
@@ -10,11 +11,13 @@ from hub.accounts.models import User
 from hub.rewards.models import Certificate, Reward
 
 
+Sharer = TypeVar("Sharer")  # a person, or whatever else has a share
+
 def points_of(user: User) -> int:
     return Reward.objects.filter(user=user).aggregate(total=Sum("points"))["total"] or 0
 
 
-def split(points: int, shares: Mapping[User, int]) -> dict[User, int]:
+def split(points: int, shares: Mapping[Sharer, int]) -> dict[Sharer, int]:
     """Whole points by shares of a hundred: together exactly `points`, none further than one from its share.
 
     What rounding leaves goes to the largest remainders, among equal ones to whoever comes first.

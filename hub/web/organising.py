@@ -69,6 +69,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "title_en", "title_zh", "slug", "kind", "about_en", "about_zh", "tasks", "time_zone", *DATES,
             "policy", "claims_at_once", "wishes_most", "team_most", "hides_entries", "checks_a_day",
             "ranks_a_day", "runs_in_total", "live_at_once", "point_value", "currency", "payout_tiers",
+            "payout_stages",
         )  # fmt: skip
         field_classes = dict.fromkeys(DATES, Moment)
         labels = {
@@ -97,6 +98,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
             "point_value": _("Value of a point"),
             "currency": _("Currency"),
             "payout_tiers": _("Tiers of payment"),
+            "payout_stages": _("Stages of payment"),
         }
         help_texts = {
             "slug": _("It ends the address: small letters, digits and hyphens."),
@@ -128,8 +130,13 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
                 "Points at which a month is paid, such as 40, 60, 80, 100: the highest that is reached."
                 " The rest is carried over and paid at the end. Empty: every point at once."
             ),
+            "payout_stages": _(
+                "An evaluation a line, with its share of what a task brings in percent, 100 in all, such as"
+                " “Mid-term / 中期考核: 45”. A share is paid when the task's mentor says that it is passed."
+            ),
         }
         widgets = {
+            "payout_stages": forms.Textarea(attrs={"rows": 3}),
             "about_en": forms.Textarea(attrs={"rows": 5}),
             "about_zh": forms.Textarea(attrs={"rows": 5}),
         }

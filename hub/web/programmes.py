@@ -28,6 +28,7 @@ from hub.core.errors import NotAllowed
 from hub.programmes import queries, standings, transfer
 from hub.programmes.models import Application
 from hub.programmes.rules import DATES
+from hub.programmes.stages import stages_of
 from hub.web.exports import cell
 from hub.web.kept import KEPT
 from hub.web.words import Word
@@ -175,6 +176,7 @@ def statement_page(request: HttpRequest, slug: str) -> HttpResponse:
                 _("Maintainers see who is owed what; you see your own line once you have one.")
             )
     shown = {**_head(request, programme), "lines": every, "all": queries.may_organise(request.user)}
+    shown["assesses"] = queries.mentors_in(programme, request.user)
     return render(request, "programmes/statement.html", shown)
 
 
@@ -184,7 +186,9 @@ def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     if not queries.may_organise(request.user):
         raise PermissionDenied(_("Only maintainers take statements away as a file."))
+    stages = stages_of(programme.payout_stages)
     head = ["username", "name", "merged", "points", "due", "amount", "currency", "insider"]
+    head += [f"{stage.title.en} ({stage.percent} %)" for stage in stages]
     rows = [
         [
             owed.user.username,
@@ -195,6 +199,7 @@ def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
             "" if owed.amount is None else owed.amount,
             programme.currency,
             owed.insider,
+            *(owed.stages or [0] * len(stages)),
         ]
         for owed in standings.statement(programme)
     ]
@@ -281,4 +286,5 @@ def _head(request: HttpRequest, programme: Programme) -> dict[str, Any]:
         "stage": TONES[programme.stage(now)],
         "dates": [(word, at, programme.tell(at), at <= now) for word, at in dates(programme)],
         "may_organise": queries.may_organise(request.user),
+        "stages": stages_of(programme.payout_stages),
     }

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from hub.web import organising, programmes, taking_part
+from hub.web import organising, programmes, stages, taking_part
 from hub.web.shared import shared
 
 urlpatterns: list[URLPattern] = [
@@ -31,5 +31,7 @@ urlpatterns: list[URLPattern] = [
     path("programmes/<slug:slug>/report/", programmes.report_page, name="programme_report"),
     path("programmes/<slug:slug>/statement/", programmes.statement_page, name="programme_statement"),
     path("programmes/<slug:slug>/statement.csv", programmes.statement_csv, name="programme_statement_csv"),
+    path("programmes/<slug:slug>/stages/", stages.page, name="programme_stages"),
+    path("programmes/<slug:slug>/stages/<slug:task>/", stages.assess, name="programme_assess"),
     path("programmes/<slug:slug>/programme.json", programmes.export, name="programme_export"),
 ]

@@ -186,6 +186,8 @@ MATRIX = {
     "web:team_leave": Row(NO_SUCH_METHOD, "lrrrrrrr"),
     "web:programme_statement": Row("lnnnnnon", READ_ONLY),
     "web:programme_statement_csv": Row("lnnnnnon", READ_ONLY),
+    "web:programme_stages": Row("lnnnnnon", READ_ONLY),
+    "web:programme_assess": Row(NO_SUCH_METHOD, "lnnnnnrn", {"user": "alice", "stage": "1", "passed": "1"}),
     "web:mentoring": Row(MEMBERS, READ_ONLY),
     "web:capacity": Row(NO_SUCH_METHOD, MEMBERS, {"capacity": "3"}),
     "web:reply_save": Row(NO_SUCH_METHOD, MEMBERS, {"name": "thanks", "body": "Thank you."}),

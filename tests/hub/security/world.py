@@ -210,7 +210,8 @@ def _programme(cast: people.Cast) -> dict[str, Any]:
     """One that takes applications, with an announcement."""
     task = new_task("bf16-matmul")
     dates = {"apply_from": -5, "apply_until": 5, "starts_at": 10, "ends_at": 90, "closes_at": 120}
-    made = new_programme(cast, [task], kind="summer", policy="exclusive", wishes_most=2, **dates)
+    rules = {"kind": "summer", "policy": "exclusive", "wishes_most": 2, "payout_stages": "All / 全部: 100"}
+    made = new_programme(cast, [task], **rules, **dates)
     views = [path.name for path in urls_programmes.urlpatterns if "<slug:slug>" in str(path.pattern)]
     return {
         "web:announcement_take_back key": programmes.announce(made, cast.max, "Hello", "All.").pk,
