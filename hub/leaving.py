@@ -70,7 +70,7 @@ def _lay_down(user: User) -> None:
         claims.release(claim, user)
     for claim in Claim.objects.filter(user=user, state=Claim.State.REQUESTED):
         claims.withdraw(claim, user)
-    for claim in to_answer(user):
+    for claim in to_answer(user.pk):
         end = together.end_invitation if claim.state == Claim.State.INVITED else claims.end_offer
         end(claim, user)
     user.mentored_tasks.clear()

@@ -14,6 +14,7 @@ from bench_runner.contract import Bundle, decode_bundle
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task, TaskRevision
 from hub.core import clock
+from hub.core.prepared import prepared
 from tasks.spec import Task as Spec
 from tasks.spec import load_files
 
@@ -31,6 +32,13 @@ def open_to_all() -> Q:
     """Tasks whose work no programme hides now from who does not look after them."""
     now = clock.now()
     return Q(programme=None) | Q(programme__hides_entries=False) | Q(programme__ends_at__lte=now)
+
+
+@prepared
+def tasks_named(slug: str) -> QuerySet[Task]:
+    """One or none, with its revision, programme and mentors."""
+    rows = Task.objects.select_related("current", "programme").defer("current__files")
+    return rows.prefetch_related("mentors").filter(slug=slug)
 
 
 def tasks_of(keys: Sequence[int]) -> list[Task]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
@@ -17,6 +18,7 @@ from hub.catalog.models import Programme, Task
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.core import clock as time
+from hub.core.prepared import prepared
 
 LIVE = ("requested", "active")
 
@@ -117,7 +119,14 @@ def claims_of(user: User) -> QuerySet[Claim]:
     return Claim.objects.filter(user=user).select_related("task", "shared_with__user")
 
 
-def to_answer(user: User) -> QuerySet[Claim]:
+@prepared
+def live_claims(user: int) -> QuerySet[Claim]:
+    """The requested and active claims of the person with this key."""
+    return Claim.objects.filter(user=user, state__in=LIVE).select_related("task", "shared_with__user")
+
+
+@prepared
+def to_answer(user: int) -> QuerySet[Claim]:
     """Active claims that others would hand over to this person, and open invitations to share one."""
     offered, invited = Q(offered_to=user, state=Claim.State.ACTIVE), Q(user=user, state=Claim.State.INVITED)
     return (
@@ -132,10 +141,23 @@ def working_on(task: Task) -> QuerySet[Claim]:
     return present_on(task).filter(state=Claim.State.ACTIVE)
 
 
-def present_on(task: Task) -> QuerySet[Claim]:
+def present_on(task: Task | int) -> QuerySet[Claim]:
     """Active claims on a task and open invitations to share one, oldest first."""
     present = Claim.objects.filter(task=task, state__in=(Claim.State.ACTIVE, Claim.State.INVITED))
     return present.select_related("user", "offered_to", "shared_with__user").order_by("id")
+
+
+def first_present_on(task: Task, number: int) -> list[Claim]:
+    return _first_present(number)(task.pk)
+
+
+@cache
+def _first_present(number: int) -> Callable[[int], list[Claim]]:
+    @prepared
+    def rows(task: int) -> QuerySet[Claim]:
+        return present_on(task)[:number]
+
+    return rows
 
 
 def working_counts(tasks: Iterable[Task]) -> Counter[int]:
@@ -234,9 +256,14 @@ class Own:
 
 
 def own_claims(task: Task, user: User) -> Own:
-    lapsed = Q(state=Claim.State.EXPIRED, ended_at__gt=time.now() - rules.EXPIRIES_WITHIN)
+    return Own(task, tuple(_own_claims(task.pk, user.pk, time.now() - rules.EXPIRIES_WITHIN)))
+
+
+@prepared
+def _own_claims(task: int, user: int, since: datetime) -> QuerySet[Claim]:
+    lapsed = Q(state=Claim.State.EXPIRED, ended_at__gt=since)
     rows = Claim.objects.filter(Q(task=task) | Q(state__in=LIVE) | lapsed, user=user)
-    return Own(task, tuple(rows.select_related("task__programme", "answered_by", "shared_with__user")))
+    return rows.select_related("task__programme", "answered_by", "shared_with__user")
 
 
 def _limiting(task: Task) -> Programme | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q, QuerySet
 
@@ -13,9 +13,11 @@ from hub.accounts.models import User
 from hub.catalog.models import Task
 from hub.community.models import Announcement, Event, Post, Sig, SignUp
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.pulls.queries import is_mentor_of
 
 LATELY = timedelta(days=14)
+ANSWERS = 4
 CALENDAR_BACK = timedelta(days=90)
 CALENDAR_MOST = 500  # events of a feed
 
@@ -30,7 +32,12 @@ class Thread:
 
 def has_posted(user: User, task: Task) -> bool:
     """Whether this person has said something about the task."""
-    return Post.objects.filter(task=task, author=user.pk).exists()
+    return bool(_own_posts(task.pk, user.pk))
+
+
+@prepared
+def _own_posts(task: int, author: int) -> QuerySet[Post, int]:
+    return Post.objects.filter(task=task, author=author).order_by().values_list("pk", flat=True)[:1]
 
 
 def starts(task: Task) -> QuerySet[Post]:
@@ -49,11 +56,15 @@ def threads(begun: Iterable[Post]) -> list[Thread]:
     return [Thread(post, tuple(replies[post.pk])) for post in first]
 
 
-def answers_to(user: User) -> QuerySet[Post]:
-    """What others said lately in threads that this person began, newest first."""
-    since = clock.now() - LATELY
+def answers_to(user: User) -> list[Post]:
+    """What others said lately in threads that this person began, the newest ones first."""
+    return _answers(user.pk, clock.now() - LATELY)
+
+
+@prepared
+def _answers(user: int, since: datetime) -> QuerySet[Post]:
     said = Post.objects.filter(thread__author=user, at__gt=since, hidden_at=None).exclude(author=user)
-    return said.select_related("author", "task").order_by("-id")
+    return said.select_related("author", "task").order_by("-id")[:ANSWERS]
 
 
 def may_hide(post: Post, user: User) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from bench_runner.contract import JobKind, Outcome
@@ -17,6 +18,7 @@ from hub.accounts.models import User
 from hub.bench.models import Verdict
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
+from hub.core.prepared import prepared
 from hub.learning.models import Course, Lesson, Progress
 from hub.pulls.standing import counts, stands_as
 
@@ -77,11 +79,11 @@ class Requirement:
 
 def standings(user: User | None) -> list[Standing]:
     """Every course, and how far this person is in it."""
-    return _standings(Lesson.objects.all(), user)
+    return _standings(_lessons(_key_of(user)), user)
 
 
 def standing(course: Course, user: User | None) -> Standing:
-    found = _standings(Lesson.objects.filter(course=course), user)
+    found = _standings(_lessons_of(course.pk, _key_of(user)), user)
     return found[0] if found else Standing(course, ())
 
 
@@ -148,14 +150,8 @@ def why_not_begin(task: Task, user: User) -> str | None:
     }
 
 
-def _standings(rows: QuerySet[Lesson], user: User | None) -> list[Standing]:
-    """In two queries: lessons with their courses, and what this person has passed."""
-    lessons = list(
-        rows.select_related("course")
-        .annotate(was_read=_was_read(user))
-        .defer("text_en", "text_zh")
-        .order_by("course__position", "course__slug", "position")
-    )
+def _standings(lessons: list[Any], user: User | None) -> list[Standing]:
+    """In two queries with the one for the lessons: what this person has passed."""
     solved = _solved(lessons, user) if user is not None and user.is_authenticated else set[int]()
     steps: dict[Course, list[Step]] = {}
     for lesson in lessons:
@@ -164,10 +160,26 @@ def _standings(rows: QuerySet[Lesson], user: User | None) -> list[Standing]:
     return [Standing(course, tuple(own)) for course, own in steps.items()]
 
 
-def _was_read(user: User | None) -> Exists | Value:
-    if user is None or not user.is_authenticated:
-        return Value(False)
-    return Exists(Progress.objects.filter(lesson=OuterRef("pk"), user=user))
+def _key_of(user: User | None) -> int:
+    """0 for a stranger, who has read nothing."""
+    return user.pk or 0 if user else 0
+
+
+@prepared
+def _lessons(reader: int) -> QuerySet[Lesson]:
+    return _all_lessons(reader)
+
+
+@prepared
+def _lessons_of(course: int, reader: int) -> QuerySet[Lesson]:
+    return _all_lessons(reader).filter(course=course)
+
+
+def _all_lessons(reader: int) -> QuerySet[Lesson]:
+    """With their courses; `was_read` says whether the person with this key has read it."""
+    read = Progress.objects.filter(lesson=OuterRef("pk"), user=reader)
+    rows = Lesson.objects.select_related("course").annotate(was_read=Exists(read))
+    return rows.defer("text_en", "text_zh").order_by("course__position", "course__slug", "position")
 
 
 def _solved(lessons: Sequence[Lesson], user: User) -> set[int]:
@@ -183,16 +195,19 @@ def _solved(lessons: Sequence[Lesson], user: User) -> set[int]:
 
 def _passed(user: User, tasks: list[int]) -> list[tuple[int, str, float | None]]:
     """Of each verdict on somebody's work that counts as passed: task, kind of job, lower end of the ratio."""
-    if not tasks:
-        return []
+    last = {}  # of a verdict with several rulings the last one tells
+    for task, kind, low, pk, outcome, ruling in _verdicts(user.pk, tasks):
+        last[pk] = (task, kind, low, stands_as(outcome, ruling))
+    return [(task, kind, low) for task, kind, low, stands in last.values() if stands == Outcome.PASSED]
+
+
+@prepared
+def _verdicts(author: int, tasks: list[int]) -> QuerySet[Verdict, Any]:
     rows = Verdict.objects.filter(
         counts("job__"),
         outcome__in=(Outcome.PASSED, Outcome.SUSPICIOUS),
-        job__patch_set__pull__author=user,
-        job__patch_set__pull__task__in=tasks,
+        job__patch_set__pull__author=author,
+        job__patch_set__pull__task__pk__in=tasks,
     ).order_by("rulings__pk")
     columns = ("job__patch_set__pull__task", "job__kind", "low", "pk", "outcome", "rulings__kind")
-    last = {}  # of a verdict with several rulings the last one tells
-    for task, kind, low, pk, outcome, ruling in rows.values_list(*columns):
-        last[pk] = (task, kind, low, stands_as(outcome, ruling))
-    return [(task, kind, low) for task, kind, low, stands in last.values() if stands == Outcome.PASSED]
+    return rows.values_list(*columns)

@@ -65,9 +65,14 @@ def pulls_of(user: User) -> QuerySet[PullRequest]:
     return pulls().filter(together.work_of(user))
 
 
-def open_work_of(user: User, held: Iterable[Claim]) -> QuerySet[PullRequest]:
+def open_work_of(user: User, held: Iterable[Claim]) -> list[PullRequest]:
     """`held`: the person's live claims, which may be shared with others."""
-    return pulls().filter(together.open_with(user, held), state=PullRequest.State.OPEN)
+    return _open_work(user.pk, together.open_with(held) or [0])
+
+
+@prepared
+def _open_work(author: int, shared: list[int]) -> QuerySet[PullRequest]:
+    return pulls().filter(Q(author=author) | Q(pk__in=shared), state=PullRequest.State.OPEN)
 
 
 def open_pulls_of(task: Task, user: User) -> QuerySet[PullRequest]:
@@ -342,9 +347,14 @@ def desk_pulls(mentor: User) -> QuerySet[PullRequest]:
 
     Each with `is_own`: whether they are named as a mentor of its task.
     """
-    named = Task.mentors.through.objects.filter(user=mentor).values("task")
-    own = ExpressionWrapper(Q(task__in=named), output_field=BooleanField())
-    return waiting_for(mentor).annotate(is_own=own).order_by("-is_own", "opened_at")[:LOOKED_AT]
+    named = Q(task__in=Task.mentors.through.objects.filter(user=mentor).values("task"))
+    waiting = waiting_for(mentor).order_by("opened_at").values("pk")
+    # Each of the two has an index to go by; asked for both orders at once all that is open is sorted.
+    first = (waiting.filter(named)[:LOOKED_AT], waiting[:LOOKED_AT])
+    keys = [PullRequest.objects.filter(pk__in=rows).order_by().values("pk") for rows in first]
+    is_own = ExpressionWrapper(named, output_field=BooleanField())
+    rows = pulls().filter(pk__in=keys[0].union(keys[1])).annotate(is_own=is_own)
+    return rows.order_by("-is_own", "opened_at")[:LOOKED_AT]
 
 
 def waiting_for(mentor: User) -> QuerySet[PullRequest]:

@@ -21,17 +21,12 @@ MERGE = "merge"  # the kind of a payment for merged work
 
 def work_of(user: User) -> Q:
     """Pull requests that are this person's work: as the author, or by a share in the claim on the task."""
-    return Q(author=user) | Q(pk__in=[*shared_merged(user), *_open(claims_of(user))])
+    return Q(author=user) | Q(pk__in=[*shared_merged(user), *open_with(claims_of(user))])
 
 
 def merged_with(user: User) -> Q:
     """As `work_of`, where open work does not matter."""
     return Q(author=user) | Q(pk__in=shared_merged(user))
-
-
-def open_with(user: User, held: Iterable[Claim]) -> Q:
-    """As `work_of`, where merged work does not matter; `held`: the live claims of this person."""
-    return Q(author=user) | Q(pk__in=_open(held))
 
 
 def shared_merged(user: User) -> list[int]:
@@ -50,7 +45,7 @@ def others(pulls: Iterable[PullRequest]) -> dict[int, list[User]]:
     return found | {pull.pk: held.get((pull.task_id, pull.author_id), []) for pull in under_way}
 
 
-def _open(held: Iterable[Claim]) -> list[int]:
+def open_with(held: Iterable[Claim]) -> list[int]:
     """What those have open with whom a person holds one of these claims."""
     if not (with_whom := beside(held)):
         return []

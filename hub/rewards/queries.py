@@ -8,13 +8,22 @@ from typing import TypeVar
 from django.db.models import QuerySet, Sum
 
 from hub.accounts.models import User
+from hub.core.prepared import prepared
 from hub.rewards.models import Certificate, Reward
-
 
 Sharer = TypeVar("Sharer")  # a person, or whatever else has a share
 
+
 def points_of(user: User) -> int:
-    return Reward.objects.filter(user=user).aggregate(total=Sum("points"))["total"] or 0
+    return sum(_sums(user.pk))
+
+
+@prepared
+def _sums(user: int) -> QuerySet[Reward, int]:
+    """One number; none where there is no line."""
+    sums = Reward.objects.filter(user=user).order_by().values("user").annotate(total=Sum("points"))
+    totals: QuerySet[Reward, int] = sums.values_list("total", flat=True)
+    return totals
 
 
 def split(points: int, shares: Mapping[Sharer, int]) -> dict[Sharer, int]:

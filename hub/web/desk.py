@@ -107,8 +107,8 @@ class Part:
 def desk(request: HttpRequest) -> HttpResponse:
     user = request.user
     is_mentor = roles.mentors_any(user)
-    held = list(claims.claims_of(user).filter(state__in=claims.LIVE))
-    own = list(queries.open_work_of(user, held))
+    held = claims.live_claims(user.pk)
+    own = queries.open_work_of(user, held)
     waiting = list(queries.desk_pulls(user)) if is_mentor else []
     found = queries.facts_of([*own, *waiting])
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN}

@@ -223,8 +223,7 @@ def cards(keys: Iterable[int], mine: Collection[int] = ()) -> list[Card]:
 def _live_claims(user: User | AnonymousUser) -> frozenset[int]:
     if not user.is_authenticated:
         return frozenset()
-    live = claims.claims_of(user).filter(state__in=claims.LIVE)
-    return frozenset(live.values_list("task_id", flat=True))
+    return frozenset(claim.task_id for claim in claims.live_claims(user.pk))
 
 
 def orders(wanted: TaskFilter) -> list[tuple[str, Any, bool]]:

@@ -39,7 +39,6 @@ TOP_BOARDS = 5
 PULSE_SECONDS = 20  # that the latest records are kept for
 OWN_PULLS = 6
 FIRST_TASKS = 3  # that are offered
-ANSWERS = 4
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,14 @@ def _newest_verdicts(user: Reader) -> list[Verdict]:
 
 
 def _own(user: User) -> dict[str, Any]:
-    live = claims.claims_of(user).filter(state__in=claims.LIVE).exclude(task__kind=Task.Kind.EXERCISE)
+    live = [claim for claim in claims.live_claims(user.pk) if claim.task.kind != Task.Kind.EXERCISE]
     held = [(claim, claims.clock(claim)) for claim in live]
-    own = open_work_of(user, live).exclude(task__kind=Task.Kind.EXERCISE)
+    own = [pull for pull in open_work_of(user, live) if pull.task.kind != Task.Kind.EXERCISE]
     pulls = pull_rows(own[:OWN_PULLS])
     learning = begun(user)
     return {
         "learning": learning,
-        "answers": answers_to(user)[:ANSWERS],
+        "answers": answers_to(user),
         "claims": held,
         "pulls": pulls,
         "points": points_of(user),
@@ -137,7 +136,7 @@ def _next_step(user: User, held: list[Claim], pulls: list[dict[str, Any]], learn
         if turn.who is Who.CONTRIBUTOR and pull.author_id == user.pk:
             return Step(str(turn.sentence), _("Open #%(id)s") % {"id": pull.pk}, _pull_page(pull))
     pushed = {row["pull"].task_id for row in pulls}
-    for asked in claims.to_answer(user)[:1]:
+    for asked in claims.to_answer(user.pk)[:1]:
         return _answer(asked)
     for claim in held:
         if claim.state == Claim.State.ACTIVE and claim.task_id not in pushed:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
@@ -17,12 +17,13 @@ from hub.boards.stored import NOBODY, boards_of, classes_before
 from hub.catalog import roles
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task
-from hub.catalog.queries import spec_of, statement_html
+from hub.catalog.queries import spec_of, statement_html, tasks_named
 from hub.claims import queries as claims
 from hub.claims import rules
 from hub.claims.models import Claim
 from hub.community import queries as community
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.learning.queries import lesson_of, requirements
 from hub.pulls.models import PullRequest
 from hub.studying import why_not_begin
@@ -41,8 +42,9 @@ WORKING = 12  # people that are named
 
 @require_safe
 def task_page(request: HttpRequest, slug: str) -> HttpResponse:
-    rows = Task.objects.select_related("current", "programme").prefetch_related("mentors")
-    return show(request, get_object_or_404(rows, slug=slug))
+    for task in tasks_named(slug):
+        return show(request, task)
+    raise Http404
 
 
 def show(
@@ -58,7 +60,7 @@ def show(
 ) -> HttpResponse:
     """The task's page; after a refusal with what was written, as sent."""
     user, spec = request.user, spec_of(task.current)
-    present = list(claims.present_on(task)[: max(WORKING, task.slots * task.together) + 1])
+    present = claims.first_present_on(task, max(WORKING, task.slots * task.together) + 1)
     working = [claim for claim in present if claim.state == Claim.State.ACTIVE]
     taken = sum(claim.shared_with is None for claim in working)
     reader = user if _sees_more(task, user) else NOBODY
@@ -171,7 +173,7 @@ def _own(request: HttpRequest, task: Task, present: list[Claim], taken: int) -> 
         why_not = claims.why_not_hold(task, user, own)
     else:
         why_not = claims.why_not_claim(task, user, own, taken)
-    own_pulls = list(PullRequest.objects.filter(task=task, author=user))
+    own_pulls = _own_pulls(task.pk, user.pk)
     return {
         "claim": claim,
         "clock": claims.clock(claim) if claim else None,
@@ -187,6 +189,11 @@ def _own(request: HttpRequest, task: Task, present: list[Claim], taken: int) -> 
         else [],
         "refused": own.last_refusal,
     }
+
+
+@prepared
+def _own_pulls(task: int, author: int) -> QuerySet[PullRequest]:
+    return PullRequest.objects.filter(task=task, author=author)
 
 
 def _together(own: Claim | None, present: list[Claim]) -> dict[str, Any]:
