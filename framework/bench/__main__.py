@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -16,14 +17,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 THREADS = ("KERNELS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 RESULTS = Path(__file__).with_name("results")
+APART = "ours, products apart"
 TOLERANCE = 2e-4  # of a loss after a few steps
 
 
@@ -65,10 +69,11 @@ def _in_a_process(name: str, seconds: float) -> Any:
             flush=True,
         )
     if "threads" in row:
-        ratio, low, high = row["threads"]["ratio"]
-        print(
-            f"  ours on {row['threads']['count']} threads: {ratio:.2f} ({low:.2f}-{high:.2f}) times as fast"
-        )
+        threads = row["threads"]
+        ratio, low, high = threads["ratio"]
+        print(f"  ours on {threads['count']} threads: {ratio:.2f} ({low:.2f}-{high:.2f}) times as fast")
+        ratio, low, high = threads[APART]
+        print(f"  {APART}, on as many: {ratio:.2f} ({low:.2f}-{high:.2f}) times ours")
     return row
 
 
@@ -90,8 +95,9 @@ def on_threads(name: str, seconds: float) -> dict[str, Any]:
     count = kernels.get_num_threads()
     work = workloads.WORKLOADS[name]()
 
-    def on(threads: int) -> Callable[[], Any]:
-        step = workloads.ours(work)
+    def on(threads: int, compiled: Callable[[Any], Callable[[], Any]]) -> Callable[[], Any]:
+        kernels.set_num_threads(threads)
+        step = compiled(work)
 
         def run() -> Any:
             kernels.set_num_threads(threads)
@@ -100,9 +106,16 @@ def on_threads(name: str, seconds: float) -> dict[str, Any]:
         run()
         return run
 
-    timed = race({"all": on(count), "one": on(1)}, seconds)
-    ratio = timed["one"].ratio
-    return {"count": count, "seconds": timed["all"].seconds, "ratio": (ratio.value, ratio.low, ratio.high)}
+    timed = race(
+        {"all": on(count, workloads.ours), "one": on(1, workloads.ours), APART: on(count, _apart)}, seconds
+    )
+    ratio, apart = timed["one"].ratio, timed[APART].ratio
+    return {
+        "count": count,
+        "seconds": timed["all"].seconds,
+        "ratio": (ratio.value, ratio.low, ratio.high),
+        APART: (apart.value, apart.low, apart.high),
+    }
 
 
 def measured(name: str, seconds: float) -> dict[str, Any]:
@@ -116,7 +129,7 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
         os.environ[cc.VARIABLE] = cache
         first_calls = [_first_call(workloads.ours(work)) for _ in range(2)]
         del os.environ[cc.VARIABLE]
-    runs = {"ours": workloads.ours(work), **peers.contenders(work)}
+    runs = {"ours": workloads.ours(work), APART: _apart(work), **peers.contenders(work)}
     expected = _result(workloads.ours(work, "O0"))
     for peer, run in runs.items():
         difference = float(np.abs(_result(run) - expected).max())
@@ -134,6 +147,21 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
             if each != "ours"
         },
     }
+
+
+def _apart(work: Any) -> Callable[[], Any]:
+    """Our step with every product by itself, not in panels with the loops behind it."""
+    from framework.bench import workloads
+    from framework.jit import panels
+
+    step = workloads.ours(work)
+    first = [patch.object(panels, "PANEL", math.inf)]  # the first call compiles
+
+    def run() -> Any:
+        with first.pop() if first else nullcontext():
+            return step()
+
+    return run
 
 
 def _first_call(run: Any) -> float:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Sequence
 
 from framework.jit import link
 from framework.jit.expressions import STORED_AS, cost, literal, start_of
-from framework.jit.fuse import Loops, base
+from framework.jit.fuse import base
 from framework.jit.index import Form, Var
 from framework.jit.lower import Plan, nest_of
 from framework.jit.native import call_of
 from framework.jit.nest import Nest
+from framework.jit.panels import Panels
 from framework.jit.products import Operand, Product
 
 SPREAD_FROM = 1 << 20  # multiplications of a kernel: waking a thread takes as long as some hundred thousand
-CUT_FROM = 1 << 23  # multiplications of a batch of products, for the same reason
 INLINED = 24  # functions written out in one nest; with more of them, compilers take their time squared
 
 
@@ -42,10 +42,13 @@ def _program(plan: Plan, prefix: str, functions: list[str]) -> str:
         name = f"{prefix}{number}"
         if not prefix:
             main.append(f"CLOCK({number})")
-        if isinstance(kernel, Loops):
-            nest = nest_of(plan, kernel)
+        nest = nest_of(plan, kernel.nest) if kernel.nest else None
+        if nest:
             functions += _function(nest, name)
-            main.append(_call(nest, name, found))
+        if nest and isinstance(kernel, Panels):
+            main += _panels(kernel, plan, nest, name, found)
+        elif nest:
+            main.append(_loops(nest, name, found))
         elif kernel in plan.products:
             main += _product(plan.products[kernel], plan, found)
         elif kernel in plan.controls:
@@ -122,7 +125,7 @@ def _function(nest: Nest, number: str) -> list[str]:
             pointer = nest.name(node)
             nest.loaded[pointer] = STORED_AS[node.dtype.name]
             fill = f"{pointer}[i] = {start_of(node.attrs['kind'], node.dtype)};"
-            starts.append(f"    for (int64_t i = 0; i < {node.size}; i++) {fill}")
+            starts.append(f"    for (int64_t i = 0; begin == 0 && i < {node.size}; i++) {fill}")
     body = nest.text() if nest.kernel.size else []
     if sum(line.count("fast_") for line in body) > INLINED:
         body = [line.replace("fast_", "called_") for line in body]
@@ -132,41 +135,94 @@ def _function(nest: Nest, number: str) -> list[str]:
     return ["", f"// {what}", head, *starts, *body, "}"]
 
 
-def _call(nest: Nest, number: str, found: dict[str, str]) -> str:
+def _call(nest: Nest, number: str, found: dict[str, str], begin: str, end: str) -> str:
     arguments = [f"({kind} *){found[pointer]}" for pointer, kind in nest.loaded.items()]
-    call = f"k{number}({', '.join([*arguments, 'begin, end'])})"
+    return f"k{number}({', '.join([*arguments, begin, end])});"
+
+
+def _loops(nest: Nest, number: str, found: dict[str, str]) -> str:
     price = nest.kernel.size * sum(cost(node.name) for node in nest.kernel.nodes)
-    if price >= SPREAD_FROM and not nest.kernel.accumulated & nest.kernel.forms.keys():
-        return f"SPREAD({nest.outermost}, {call})"
-    return f"k{number}({', '.join([*arguments, f'0, {nest.outermost}'])});"
+    if price >= SPREAD_FROM and nest.may_be_cut:
+        return f"SPREAD(threads, {nest.outermost}, {_call(nest, number, found, 'begin', 'end')})"
+    return _call(nest, number, found, "0", str(nest.outermost))
 
 
 def _product(product: Product, plan: Plan, found: dict[str, str]) -> list[str]:
-    node = product.node
-    kind = STORED_AS[node.dtype.name]
-    names = {var: f"l{i}" for i, var in enumerate(product.loops)}
-    a, b, m, n = product.a, product.b, product.m, product.n
-    flags = [a.transposed, b.transposed]
-    if product.c.transposed:  # the transposed result is the product of the transposed operands in reverse
-        a, b, m, n, flags = b, a, n, m, [not b.transposed, not a.transposed]
+    """A product by itself, for every step of the loops around it."""
+    spread = bool(product.loops) and product.loops[0] not in product.adding and product.is_large
+    call = _gemm(product, plan, found, "1" if spread else "threads")
+    return _around(product.loops, [call], spread) if product.node.size else []
+
+
+def _panels(kernel: Panels, plan: Plan, nest: Nest, number: str, found: dict[str, str]) -> list[str]:
+    """A product and the loops behind it, for every panel. `at`: its first element."""
+    product, unit = kernel.product, kernel.unit
+    spread = product.is_large and nest.may_be_cut
+    first, last = ("begin", "end") if spread and not product.loops else ("0", str(product.m // unit))
+    place = plan.place[product.node]
+    if kernel.slots:
+        size = product.node.dtype.itemsize
+        slot = f"omp_get_thread_num() * {kernel.nbytes}" if spread else "0"
+        found = {**found, place: f"((intptr_t){found[place]} + {slot} - at * {size})"}
+    step = kernel.step
+    lines = [
+        f"for (int64_t row = {first} * {unit}; row < {last} * {unit}; row += {kernel.rows}) {{",
+        f"    int64_t rows = row + {kernel.rows} < {last} * {unit} ? {kernel.rows} : {last} * {unit} - row;",
+        f"    int64_t at = row * {product.n}{_offset(product.c.start, _names(product))};",
+        "    " + _gemm(product, plan, found, "1" if spread else "threads", "row", "rows"),
+        "    " + _call(nest, number, found, f"at / {step}", f"(at + rows * {product.n}) / {step}"),
+        "}",
+    ]
+    team = f"(threads < {kernel.slots} ? threads : {kernel.slots})" if kernel.slots else "threads"
+    if spread and not product.loops:
+        return [
+            f"SPREAD(env->blas ? {team} : 1, {product.m // unit},",
+            *("    " + line for line in lines),
+            ")",
+        ]
+    return _around(product.loops, lines, spread, team)
+
+
+def _around(loops: Sequence[Var], lines: Sequence[str], spread: bool, team: str = "threads") -> list[str]:
+    """Loops around what they repeat; the outermost cut among threads."""
+    heads = [
+        f"for (int64_t l{i} = {'begin' if spread and not i else 0}; "
+        f"l{i} < {'end' if spread and not i else var.extent}; l{i}++) {{"
+        for i, var in enumerate(loops)
+    ]
+    heads = ["    " * i + line for i, line in enumerate(heads)]
+    lines = ["    " * len(heads) + line for line in lines]
+    lines = [*heads, *lines, *("    " * i + "}" for i in reversed(range(len(heads))))]
+    return [f"SPREAD(env->blas ? {team} : 1, {loops[0].extent},", *lines, ")"] if spread else lines
+
+
+def _names(product: Product) -> dict[Var, str]:
+    return {var: f"l{i}" for i, var in enumerate(product.loops)}
+
+
+def _gemm(
+    product: Product,
+    plan: Plan,
+    found: dict[str, str],
+    threads: str,
+    row: str = "0",
+    rows: str = "",
+) -> str:
+    """The call of BLAS for some rows of the result."""
+    node, a, b = product.node, product.a, product.b
+    kind, names = STORED_AS[node.dtype.name], _names(product)
     again = " || ".join(names[var] for var in product.adding)
-    spread = bool(product.loops) and product.loops[0] not in product.adding
     arguments = [
         "env",
-        "1" if spread else "threads",
-        *("TRANSPOSED" if flag else "PLAIN" for flag in flags),
-        f"{m}, {n}, {product.k}, {_scale(product, kind, plan, found)}",
-        _matrix(a, kind, names, plan, found),
+        threads,
+        *("TRANSPOSED" if operand.transposed else "PLAIN" for operand in (a, b)),
+        f"{rows or product.m}, {product.n}, {product.k}, {_scale(product, kind, plan, found)}",
+        _matrix(a, kind, names, plan, found, f"{row} * {1 if a.transposed else a.step}"),
         _matrix(b, kind, names, plan, found),
         "1" if "sign" in node.attrs else f"({again}) != 0" if again else "0",
-        _matrix(product.c, kind, names, plan, found),
+        _matrix(product.c, kind, names, plan, found, f"{row} * {product.c.step}"),
     ]
-    call = f"cut_{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
-    loops = [f"for (int64_t {names[v]} = 0; {names[v]} < {v.extent}; {names[v]}++)" for v in product.loops]
-    lines = ["    " * i + line for i, line in enumerate([*loops, call])] if node.size else []
-    price = m * n * product.k * math.prod(var.extent for var in product.loops)
-    share = "#pragma omp parallel for num_threads(threads) if (threads > 1 && env->blas)"
-    return [share, *lines] if lines and spread and price >= CUT_FROM else lines
+    return f"cut_{'sgemm' if kind == 'float' else 'dgemm'}({', '.join(arguments)});"
 
 
 def _scale(product: Product, kind: str, plan: Plan, found: dict[str, str]) -> str:
@@ -182,9 +238,11 @@ def _scale(product: Product, kind: str, plan: Plan, found: dict[str, str]) -> st
     return f"{sign}*({kind} *){found[plan.place[scale]]}"
 
 
-def _matrix(operand: Operand, kind: str, names: dict[Var, str], plan: Plan, found: dict[str, str]) -> str:
-    pointer = f"({kind} *){found[plan.place[operand.base]]}"
-    return f"{pointer}{_offset(operand.start, names)}, {operand.step}"
+def _matrix(
+    operand: Operand, kind: str, names: dict[Var, str], plan: Plan, found: dict[str, str], more: str = "0"
+) -> str:
+    start = f"{_offset(operand.start, names)}{'' if more.startswith('0') else f' + {more}'}"
+    return f"({kind} *){found[plan.place[operand.base]]}{start}, {operand.step}"
 
 
 def _offset(form: Form, names: dict[Var, str]) -> str:

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from framework.jit import link
-from framework.jit.fuse import Item, Loops
+from framework.jit.fuse import Item
 from framework.jit.index import Var
 from framework.jit.ir import Node
 from framework.jit.lower import Plan
@@ -77,8 +77,8 @@ def emit_cuda(plan: Plan) -> str:
     """The source of all nests of a plan, as kernels `k0`, `k1`, … in the order of the plan."""
     functions = [RUNTIME.read_text(), link.HALF.read_text()]
     for number, kernel in enumerate(plan.kernels):
-        if isinstance(kernel, Loops) and kernel.size:
-            nest = CudaNest(kernel, plan.stored, plan.strides, plan.place.__getitem__)
+        if kernel.nest and kernel.nest.size:
+            nest = CudaNest(kernel.nest, plan.stored, plan.strides, plan.place.__getitem__)
             body = nest.text()
             arguments = ", ".join(f"{kind} *__restrict__ {pointer}" for pointer, kind in nest.loaded.items())
             functions.append(f'extern "C" __global__ void k{number}({arguments}) {{\n    PLACE')

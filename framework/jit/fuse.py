@@ -23,6 +23,7 @@ from framework.jit.index import ZERO, Forms, NotLinear, Split, Var, identity, re
 from framework.jit.ir import Node
 
 ROW_LIMIT = 8192  # elements of a row that is everything: a longer one is summed in parts, for precision
+IN_LOOPS = frozenset({"map", "reduce", "join"})
 NODE_LIMIT = 128  # of a kernel: what a C compiler takes for a function grows faster than the function
 
 Item = tuple[Node, Forms]  # an element of a computed node or input
@@ -71,6 +72,15 @@ class Kernel:
     nodes: list[Node] = field(default_factory=list)
     deps: set[Kernel] = field(default_factory=set)
 
+    @property
+    def nest(self) -> Loops | None:
+        """Its nest of loops, if it has one."""
+        return None
+
+    def reads(self) -> set[Node]:
+        """What it takes from elsewhere."""
+        return {base(x) for node in self.nodes for x in node.ins}
+
     def waits_for(self, other: Kernel) -> bool:
         """Does this kernel need, directly or not, what the other computes?"""
         waiting, seen = [self], {self}
@@ -99,6 +109,13 @@ class Loops(Kernel):
     )  # computed here though another kernel computes it too
     _takes: dict[Item, list[Item]] = field(default_factory=dict)
     _taken: dict[Item, None] | None = None
+
+    @property
+    def nest(self) -> Loops:
+        return self
+
+    def reads(self) -> set[Node]:
+        return {node for node, _ in self.taken()}
 
     @property
     def size(self) -> int:
@@ -192,7 +209,7 @@ class Fusion:
         for node in nodes:
             if node.is_leaf or node.is_view:
                 continue
-            if node.op in ("map", "reduce", "join"):
+            if node.op in IN_LOOPS:
                 self._place(node)
             else:
                 self._start(Kernel([node]), node)

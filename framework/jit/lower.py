@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from framework.jit import memory
 from framework.jit.control import PARTS, Control
 from framework.jit.expressions import cost
-from framework.jit.fuse import Fusion, Hard, Item, Kernel, Loops, base, in_order
+from framework.jit.fuse import IN_LOOPS, Fusion, Hard, Item, Kernel, Loops, base, in_order
 from framework.jit.index import NotLinear, Split, address, strides_of
 from framework.jit.ir import Node, Program, read
 from framework.jit.memory import Life
 from framework.jit.nest import Nest
+from framework.jit.panels import Panels, joined
 from framework.jit.passes import for_code, simplified
 from framework.jit.products import Copy, Product, planned
+from kernels import get_num_threads
 
 AGAIN_LIMIT = 48  # what computing a value again may cost, in multiplications, to spare a store and a load
 SHARE = 8  # a value with less than one element in so many of the loop's costs nothing to load
@@ -46,7 +48,7 @@ class Plan:
 
     def is_hosted(self, kernel: Kernel) -> bool:
         """Is it a call of an implementation?"""
-        compiled = isinstance(kernel, Loops) or kernel in self.products or kernel in self.controls
+        compiled = kernel.nest or kernel in self.products or kernel in self.controls
         return not compiled and kernel.nodes[0].op not in ("native", "pick")
 
 
@@ -109,6 +111,7 @@ def _planned(program: Program, allowed: Sequence[set[Node]]) -> Plan:
                     raise Copy(node, i)
         if "parts" in node.attrs:
             plan.controls[kernel] = Control(node, node.attrs["parts"], _picks(kernels, node))
+    plan.kernels = joined(kernels, plan.products, lambda loops: nest_of(plan, loops), plan.strides)
     _donate(plan, allowed)
     plan.kernels = in_order(plan.kernels)
     _lay_out(plan)
@@ -148,9 +151,8 @@ def _stored(program: Program, kernels: Sequence[Kernel]) -> set[Node]:
                 _spare(node, readers, stored)
     for kernel in kernels:
         if isinstance(kernel, Loops):
-            taken = {node for node, _ in kernel.taken()}
-            stored.update(taken)
-            kernel.deps.update(of[node] for node in taken if node in of)
+            stored.update(kernel.reads())
+            kernel.deps.update(of[node] for node in kernel.reads() if node in of)
     return {node for node in stored if node in of}
 
 
@@ -226,12 +228,6 @@ def _layouts(program: Program, stored: set[Node]) -> dict[Node, tuple[int, ...]]
     return found
 
 
-def _reads(kernel: Kernel) -> set[Node]:
-    if isinstance(kernel, Loops):
-        return {node for node, _ in kernel.taken()}
-    return {base(x) for node in kernel.nodes for x in node.ins}
-
-
 def _donate(plan: Plan, allowed: Sequence[set[Node]]) -> None:
     """Let outputs be written over arguments that they are computed from, after all else that reads those."""
     given = set().union(*allowed)
@@ -241,15 +237,13 @@ def _donate(plan: Plan, allowed: Sequence[set[Node]]) -> None:
         kernel = next(each for each in plan.kernels if node in each.nodes)
         if "sign" in node.attrs:
             kernel.deps.update(
-                each for each in plan.kernels if each is not kernel and node.ins[2] in _reads(each)
+                each for each in plan.kernels if each is not kernel and node.ins[2] in each.reads()
             )
             plan.donated[number] = inputs.pop(node.ins[2])
             continue
-        if not isinstance(kernel, Loops):
-            continue
-        may = _reads(kernel) & inputs.keys() & allowed[number]
+        may = kernel.reads() & inputs.keys() & allowed[number]
         for x in sorted(may, key=plan.program.inputs.index):
-            others = [each for each in plan.kernels if each is not kernel and x in _reads(each)]
+            others = [each for each in plan.kernels if each is not kernel and x in each.reads()]
             if not _may_overwrite(plan, kernel, node, x) or any(each.waits_for(kernel) for each in others):
                 continue
             kernel.deps.update(others)
@@ -257,17 +251,22 @@ def _donate(plan: Plan, allowed: Sequence[set[Node]]) -> None:
             break
 
 
-def _may_overwrite(plan: Plan, kernel: Loops, node: Node, x: Node) -> bool:
+def _may_overwrite(plan: Plan, kernel: Kernel, node: Node, x: Node) -> bool:
     """Does the kernel read x for the last time, in every iteration, where it writes the node?"""
-    if (x.nbytes, x.dtype) != (node.nbytes, node.dtype) or node in kernel.accumulated:
+    loops = kernel.nest
+    if loops is None or node not in loops.forms or node in loops.accumulated:
         return False
-    forms = kernel.indices(node)
+    if (x.nbytes, x.dtype) != (node.nbytes, node.dtype):
+        return False
+    if isinstance(kernel, Panels) and x in kernel.head.reads():  # later panels read it
+        return False
+    forms = loops.indices(node)
     here = address(forms, plan.strides(node))
-    if here.vars() != {var for var in kernel.vars if var.extent > 1}:
+    if here.vars() != {var for var in loops.vars if var.extent > 1}:
         return False
-    if any(address(f, plan.strides(each)) != here for each, f in kernel.taken() if each is x):
+    if any(address(f, plan.strides(each)) != here for each, f in loops.taken() if each is x):
         return False
-    nest = nest_of(plan, kernel)
+    nest = nest_of(plan, loops)
     return nest.level((node, forms)) == max(nest.level(target.item) for target in nest.targets)
 
 
@@ -279,13 +278,13 @@ def nest_of(plan: Plan, kernel: Loops) -> Nest:
 
 def _lay_out(plan: Plan) -> None:
     """A pointer for every node that is in memory, and a place in the block for those between the kernels."""
-    calls = [kernel for kernel in plan.kernels if not isinstance(kernel, Loops)]
-    needed = {base(x) for kernel in calls for node in kernel.nodes for x in node.ins}
+    called = [node for kernel in plan.kernels for node in kernel.nodes if node.op not in IN_LOOPS]
+    needed = {base(x) for node in called for x in node.ins}
     plan.program.inputs = [x for x in plan.program.inputs if x in needed or not x.is_number]
     for i, node in enumerate(plan.program.inputs):
         plan.place[node] = f"a{i}"
     outputs = {base(node): i for i, node in enumerate(plan.program.outputs)}
-    last = {node: step for step, kernel in enumerate(plan.kernels) for node in _reads(kernel)}
+    last = {node: step for step, kernel in enumerate(plan.kernels) for node in kernel.reads()}
     lives: dict[str, Life] = {}
     born = {node: step for step, kernel in enumerate(plan.kernels) for node in kernel.nodes}
     for step, kernel in enumerate(plan.kernels):
@@ -295,6 +294,13 @@ def _lay_out(plan: Plan) -> None:
             if node not in plan.stored:
                 continue
             plan.naive += node.nbytes
+            if (
+                isinstance(kernel, Panels)
+                and node is kernel.product.node
+                and node not in outputs
+                and node not in last
+            ):
+                continue
             if node in outputs:
                 i = outputs[node]
                 plan.place[node] = f"a{plan.donated[i]}" if i in plan.donated else f"r{i}"
@@ -308,6 +314,8 @@ def _lay_out(plan: Plan) -> None:
                 plan.place[node] = name = f"m{len(lives)}"
                 first = born[node.ins[0]] if node.op == "pick" else step  # picks are written with their node
                 lives[name] = Life(node.nbytes, first, end)
+        if isinstance(kernel, Panels) and kernel.product.node not in plan.place:
+            _pass_through(plan, kernel, step, lives)
     plan.nbytes = memory.plan(list(lives.values()))
     plan.offsets = {name: life.offset for name, life in lives.items()}
 
@@ -316,11 +324,28 @@ def _overwritten(
     plan: Plan, kernel: Kernel, node: Node, step: int, last: dict[Node, int], lives: dict[str, Life]
 ) -> str | None:
     """The pointer of a buffer that is read here for the last time, and that the node may be written over."""
-    if not isinstance(kernel, Loops):
-        return None
-    passing = [x for x in _reads(kernel) if not x.is_leaf]
+    passing = [x for x in kernel.reads() if not x.is_leaf]
     for x in sorted(passing, key=lambda each: plan.place[each]):
         name = plan.place[x]
         if name in lives and lives[name].last == step == last[x] and _may_overwrite(plan, kernel, node, x):
             return name
     return None
+
+
+def _pass_through(plan: Plan, kernel: Panels, step: int, lives: dict[str, Life]) -> None:
+    """A place for a product that its own loops alone read: that of what they write over it, or a scratch."""
+    product = kernel.product.node
+    plan.stored.discard(product)
+    taken = {plan.place[x] for x in kernel.reads() if x in plan.place}
+    for node in kernel.loops.nodes:
+        if (
+            node in plan.stored
+            and plan.place[node] not in taken
+            and _may_overwrite(plan, kernel, node, product)
+        ):
+            plan.place[product] = plan.place[node]
+            return
+    plan.place[product] = name = f"m{len(lives)}"
+    threads = get_num_threads()
+    kernel.slots = threads if threads < kernel.count else 0
+    lives[name] = Life(kernel.slots * kernel.nbytes or product.nbytes, step, step)

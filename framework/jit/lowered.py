@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from framework.core.graph import Graph
-from framework.jit.fuse import Loops
 from framework.jit.ir import Node, Program, read
 from framework.jit.lower import Plan
+from framework.jit.panels import Panels
 
 
 def listing(program: Program) -> str:
@@ -60,13 +60,16 @@ def summary(traced: int, optimised: int, plan: Plan | None) -> str:
     ]
     if plan is None:
         return "\n".join(lines)
-    loops = [kernel for kernel in plan.kernels if isinstance(kernel, Loops)]
+    loops = [kernel.nest for kernel in plan.kernels if kernel.nest]
+    panels = [kernel for kernel in plan.kernels if isinstance(kernel, Panels)]
     hosted = [kernel.nodes[0].name for kernel in plan.kernels if plan.is_hosted(kernel)]
     which = f" ({', '.join(dict.fromkeys(hosted))})" if hosted else ""
     again = sum(len(kernel.again) for kernel in loops)
     lines += [
         f"fusion: {len(loops)} nests of loops, {len(plan.products)} matrix products, "
         f"{len(plan.controls)} loops and branches, {len(hosted)} calls of implementations{which}",
+        f"epilogues: {len(panels)} products and the nests behind them in panels"
+        + "".join(f"; {each.described}" for each in panels),
         f"recomputation: {again} values computed again instead of stored; {len(plan.stored)} stored",
         f"layout: {len(plan.layout)} values written in the order of their readers",
         f"memory: {plan.nbytes:,} bytes in one block; one buffer per value: {plan.naive:,}; "

@@ -1,7 +1,8 @@
 """Where intermediate results lie in the one block of memory that a program works in.
 
-Every buffer has a life: from the kernel that writes it to the last that reads it. Largest first, each is put
-at the lowest address at which nothing lies whose life overlaps its own; a kernel that reads a value for the
+Every buffer has a life: from the kernel that writes it to the last that reads it. In some order, each is put
+at the lowest address at which nothing lies whose life overlaps its own; the order that gives the smallest
+block counts. A kernel that reads a value for the
 last time at the very places where it writes another may write it over the first (`over`), and the two then
 count as one.
 """
@@ -26,9 +27,19 @@ class Life:
 
 def plan(lives: Sequence[Life]) -> int:
     """Give every buffer an offset; returns the bytes of the block."""
+    orders = (
+        sorted(lives, key=lambda each: -each.nbytes),
+        sorted(lives, key=lambda each: (-each.last, -each.nbytes)),
+        sorted(lives, key=lambda each: (each.first, -each.nbytes)),
+    )
+    return _placed(min(orders, key=_placed))
+
+
+def _placed(order: Sequence[Life]) -> int:
+    """Give the buffers offsets one after another; returns the bytes of the block."""
     placed: list[Life] = []
     total = 0
-    for life in sorted(lives, key=lambda each: -each.nbytes):
+    for life in order:
         beside = [each for each in placed if each.first <= life.last and life.first <= each.last]
         life.offset = _lowest_gap(life.nbytes, sorted(beside, key=lambda each: each.offset))
         placed.append(life)

@@ -219,6 +219,16 @@ class Nest:
         loops = self.rows or self.inner[:1]
         return self.extents[loops[0]] if loops else 1
 
+    @property
+    def is_one_row(self) -> bool:
+        """Are its sums known only at the end of all loops?"""
+        return self.kernel.cols is not None and not self.rows
+
+    @property
+    def may_be_cut(self) -> bool:
+        """May parts of the outermost loop run at the same time? Not if they add to the same sum."""
+        return not self.is_one_row and not self.kernel.accumulated & self.kernel.forms.keys()
+
     def _loop(self, var: Var, outermost: bool) -> str:
         name = self._var(var)
         first, last = ("begin", "end") if outermost else ("0", str(self.extents[var]))

@@ -7,12 +7,15 @@ operand in which neither of its two dimensions steps by one element has to be co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framework.jit.fuse import resolve
 from framework.jit.index import ZERO, Form, Forms, NotLinear, Split, Var, address, make
 from framework.jit.ir import Node
+
+CUT_FROM = 1 << 23  # multiplications of what is cut among threads: waking one takes as long as a million
 
 
 class Copy(Exception):
@@ -35,7 +38,7 @@ class Operand:
 
 @dataclass(slots=True)
 class Product:
-    """c = a b, for every step of the loops."""
+    """c = a b, for every step of the loops; c does not lie transposed."""
 
     node: Node
     m: int
@@ -46,6 +49,11 @@ class Product:
     c: Operand
     loops: list[Var]
     adding: list[Var]  # those of the loops that run over k
+
+    @property
+    def is_large(self) -> bool:
+        """Is it worth cutting among threads?"""
+        return self.m * self.n * self.k * math.prod(var.extent for var in self.loops) >= CUT_FROM
 
 
 def planned(node: Node, strides: Callable[[Node], Sequence[int]]) -> Product:
@@ -141,6 +149,9 @@ class _Sorting:
         c = self._operand(node, self.c, (m, rows), (n, columns))
         if a is None or b is None or c is None:  # c never is: its layout is ours to choose
             raise Copy(node, 0 if a is None else 1)
+        if c.transposed:  # then it is the product of the transposed operands in reverse
+            rows, columns, c = columns, rows, replace(c, transposed=False)
+            a, b = replace(b, transposed=not b.transposed), replace(a, transposed=not a.transposed)
         return Product(node, rows, columns, depth, a, b, c, self.loops, self.adding)
 
     def _operand(

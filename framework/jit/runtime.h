@@ -292,15 +292,18 @@ static inline void share_blas(struct blas *blas, int begins) {
 PRODUCT(float, sgemm)
 PRODUCT(double, dgemm)
 
-// Run `call` for parts [begin, end) of n steps on all threads.
-#define SPREAD(n, call)                                                                     \
-    if (threads > 1) {                                                                      \
-        _Pragma("omp parallel num_threads(threads)") {                                      \
-            int64_t part = omp_get_thread_num(), parts = omp_get_num_threads();             \
-            int64_t begin = (int64_t)(n) * part / parts, end = (int64_t)(n) * (part + 1) / parts; \
-            call;                                                                           \
-        }                                                                                   \
-    } else {                                                                                \
-        int64_t begin = 0, end = n;                                                         \
-        call;                                                                               \
+// Run `call` for parts [begin, end) of n steps on so many threads.
+#define SPREAD(count, n, call)                                                                        \
+    {                                                                                                 \
+        const int team = count;                                                                       \
+        if (team > 1) {                                                                               \
+            _Pragma("omp parallel num_threads(team)") {                                               \
+                int64_t part = omp_get_thread_num(), parts = omp_get_num_threads();                   \
+                int64_t begin = (int64_t)(n) * part / parts, end = (int64_t)(n) * (part + 1) / parts; \
+                call;                                                                                 \
+            }                                                                                         \
+        } else {                                                                                      \
+            int64_t begin = 0, end = n;                                                               \
+            call;                                                                                     \
+        }                                                                                             \
     }
