@@ -125,6 +125,23 @@ def test_two_threads_may_run_one_program() -> None:
             assert [t.tolist() for t in pool.map(f, xs)] == expected
 
 
+def test_the_sums_of_a_single_row_are_those_of_all_threads() -> None:
+    """A vector's softmax of what is so costly that several threads would pay."""
+
+    def f(x: Any) -> Any:
+        for _ in range(8):
+            x = ops.tanh(x) * 1.3 + ops.exp(-x * x)
+        return ops.softmax(x)
+
+    x = Tensor(np.random.default_rng(0).standard_normal(8192).astype(np.float32))
+    threads = kernels.get_num_threads()
+    try:
+        kernels.set_num_threads(2)
+        np.testing.assert_allclose(jit(f, fullgraph=True)(x).asnumpy(), f(x).asnumpy(), rtol=1e-4)
+    finally:
+        kernels.set_num_threads(threads)
+
+
 def test_products_and_loops_are_cut_among_threads_and_leave_blas_as_it_was() -> None:
     def f(x: Any, w: Any) -> Any:
         heads = ops.reshape(x @ w, (4, 64, 160))  # rows are cut; then a batch; then columns
