@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench_runner.devices import opening
 from bench_runner.devices.card import Card, cards
 from bench_runner.errors import ConfigError, InfrastructureFault, JudgeError
 from bench_runner.sandbox.slots import LOCK_FLAGS, run_folder
@@ -108,6 +107,8 @@ def trouble_apart(card: Card) -> str:
 
 def trouble(uuid: str) -> str | None:
     """What `trouble_apart` runs."""
+    from bench_runner.devices import opening  # NumPy: the process that asks is to stay small
+
     card = _of(uuid)
     return opening.trouble(card) or None if card is not None else f"no card {uuid} any more"
 

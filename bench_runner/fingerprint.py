@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from bench_runner.calibration import Calibration, calibrate
-from bench_runner.devices.calibration import calibrate_card
 from bench_runner.devices.card import Card
 
 # A result is suspicious only beyond every doubt: the best that one core has shown, times this. A core may run
@@ -66,6 +65,8 @@ def machine(folder: Path, card: Card | None = None, *, thorough: bool = False) -
     """This machine, or its card; `folder` keeps the calibration. `thorough`: measure it again, for longer."""
     environment = describe()
     if card is not None:
+        from bench_runner.devices.calibration import calibrate_card  # NumPy: only for a worker on a card
+
         best = calibrate_card(card, folder, thorough=thorough)
         return Machine(card.hardware_class, {**environment, **card.describe()}, best, card)
     found = calibrate(environment["cpu"], _cpu_flags(), folder, thorough=thorough)

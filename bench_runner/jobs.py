@@ -9,17 +9,19 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+from typing import TYPE_CHECKING
 
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from bench_runner.attempt import Attempts
 from bench_runner.celery import CANARY, TASK, app
 from bench_runner.config import Config
-from bench_runner.director import judge
 from bench_runner.errors import JudgeError
 from bench_runner.fingerprint import Machine, machine
 from bench_runner.fitness import Fitness
 from bench_runner.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from bench_runner.attempt import Attempts
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,10 @@ class _Slot:
             SandboxUnavailable: and the next hello says why.
         """
         if self.attempts is None:
+            # Not above: judge and NumPy are 15 MB, and the main process, which imports us too, uses neither.
+            from bench_runner.attempt import Attempts
+            from bench_runner.director import judge
+
             config, found, fitness = self.given or _of_its_own()
             try:
                 sandbox = Sandbox.open(unsafe=config.unsafe)
@@ -72,6 +78,16 @@ def give_back_memory() -> None:
         trim(0)
 
 
+def settle() -> None:
+    """Keep what is loaded by now as it is, in the main process before it forks and in its child.
+
+    The collection after each job would go through all of it, which takes 10 ms, and write into every object,
+    so that each process would soon have a copy of its own of the pages that both share: 10 MB.
+    """
+    give_back_memory()  # a first start compiles modules, and that leaves holes
+    gc.freeze()
+
+
 @app.task(name=CANARY)  # type: ignore[untyped-decorator]
 def answer(canary: str) -> None:
     slot.open().answer(canary)
@@ -81,6 +97,7 @@ def answer(canary: str) -> None:
 def open_early(**_: object) -> None:
     """Now rather than when the first job waits. A fault here is logged by Celery and met again by `run`."""
     slot.open()
+    settle()
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]

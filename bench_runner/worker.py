@@ -101,6 +101,7 @@ class _Program:
 
     def run(self) -> None:
         worker_shutting_down.connect(self._on_stop)
+        jobs.settle()
         self.worker.start()
 
     def _hello(self) -> Hello:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench_runner import cards, doctor
+from bench_runner.devices import opening
 from bench_runner.devices.card import Card
 from bench_runner.devices.card import Finding as Lack
 from bench_runner.errors import ConfigError, InfrastructureFault
@@ -98,10 +99,10 @@ def test_a_card_that_cannot_be_calibrated_keeps_a_worker_from_starting(tmp_path:
 def test_what_keeps_a_card_from_work_is_told_by_its_name(
     box: list[Card], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cards.opening, "trouble", lambda card: "")
+    monkeypatch.setattr(opening, "trouble", lambda card: "")
     assert cards.trouble(H100.uuid) is None
     assert cards.trouble("GPU-7") == "no card GPU-7 any more"
-    monkeypatch.setattr(cards.opening, "trouble", lambda card: f"{card.name}: Xid 79")
+    monkeypatch.setattr(opening, "trouble", lambda card: f"{card.name}: Xid 79")
     assert cards.trouble(A100.uuid) == f"{A100.name}: Xid 79"
 
 

@@ -1,4 +1,4 @@
-"""A worker that has judged holds no more than one that waits for its first job."""
+"""A worker that has judged holds no more than one that waits for its first job, and that is little."""
 
 from __future__ import annotations
 
@@ -35,3 +35,20 @@ def test_what_the_inputs_of_a_job_took_goes_back_to_the_machine() -> None:
     before, held, after = map(int, done.stdout.split())
     assert held > before + 150  # megabytes: or this proves nothing
     assert after < before + 50
+
+
+MAIN_PROCESS = """
+import gc, sys
+from bench_runner import jobs, worker
+
+assert not {"numpy", "bench_runner.director"} & sys.modules.keys()
+jobs.settle()
+loaded = gc.get_freeze_count()
+assert loaded > 10_000, loaded
+assert not [each for each in gc.get_objects() if each is worker.__dict__]
+"""
+
+
+def test_the_main_process_loads_no_judge_and_no_collection_goes_through_what_it_has_loaded() -> None:
+    done = subprocess.run([sys.executable, "-c", MAIN_PROCESS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
