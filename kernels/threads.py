@@ -2,7 +2,7 @@
 
 For a fixed number of threads every kernel gives the same bits again.
 
-Threads do not survive `fork()`, but OpenMP's memory of them does, and waiting for them hangs. So a child
+Threads do not survive `fork()`, but the memory of them does, and waiting for them hangs. So a child
 that is forked after a kernel was loaded computes in one thread and cannot have more; one that is started by
 `spawn` or `forkserver` can.
 """

@@ -4,24 +4,30 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "parallel.h"
+
+// body(part) for as many parts as threads.
+template <class Body>
+static int on_each(int threads, Body body) {
+    parallel_for(threads, 1, threads, [=](int64_t from, int64_t to) {
+        for (int64_t part = from; part < to; part++) body(part);
+    });
+    return OK;
+}
 
 KERNEL ceiling_copy(const char *from, char *to, int64_t bytes, int threads) {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
+    return on_each(threads, [=](int64_t part) {
         int64_t begin = bytes * part / threads, end = bytes * (part + 1) / threads;
         memcpy(to + begin, from + begin, end - begin);
-    }
-    return OK;
+    });
 }
 
 // In place: of each line one trip to the core, not the two of a line copied to another place.
 KERNEL ceiling_update(float *data, int64_t bytes, int threads) {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
+    return on_each(threads, [=](int64_t part) {
         int64_t n = bytes / 4, begin = n * part / threads, end = n * (part + 1) / threads;
         for (int64_t i = begin; i < end; i++) data[i] = -data[i];
-    }
-    return OK;
+    });
 }
 
 #if defined(__AVX512F__)
@@ -35,8 +41,7 @@ typedef float lanes __attribute__((vector_size(LANES * 4)));
 
 // 2 * LANES * 12 * rounds floating-point operations per thread.
 KERNEL ceiling_fma(float *out, int64_t rounds, int threads) {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
+    return on_each(threads, [=](int64_t part) {
         lanes sums[12], factor = (lanes){} + 0.999f;
         for (int i = 0; i < 12; i++) sums[i] = (lanes){} + (float)i;
         for (int64_t round = 0; round < rounds; round++)
@@ -44,8 +49,7 @@ KERNEL ceiling_fma(float *out, int64_t rounds, int threads) {
         lanes all = {};
         for (int i = 0; i < 12; i++) all += sums[i];
         out[part] = all[0];
-    }
-    return OK;
+    });
 }
 
 KERNEL ceiling_lanes(void) { return LANES; }
@@ -53,8 +57,7 @@ KERNEL ceiling_lanes(void) { return LANES; }
 #if defined(__AVX512VNNI__)
 // 128 * 12 * rounds operations per thread.
 KERNEL ceiling_vnni(int32_t *out, int64_t rounds, int threads) {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
+    return on_each(threads, [=](int64_t part) {
         __m512i sums[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
         for (int i = 0; i < 12; i++) sums[i] = _mm512_set1_epi32(i);
         for (int64_t round = 0; round < rounds; round++)
@@ -65,8 +68,7 @@ KERNEL ceiling_vnni(int32_t *out, int64_t rounds, int threads) {
         __m512i all = sums[0];
         for (int i = 1; i < 12; i++) all = _mm512_add_epi32(all, sums[i]);
         out[part] = _mm512_reduce_add_epi32(all);
-    }
-    return OK;
+    });
 }
 #endif
 
@@ -84,8 +86,7 @@ static const struct tile_config ALL_FULL = {
 
 // 4 * 2 * 16 * 16 * 64 operations per round and thread for bytes, half of that for bfloat16.
 KERNEL ceiling_amx(int64_t rounds, int64_t bfloat16, int threads) {
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int part = 0; part < threads; part++) {
+    return on_each(threads, [=](int64_t) {
         _tile_loadconfig(&ALL_FULL);
         for (int64_t round = 0; round < rounds; round++) {  // 0 to 3 are sums, 4 to 7 factors
             if (bfloat16) {
@@ -101,7 +102,7 @@ KERNEL ceiling_amx(int64_t rounds, int64_t bfloat16, int threads) {
             }
         }
         _tile_release();
-    }
-    return OK;
+    });
 }
 #endif
+

@@ -23,12 +23,12 @@ from kernels.toolchain import cc, isa
 SECONDS, TRIES = 0.1, 5  # per measurement, at least; the best of the tries counts
 PLACES = 3  # of arrays in memory
 ROUNDS = 20_000
-TILE_OPERATIONS = 4 * 2 * 16 * 16 * 64  # a round of ceilings.c, in bytes
+TILE_OPERATIONS = 4 * 2 * 16 * 16 * 64  # a round of ceilings.cpp, in bytes
 
 
 @functools.cache
 def _library(level: str) -> ctypes.CDLL:
-    unit = cc.Unit(Path(__file__).with_name("ceilings.c"), isa.FLAGS[level])
+    unit = cc.Unit(Path(__file__).with_name("ceilings.cpp"), isa.FLAGS[level])
     return cc.load(cc.library(f"ceilings-{level}", [unit]))
 
 

@@ -1,4 +1,4 @@
-"""How many threads, what they do between calls, and what a fork leaves of them."""
+"""How many threads, who does what, what they do between calls, and what a fork leaves of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,67 @@ def test_a_forked_child_computes_in_one_thread() -> None:
         [sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+LOOP = """
+#include "parallel.h"
+#include "kernel.h"
+// Adds 1 to done[0..n), and to `shared` for each part whose number another part has meanwhile.
+KERNEL loop(int *done, int64_t n, int64_t inner, int threads) {
+    std::atomic<int> shared{0}, used[1024] = {};
+    parallel_for(n, 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
+        if (worker >= threads || used[worker].exchange(1)) shared++;
+        for (int64_t i = begin; i < end; i++)
+            parallel_for(inner, 1, threads, [&](int64_t from, int64_t to) { done[i] += int(to - from); });
+        used[worker] = 0;
+    });
+    return shared;
+}
+"""
+
+
+def _loop(name: str, folder: Path) -> Callable[[int, int, int], tuple[int, set[int]]]:
+    """A library with a loop; called, how many numbers were shared, and what was added to each place."""
+    unit = folder / f"{name}.cpp"
+    unit.write_text(LOOP)
+    run = cc.load(cc.library(name, [cc.Unit(unit)])).loop
+
+    def call(n: int, inner: int, count: int) -> tuple[int, set[int]]:
+        done = (ctypes.c_int * n)()
+        return run(done, ctypes.c_int64(n), ctypes.c_int64(inner), count), set(done)
+
+    return call
+
+
+@needs_compiler
+def test_each_part_is_done_once_by_a_thread_with_a_number_of_its_own(cache: Path, tmp_path: Path) -> None:
+    call = _loop("once", tmp_path)
+    for turn in range(300):
+        for count in (1, 2, 7, 3):
+            assert call(1 + turn, 1, count) == (0, {1})
+
+
+@needs_compiler
+def test_loops_within_loops_and_beside_them_are_done_too(cache: Path, tmp_path: Path) -> None:
+    call = _loop("within", tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda turn: call(50, 1 + turn % 5, 3), range(400)))
+    assert found == [(0, {1 + turn % 5}) for turn in range(400)]
+
+
+@needs_compiler
+def test_all_libraries_share_the_helpers(cache: Path, tmp_path: Path) -> None:
+    script = f"""
+import os
+from pathlib import Path
+from tests.kernels.test_threads import _loop
+before = len(os.listdir("/proc/self/task"))
+for name in ("first", "second"):
+    for count in (3, 2):
+        assert _loop(name, Path({str(tmp_path)!r}))(1000, 1, count) == (0, {{1}})
+    assert len(os.listdir("/proc/self/task")) == before + 2
+"""
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
 @needs_compiler

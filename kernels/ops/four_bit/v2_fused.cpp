@@ -80,8 +80,8 @@ static int uneven(const Product &of, const T *x, const T *bias, T *y, int64_t ro
     Scratch<float> decoded = scratch<float>(parts * of.k), wide = scratch<float>(rows * of.k);
     if (!decoded || !wide) return NO_MEMORY;
     for (int64_t i = 0; i < rows * of.k; i++) wide[i] = widen(x[i]);
-    parallel_for(of.n, 65536 / (of.k + 1) + 1, threads, [&](int64_t begin, int64_t end) {
-        float *weights = decoded.get() + (parts > 1 ? omp_get_thread_num() : 0) * of.k;
+    parallel_for(of.n, 65536 / (of.k + 1) + 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
+        float *weights = decoded.get() + worker * of.k;
         Table values(of.values);
         for (int64_t row = begin; row < end; row++) {
             decode(of.packed, of.values, values, of.scales, of.blocksize, row * of.k, (row + 1) * of.k, weights);

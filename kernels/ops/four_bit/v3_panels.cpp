@@ -80,8 +80,8 @@ static int multiply(const Product &of, const T *x, const T *bias, T *y, int thre
         for (int64_t p = begin; p < end; p++) rearrange(x, of.rows, of.k, p, wide.get() + p * WIDE * of.k);
     });
     const int64_t kept = (KEPT / (of.k + 1) / WIDE + 1) * WIDE;
-    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end) {
-        float *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * of.line;
+    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
+        float *mine = weights.get() + worker * TALL * of.line;
         for (int64_t m = 0; m < of.rows; m += kept) {
             Rows part{m, m + kept < of.rows ? m + kept : of.rows};
             for (int64_t p = begin; p < end; p++) panel_of_weights(of, part, p, wide.get(), bias, y, mine);

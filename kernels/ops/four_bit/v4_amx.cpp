@@ -112,10 +112,10 @@ static int multiply(const Product &of, const bf16 *x, const bf16 *bias, bf16 *y,
     parallel_for(panels, 1, threads, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; p++) rearrange(x, of.rows, of.k, of.deep, p, tiles.get() + p * SIDE * line);
     });
-    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end) {
+    parallel_for(tall, 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
         static const Configuration configuration;
         _tile_loadconfig(&configuration);
-        bf16 *mine = weights.get() + (parts > 1 ? omp_get_thread_num() : 0) * TALL * (line + DEEP);
+        bf16 *mine = weights.get() + worker * TALL * (line + DEEP);
         for (int64_t p = begin; p < end; p++) panel_of_weights(of, p, tiles.get(), bias, y, mine);
         _tile_release();
     });

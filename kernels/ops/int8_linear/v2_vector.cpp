@@ -117,8 +117,8 @@ static int gradient(const T *grad, const int8_t *weight, const float *absmax, T 
     if (!scaled || !copies) return NO_MEMORY;
     for (int64_t m = 0; m < tall; m++)
         for (int64_t j = 0; j < n; j++) scaled[m * n + j] = m < rows ? widen(grad[m * n + j]) * (absmax[j] / 127) : 0;
-    parallel_for(strips, 1, threads, [&](int64_t begin, int64_t end) {
-        int8_t *strip = copies.get() + (parts > 1 ? omp_get_thread_num() : 0) * n * STRIP;
+    parallel_for(strips, 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
+        int8_t *strip = copies.get() + worker * n * STRIP;
         for (int64_t s = begin; s < end; s++) {
             const int64_t from = s * STRIP, count = k - from < STRIP ? k - from : STRIP;
             for (int64_t j = 0; j < n; j++) {

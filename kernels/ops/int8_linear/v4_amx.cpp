@@ -135,13 +135,12 @@ static int linear(const T *x, const int8_t *weight, const float *absmax, const T
             rearrange(a.codes.get(), rows, a.line, p, tiles.get() + p * SIDE * a.line);
     });
     Product<T> product{a, tiles.get(), weight, absmax, bias, y, n};
-    parallel_for((n + WIDE - 1) / WIDE, 1, threads, [&](int64_t begin, int64_t end) {
+    parallel_for((n + WIDE - 1) / WIDE, 1, threads, [&](int64_t begin, int64_t end, int64_t worker) {
         static const Configuration configuration;
         _tile_loadconfig(&configuration);
-        int64_t mine = parts > 1 ? omp_get_thread_num() : 0;
         for (int64_t p = begin; p < end; p++)
-            product.rows_of_weight(p * WIDE, copied.get() + mine * WIDE * a.line,
-                                   apart.get() + mine * WIDE * a.count);
+            product.rows_of_weight(p * WIDE, copied.get() + worker * WIDE * a.line,
+                                   apart.get() + worker * WIDE * a.count);
         _tile_release();
     });
     return OK;
