@@ -53,7 +53,7 @@ constexpr int64_t NEAR = 256;  // words from row to row up to which columns are 
 constexpr int64_t LINE = 64;   // … bytes of a line of the cache: a vector from two lines takes twice as long
 
 // Memory of this thread that grows and is kept; NULL if there is none.
-enum Slot { ROWS, COLUMNS, KEPT, FEW, BIAS, SLOTS };
+enum Slot { ROWS, COLUMNS, KEPT, FEW, SUMMED, BIAS, SLOTS };
 inline void *scratch(Slot slot, int64_t bytes) {
     struct Kept {
         void *data[SLOTS] = {};

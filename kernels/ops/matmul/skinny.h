@@ -11,6 +11,7 @@ namespace gemm {
 
 constexpr int SUMS = 4096;  // floats of results at a time: they stay in L1
 constexpr int SWEPT = 8;    // rows added up at a time
+constexpr int SHORTEST = 4 * SWEPT;  // of a piece
 
 struct Few {
     float *data;
@@ -113,6 +114,41 @@ void store_columns(const float *sums, int64_t width, const Output &out, Range ro
                 narrow<O>(sums[j * width + i - rows.from] * out.alpha + (out.bias ? out.bias[j] : 0));
 }
 
+// Sums that are complete: rows of the result, or columns.
+template <class O>
+void deliver(float *sums, int64_t width, const Output &out, bool rows, Range part, int lines) {
+    if (rows)
+        finish<float, O>({sums, width}, {}, out, 0, part.from, lines, int(part.to - part.from));
+    else
+        store_columns<O>(sums, width, out, part, lines);
+}
+
+// Rows to be added up, but too few columns for every thread to have whole strips of them: a narrower one would jump
+// through memory. So the rows are cut too, and the sums of the pieces are added in their order.
+template <class T, class O>
+int pieces(const Few &few, const Lines &many, const Output &out, bool rows, int lines, int64_t step, int threads) {
+    const int64_t strips = parts(many.lines, step), most = many.depth / SHORTEST;
+    const int64_t count = least(parts(parallel::SHARES * threads, strips), most);
+    float *sums = (float *)scratch(SUMMED, count * strips * lines * step * 4);
+    if (!sums) return NO_MEMORY;
+    auto strip = [=](int64_t i) { return Range{i * step, least(i * step + step, many.lines)}; };
+    parallel_for(strips * count, 1, threads, [&](int64_t from, int64_t to) {
+        for (int64_t task = from; task < to; task++) {
+            const int64_t i = task % count, begin = many.depth * i / count, end = many.depth * (i + 1) / count;
+            const Few factors = {few.data + begin, few.ld, few.lines};
+            const Lines piece = {(const T *)many.data + begin * many.ld, many.ld, many.lines, end - begin, false};
+            sweep<T>(factors, lines, piece, strip(task / count), sums + task * lines * step, step);
+        }
+    });
+    for (int64_t i = 0; i < strips; i++) {
+        float *total = sums + i * count * lines * step;
+        for (int64_t piece = 1; piece < count; piece++)
+            for (int64_t j = 0; j < lines * step; j++) total[j] += total[piece * lines * step + j];
+        deliver<O>(total, step, out, rows, strip(i), lines);
+    }
+    return OK;
+}
+
 template <class T, class O>
 int skinny(const Lines &a, const Lines &b, const Output &out, int threads) {
     const bool rows = a.lines <= b.lines;  // whether the few are rows of the result
@@ -120,8 +156,11 @@ int skinny(const Lines &a, const Lines &b, const Output &out, int threads) {
     Few few;
     if (!gather<T>(small, &few)) return NO_MEMORY;
     const int lines = int(small.lines);
-    const int64_t step = SUMS / few.lines, chunks = parts(many.lines, W);
-    parallel_for(chunks, 1 + 65536 / (many.depth + 1) / W, threads, [&](int64_t from, int64_t to) {
+    const int64_t step = SUMS / few.lines, chunks = parts(many.lines, W), grain = 1 + 65536 / (many.depth + 1) / W;
+    if (!many.deep && threads > 1 && many.depth >= 2 * SHORTEST && chunks >= 2 * grain &&
+        many.lines < parallel::SHARES * threads * step)
+        return pieces<T, O>(few, many, out, rows, lines, step, threads);
+    parallel_for(chunks, grain, threads, [&](int64_t from, int64_t to) {
         alignas(64) float sums[SUMS];
         const int64_t end = least(to * W, many.lines);
         for (int64_t j = from * W; j < end; j += step) {
@@ -132,10 +171,7 @@ int skinny(const Lines &a, const Lines &b, const Output &out, int threads) {
                 dots<T, 1>(few, 0, many, part, sums, step);
             else
                 for (int r = 0; r < few.lines; r += 4) dots<T, 4>(few, r, many, part, sums + r * step, step);
-            if (rows)
-                finish<float, O>({sums, step}, {}, out, 0, j, lines, int(part.to - j));
-            else
-                store_columns<O>(sums, step, out, part, lines);
+            deliver<O>(sums, step, out, rows, part, lines);
         }
     });
     return OK;
