@@ -28,6 +28,7 @@ EMBEDDING = Operator(
     [
         *VERSIONS,
         Cpu("v2_copy", "v2_copy.cpp"),
+        Cpu("v3_stream", "v3_stream.cpp", levels=SIMD),
         Cuda("v1_naive", "v1_naive.cu", thread_per("n", "d"), registers=48, dtypes=("f32_i64", "f32_i32")),
         Cuda("v2_rows", "v2_rows.cu", lookup, registers=64),
     ],
