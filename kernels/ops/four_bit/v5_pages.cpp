@@ -2,7 +2,9 @@
 // Learned: what goes past the caches waits for the few buffers of lines that a core has (storing zeros: 16 GB/s); what
 // goes into them is fetched first, by more requests than those, if the lines are asked for early (12 GB/s, and 24 where
 // the last cache holds them). With both at once 4096x4096 in float32 takes 3.8 to 4.6 ms, where v4 takes 4.4 to 5.7.
-// Pages, because the processor fetches the neighbours of a line that it misses. In 16 bits v4 is as quick.
+// Pages, because the processor fetches the neighbours of a line that it misses. In 16 bits v4 is as quick. All that was
+// on a Xeon with AMX. A Zen 4 writes at 28 GB/s whichever way, and lines that were fetched to be written come on top:
+// there v4 takes 2.5 ms, where storing zeros takes 2.4, and this 3.5.
 #include "lines.h"
 
 constexpr int64_t PAGE = 4096, PAGES = 4, PAST = 2, RUN = 1024;  // bytes; of each four pages; bytes at a time
