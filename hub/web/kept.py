@@ -53,7 +53,7 @@ from hub.catalog import roles
 from hub.web import top as above
 from hub.web.context import site
 
-FRESH, GONE = 15.0, 45.0  # seconds
+FRESH, GONE = 30.0, 45.0  # seconds
 MOST = 400
 ACTED_COOKIE = "acted"
 MARK = secrets.token_hex(16)  # around the name of a gap: nobody can guess it, so nobody writes it on a page
