@@ -335,12 +335,19 @@ def why_not_offer(claim: Claim) -> str | None:
     return None
 
 
-def open_proposals(mentor: User) -> QuerySet[Claim]:
+def open_proposals(mentor: User) -> list[Claim]:
     """Proposals that this person may answer, longest waiting first."""
+    if mentor.is_maintainer or mentor.is_mentor:
+        return _every_proposal(mentor.pk)
+    return list(_proposals(mentor.pk).filter(roles.mentored_by(mentor)).distinct())
+
+
+def _proposals(mentor: int) -> QuerySet[Claim]:
     waiting = Claim.objects.filter(state=Claim.State.REQUESTED).exclude(user=mentor)
-    if not (mentor.is_maintainer or mentor.is_mentor):
-        waiting = waiting.filter(roles.mentored_by(mentor)).distinct()
     return waiting.select_related("task", "user").order_by("requested_at")
+
+
+_every_proposal = prepared(_proposals)
 
 
 def may_answer(claim: Claim, user: User) -> bool:

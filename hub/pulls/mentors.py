@@ -16,6 +16,7 @@ from django.db.models import Exists, F, Min, OuterRef, QuerySet, Subquery, Value
 from bench_runner.contract import JobKind
 from hub.accounts.models import User
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.pulls.models import DeskSettings, PatchSet, PullRequest, Rating, Review
 
 CAPACITY = 4  # open pull requests that a mentor looks after, unless chosen otherwise
@@ -61,13 +62,19 @@ class Figures:
 
 
 def care_of(mentor: User) -> Care:
-    now = clock.now()
+    # All in one query: every page of the desk asks for them.
+    rows = _care(mentor.pk, clock.now())
+    capacity = next((number for what, number in rows if what == "capacity"), CAPACITY)
+    return Care(frozenset(number for what, number in rows if what == "pull"), capacity)
+
+
+@prepared
+def _care(mentor: int, now: datetime) -> QuerySet[PullRequest, tuple[str, int]]:
     cared = PullRequest.objects.filter(state=PullRequest.State.OPEN).order_by()
     reviewed = cared.filter(patch_sets__reviews__reviewer=mentor)
     taken = cared.filter(review_locks__mentor=mentor, review_locks__until__gt=now)
     chosen = DeskSettings.objects.filter(mentor=mentor)
-    # All in one query: every page of the desk asks for them.
-    rows = list(
+    both: QuerySet[PullRequest, tuple[str, int]] = (
         reviewed.annotate(what=Value("pull"))
         .values_list("what", "pk")
         .union(
@@ -75,8 +82,7 @@ def care_of(mentor: User) -> Care:
             chosen.annotate(what=Value("capacity")).values_list("what", "capacity"),
         )
     )
-    capacity = next((number for what, number in rows if what == "capacity"), CAPACITY)
-    return Care(frozenset(number for what, number in rows if what == "pull"), capacity)
+    return both
 
 
 def reviewers_of(pull: PullRequest) -> QuerySet[User]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from hub.accounts.models import User
 from hub.claims.models import Claim
 from hub.claims.queries import beside, claims_of, held_together
+from hub.core.prepared import prepared
 from hub.pulls.models import PullRequest
 
 MERGE = "merge"  # the kind of a payment for merged work
@@ -31,8 +32,13 @@ def merged_with(user: User) -> Q:
 
 def shared_merged(user: User) -> list[int]:
     """What others wrote and this person was paid a share of."""
+    return _paid_for(user.pk)
+
+
+@prepared
+def _paid_for(user: int) -> QuerySet[PullRequest, int]:
     rows = PullRequest.objects.filter(rewards__user=user, rewards__kind=MERGE).exclude(author=user)
-    return list(rows.order_by().values_list("pk", flat=True))
+    return rows.order_by().values_list("pk", flat=True)
 
 
 def others(pulls: Iterable[PullRequest]) -> dict[int, list[User]]:

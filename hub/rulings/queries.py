@@ -19,6 +19,7 @@ from hub.bench.models import Job, Verdict
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.pulls import queries as pull_facts
 from hub.pulls.models import PullRequest
 from hub.pulls.standing import APPLIED, CLEAR, HOLD, UPHOLD, counts, stands_as
@@ -73,8 +74,12 @@ def _undecided() -> Q:
 
 def listed(keys: Iterable[int]) -> list[Verdict]:
     """These verdicts as a list shows them, longest waiting first."""
-    rows = standing_verdicts().filter(pk__in=list(keys))
-    return list(rows.defer(*UNLISTED).order_by("at", "pk"))
+    return _listed(list(keys))
+
+
+@prepared
+def _listed(keys: list[int]) -> QuerySet[Verdict]:
+    return standing_verdicts().filter(pk__in=keys).defer(*UNLISTED).order_by("at", "pk")
 
 
 def doubted() -> QuerySet[Verdict]:
@@ -113,10 +118,18 @@ def decided(most: int = 30) -> list[Ruling]:
     return list(rows.defer(*(f"verdict__{name}" for name in UNLISTED)))
 
 
-def fallen(user: User) -> QuerySet[Verdict]:
-    """What did not pass when confirmed lately, of what this person sees: each took an entry off a board."""
-    rows = standing_verdicts().filter(job__kind=JobKind.CONFIRM, job__ended_at__gt=clock.now() - FALLEN_SHOWN)
-    return _seen_by(user, rows.exclude(outcome__in=OVERTURNABLE)).order_by("-job__ended_at")
+def fallen_keys() -> list[int]:
+    """The keys of what did not pass when confirmed lately. All confirmations of this time are looked at."""
+    rows = Verdict.objects.filter(
+        job__kind=JobKind.CONFIRM, job__ended_at__gt=clock.now() - FALLEN_SHOWN
+    ).exclude(outcome__in=OVERTURNABLE)
+    return list(rows.order_by().values_list("pk", flat=True))
+
+
+def fallen(user: User, keys: Iterable[int]) -> QuerySet[Verdict]:
+    """Of these `fallen_keys` what counts and this person sees: each took an entry off a board."""
+    rows = standing_verdicts().filter(pk__in=list(keys))
+    return _seen_by(user, rows).order_by("-job__ended_at")
 
 
 def rulings_of(verdict: Verdict) -> QuerySet[Ruling]:

@@ -32,7 +32,7 @@ from hub.repos import git
 from hub.rulings import queries
 from hub.rulings.likeness import lines_in
 from hub.rulings.models import Ruling
-from hub.web import outcome, timing_plot
+from hub.web import kept, outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.code import code_lines
 from hub.web.labels import facts_of, shown_value
@@ -81,12 +81,13 @@ def held_list(request: HttpRequest) -> HttpResponse:
     keys = queries.held_keys(user, HELD_MOST)
     page = Paginator(keys, HELD_A_PAGE).get_page(request.GET.get("page"))
     waiting = queries.listed(page.object_list)
+    fallen = kept.KEPT.get("fallen", queries.fallen_keys, since=kept.acted(request))
     appealed = queries.appealed(waiting)
     shown = {
         "page": page,
         "more": len(keys) == HELD_MOST,
         "waiting": [_line(verdict, verdict.pk in appealed) for verdict in waiting],
-        "fallen": queries.fallen(user)[:FALLEN_MOST],
+        "fallen": queries.fallen(user, fallen)[:FALLEN_MOST],
         "decided": [
             ruling for ruling in queries.decided() if queries.why_not_see(ruling.verdict, user) is None
         ],

@@ -18,6 +18,7 @@ from hub.boards.queries import Board, Entry
 from hub.catalog.models import Task
 from hub.community.models import Post, Sig
 from hub.core import clock
+from hub.core.prepared import prepared
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
 from hub.pulls.together import merged_with
 from hub.rewards.models import Award
@@ -34,16 +35,22 @@ def days_of(who: User) -> Year:
     """What somebody pushed, reviewed and wrote in the last 53 weeks, by day in UTC; in one query."""
     today = clock.now().astimezone(UTC).date()
     since = datetime.combine(first_day(today), time.min, UTC)
+    numbers: Counter[date] = Counter()
+    for day, number in _days(who.pk, since):
+        numbers[day] += number
+    return year(numbers, today)
+
+
+@prepared
+def _days(who: int, since: datetime) -> QuerySet[PatchSet, tuple[date, int]]:
     parts = (
         _by_day(PatchSet.objects.filter(pull__author=who, pushed_at__gte=since), "pushed_at"),
         _by_day(Review.objects.filter(reviewer=who, at__gte=since), "at"),
         _by_day(Comment.objects.filter(author=who, review=None, at__gte=since), "at"),
         _by_day(Post.objects.filter(author=who, hidden_at=None, at__gte=since), "at"),
     )
-    numbers: Counter[date] = Counter()
-    for day, number in parts[0].union(*parts[1:], all=True):
-        numbers[day] += number
-    return year(numbers, today)
+    every: QuerySet[PatchSet, tuple[date, int]] = parts[0].union(*parts[1:], all=True)
+    return every
 
 
 def _by_day(rows: QuerySet, column: str) -> QuerySet:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from hub.bench.models import Measurement, Verdict
 from hub.boards.stored import best_of
 from hub.catalog import roles
 from hub.catalog.queries import spec_of
+from hub.core.prepared import prepared
 from hub.pulls.models import PatchSet
 from hub.pulls.queries import rows_of
 from hub.rulings.queries import standing_verdicts
@@ -60,8 +62,7 @@ class Row:
 def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
     pull = watched_pull(pull_id)
     rows = rows_of(pull)
-    past = standing_verdicts().filter(job__patch_set__in=rows.patch_sets).select_related("attempt__worker")
-    told = history(rows.patch_sets, past.defer("log", "cases", "environment", "assembly").order_by("at"))
+    told = history(rows.patch_sets, _past([row.pk for row in rows.patch_sets]))
     timed = [(patch_set, verdict) for patch_set, verdicts in told for verdict in _passed(verdicts)]
     classes = sorted({verdict.job.hardware_class for _patch_set, verdict in timed})
     hardware = next(
@@ -80,6 +81,12 @@ def timing_page(request: HttpRequest, pull_id: int) -> HttpResponse:
     if chosen is not None:
         shown |= _shown(chosen, own, hides_others=roles.hides_from(pull.task, request.user))
     return render(request, "pulls/timing.html", shown)
+
+
+@prepared
+def _past(patch_sets: list[int]) -> QuerySet[Verdict]:
+    rows = standing_verdicts().filter(job__patch_set__pk__in=patch_sets).select_related("attempt__worker")
+    return rows.defer("log", "cases", "environment", "assembly").order_by("at")
 
 
 def _shown(
@@ -117,9 +124,14 @@ def _passed(verdicts: list[tuple[Verdict, str]]) -> list[Verdict]:
 def _measured(columns: list[Column]) -> dict[int, dict[str, Measurement]]:
     """Times by verdict and case."""
     found: dict[int, dict[str, Measurement]] = defaultdict(dict)
-    for one in Measurement.objects.filter(verdict__in=[c.verdict.pk for c in columns], metric="time"):
+    for one in _times([column.verdict.pk for column in columns]):
         found[one.verdict_id][one.case] = one
     return found
+
+
+@prepared
+def _times(verdicts: list[int]) -> QuerySet[Measurement]:
+    return Measurement.objects.filter(verdict__pk__in=verdicts, metric="time")
 
 
 def _row(
