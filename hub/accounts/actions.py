@@ -76,7 +76,7 @@ def create_token(
         user=user,
         name=name,
         digest=token_digest(clear),
-        scopes=Scope.values[: Scope.values.index(scope) + 1],
+        scopes=[Scope.API] if scope == Scope.API else Scope.values[: Scope.values.index(scope) + 1],
         hint=clear[:8],
         created_at=now,
         expires_at=now + timedelta(days=days) if days is not None else None,

@@ -64,10 +64,11 @@ class User(AbstractUser):
 
 
 class Scope(models.TextChoices):
-    """What a token opens. Whoever may push may read."""
+    """What a token opens. Whoever may push may read; the JSON API is apart from git."""
 
     GIT_READ = "git:read", _("clone and fetch")
     GIT_PUSH = "git:push", _("clone, fetch and push")
+    API = "api", _("read the JSON API")
 
 
 def git_scopes() -> list[str]:
@@ -75,7 +76,7 @@ def git_scopes() -> list[str]:
 
 
 class ApiToken(models.Model):
-    """A personal token for git over HTTP. Shown once; only its digest is kept."""
+    """A personal token for git over HTTP or the JSON API. Shown once; only its digest is kept."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(_("name"), max_length=60)

@@ -1,8 +1,9 @@
-"""Personal tokens for git: made here, shown once, revoked here."""
+"""Personal tokens for git and the JSON API: made here, shown once, revoked here."""
 
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from hub.accounts.actions import create_token, revoke_token
 from hub.accounts.models import Scope
@@ -18,7 +20,7 @@ from hub.core import clock
 from hub.core.errors import BadInput, NotNow
 from hub.web.acting import act, member_post
 
-USES = [(Scope.GIT_PUSH, Scope.GIT_PUSH.label), (Scope.GIT_READ, Scope.GIT_READ.label)]
+USES = [(scope, scope.label) for scope in (Scope.GIT_PUSH, Scope.GIT_READ, Scope.API)]
 LIFETIMES = [(30, gettext_lazy("30 days")), (90, gettext_lazy("90 days")), (365, gettext_lazy("1 year"))]
 
 
@@ -39,6 +41,13 @@ class TokenForm(forms.Form):
     days = forms.TypedChoiceField(
         label=gettext_lazy("Expires after"), choices=LIFETIMES, coerce=int, initial=90
     )
+
+
+@require_safe
+def api_help(request: HttpRequest) -> HttpResponse:
+    """What the JSON API tells, for who would like a program to read it."""
+    example = f'curl -H "Authorization: Bearer ts_…" {settings.SITE_URL}/api/v1/tasks'
+    return render(request, "tokens/api.html", {"example": example})
 
 
 @login_required

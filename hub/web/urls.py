@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/privacy/", own.privacy, name="privacy"),
     path("settings/delete/", own.delete, name="account_delete"),
     path("settings/theme/", preferences.set_theme, name="set_theme"),
+    path("api/", tokens.api_help, name="api_help"),
     path("settings/tokens/", tokens.token_list, name="tokens"),
     path("settings/tokens/create/", tokens.create, name="token_create"),
     path("settings/tokens/<int:token_id>/revoke/", tokens.revoke, name="token_revoke"),

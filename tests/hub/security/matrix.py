@@ -15,7 +15,7 @@ MEANING = {
     "n": "403",
     "g": "404",
     "m": "405, no such method",
-    "u": "401, a worker's token is missing",
+    "u": "401, a token is missing",
     "b": "400",
     ".": "tried elsewhere, the comment says where",
 }
@@ -211,6 +211,11 @@ MATRIX = {
     "web:publish_revise": Row("lnnnnnon", READ_ONLY),
     "web:publish_read": Row(NO_SUCH_METHOD, "lnnnnnrn"),
     "web:publish_files": Row(NO_SUCH_METHOD, "lnnnnnrn"),
+    "web:api_help": READ_BY_ALL,
+    **dict.fromkeys(
+        ("api:me", "api:tasks", "api:task", "api:board", "api:verdicts", "api:programmes", "api:standing"),
+        Row("uuuuuuuu", NO_SUCH_METHOD),  # a session is no token: tests/hub/api/test_reading.py
+    ),
     "api:hello": WORKERS_ALONE,
     "api:canary": WORKERS_ALONE,
     "api:claim": WORKERS_ALONE,
