@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from framework.core import dtypes
+from framework.core.prim import Prim
 from framework.core.tensor import Tensor, apply, as_tensor, detach
 from framework.ops.coerce import Operand, binary, binary_float, cast, pair, unary, unary_float
 from framework.prims import elementwise as p
 
-
-def add(x: Operand, y: Operand) -> Tensor:
-    """x + y. Array API `add`; `torch.add` without alpha."""
-    return binary(p.ADD, x, y)
+One = Callable[[Operand], Tensor]
+Two = Callable[[Operand, Operand], Tensor]
 
 
-def subtract(x: Operand, y: Operand) -> Tensor:
-    """x - y. Array API `subtract`."""
-    return binary(p.SUB, x, y)
+def _of_one(name: str, rule: Callable[[Prim, Operand], Tensor], prim: Prim, doc: str) -> One:
+    """The operator that a primitive of one operand is."""
+    operator: One = _named(lambda x: rule(prim, x), name, doc)
+    return operator
 
 
-def multiply(x: Operand, y: Operand) -> Tensor:
-    """x · y. Array API `multiply`."""
-    return binary(p.MUL, x, y)
+def _of_two(name: str, rule: Callable[[Prim, Operand, Operand], Tensor], prim: Prim, doc: str) -> Two:
+    """The operator that a primitive of two operands is."""
+    operator: Two = _named(lambda x, y: rule(prim, x, y), name, doc)
+    return operator
 
 
-def divide(x: Operand, y: Operand) -> Tensor:
-    """x / y in floating point: integers become float32. Array API `divide`."""
-    return binary_float(p.DIV, x, y)
+def _named(operator: Any, name: str, doc: str) -> Any:
+    operator.__name__ = operator.__qualname__ = name
+    operator.__doc__ = doc
+    return operator
+
+
+add: Two = _of_two("add", binary, p.ADD, "x + y. Array API `add`; `torch.add` without alpha.")
+subtract: Two = _of_two("subtract", binary, p.SUB, "x - y. Array API `subtract`.")
+multiply: Two = _of_two("multiply", binary, p.MUL, "x · y. Array API `multiply`.")
+divide: Two = _of_two(
+    "divide", binary_float, p.DIV, "x / y in floating point: integers become float32. Array API `divide`."
+)
 
 
 def pow(x: Operand, y: Operand) -> Tensor:
@@ -35,19 +48,11 @@ def pow(x: Operand, y: Operand) -> Tensor:
     return binary(p.POW, x, y)
 
 
-def negative(x: Operand) -> Tensor:
-    """-x. Array API `negative`."""
-    return unary(p.NEG, x)
-
-
-def square(x: Operand) -> Tensor:
-    """x · x. Array API `square`."""
-    return unary(p.SQUARE, x)
-
-
-def abs(x: Operand) -> Tensor:
-    """|x|, real of a complex x. Its derivative at 0 is 0. Array API `abs`."""
-    return unary(p.ABS, x)
+negative: One = _of_one("negative", unary, p.NEG, "-x. Array API `negative`.")
+square: One = _of_one("square", unary, p.SQUARE, "x · x. Array API `square`.")
+abs: One = _of_one(
+    "abs", unary, p.ABS, "|x|, real of a complex x. Its derivative at 0 is 0. Array API `abs`."
+)
 
 
 def sign(x: Operand) -> Tensor:
@@ -59,109 +64,27 @@ def sign(x: Operand) -> Tensor:
     return where(size == 0, 0, t / where(size == 0, 1, size))
 
 
-def sqrt(x: Operand) -> Tensor:
-    """The square root. Array API `sqrt`."""
-    return unary_float(p.SQRT, x)
-
-
-def rsqrt(x: Operand) -> Tensor:
-    """1 / √x. `torch.rsqrt`."""
-    return unary_float(p.RSQRT, x)
-
-
-def reciprocal(x: Operand) -> Tensor:
-    """1 / x. Array API `reciprocal`."""
-    return unary_float(p.RECIPROCAL, x)
-
-
-def exp(x: Operand) -> Tensor:
-    """e to the x. Array API `exp`."""
-    return unary_float(p.EXP, x)
-
-
-def expm1(x: Operand) -> Tensor:
-    """exp(x) - 1, exact near 0. Array API `expm1`."""
-    return unary_float(p.EXPM1, x)
-
-
-def log(x: Operand) -> Tensor:
-    """The natural logarithm. Array API `log`."""
-    return unary_float(p.LOG, x)
-
-
-def log1p(x: Operand) -> Tensor:
-    """log(1 + x), exact near 0. Array API `log1p`."""
-    return unary_float(p.LOG1P, x)
-
-
-def log2(x: Operand) -> Tensor:
-    """The logarithm to base 2. Array API `log2`."""
-    return unary_float(p.LOG2, x)
-
-
-def log10(x: Operand) -> Tensor:
-    """The logarithm to base 10. Array API `log10`."""
-    return unary_float(p.LOG10, x)
-
-
-def sin(x: Operand) -> Tensor:
-    """Sine. Array API `sin`."""
-    return unary_float(p.SIN, x)
-
-
-def cos(x: Operand) -> Tensor:
-    """Cosine. Array API `cos`."""
-    return unary_float(p.COS, x)
-
-
-def tan(x: Operand) -> Tensor:
-    """Tangent. Array API `tan`."""
-    return unary_float(p.TAN, x)
-
-
-def asin(x: Operand) -> Tensor:
-    """Inverse sine. Array API `asin`."""
-    return unary_float(p.ASIN, x)
-
-
-def acos(x: Operand) -> Tensor:
-    """Inverse cosine. Array API `acos`."""
-    return unary_float(p.ACOS, x)
-
-
-def atan(x: Operand) -> Tensor:
-    """Inverse tangent. Array API `atan`."""
-    return unary_float(p.ATAN, x)
-
-
-def sinh(x: Operand) -> Tensor:
-    """Hyperbolic sine. Array API `sinh`."""
-    return unary_float(p.SINH, x)
-
-
-def cosh(x: Operand) -> Tensor:
-    """Hyperbolic cosine. Array API `cosh`."""
-    return unary_float(p.COSH, x)
-
-
-def tanh(x: Operand) -> Tensor:
-    """Hyperbolic tangent. Array API `tanh`."""
-    return unary_float(p.TANH, x)
-
-
-def asinh(x: Operand) -> Tensor:
-    """Inverse hyperbolic sine. Array API `asinh`."""
-    return unary_float(p.ASINH, x)
-
-
-def acosh(x: Operand) -> Tensor:
-    """Inverse hyperbolic cosine. Array API `acosh`."""
-    return unary_float(p.ACOSH, x)
-
-
-def atanh(x: Operand) -> Tensor:
-    """Inverse hyperbolic tangent. Array API `atanh`."""
-    return unary_float(p.ATANH, x)
+sqrt: One = _of_one("sqrt", unary_float, p.SQRT, "The square root. Array API `sqrt`.")
+rsqrt: One = _of_one("rsqrt", unary_float, p.RSQRT, "1 / √x. `torch.rsqrt`.")
+reciprocal: One = _of_one("reciprocal", unary_float, p.RECIPROCAL, "1 / x. Array API `reciprocal`.")
+exp: One = _of_one("exp", unary_float, p.EXP, "e to the x. Array API `exp`.")
+expm1: One = _of_one("expm1", unary_float, p.EXPM1, "exp(x) - 1, exact near 0. Array API `expm1`.")
+log: One = _of_one("log", unary_float, p.LOG, "The natural logarithm. Array API `log`.")
+log1p: One = _of_one("log1p", unary_float, p.LOG1P, "log(1 + x), exact near 0. Array API `log1p`.")
+log2: One = _of_one("log2", unary_float, p.LOG2, "The logarithm to base 2. Array API `log2`.")
+log10: One = _of_one("log10", unary_float, p.LOG10, "The logarithm to base 10. Array API `log10`.")
+sin: One = _of_one("sin", unary_float, p.SIN, "Sine. Array API `sin`.")
+cos: One = _of_one("cos", unary_float, p.COS, "Cosine. Array API `cos`.")
+tan: One = _of_one("tan", unary_float, p.TAN, "Tangent. Array API `tan`.")
+asin: One = _of_one("asin", unary_float, p.ASIN, "Inverse sine. Array API `asin`.")
+acos: One = _of_one("acos", unary_float, p.ACOS, "Inverse cosine. Array API `acos`.")
+atan: One = _of_one("atan", unary_float, p.ATAN, "Inverse tangent. Array API `atan`.")
+sinh: One = _of_one("sinh", unary_float, p.SINH, "Hyperbolic sine. Array API `sinh`.")
+cosh: One = _of_one("cosh", unary_float, p.COSH, "Hyperbolic cosine. Array API `cosh`.")
+tanh: One = _of_one("tanh", unary_float, p.TANH, "Hyperbolic tangent. Array API `tanh`.")
+asinh: One = _of_one("asinh", unary_float, p.ASINH, "Inverse hyperbolic sine. Array API `asinh`.")
+acosh: One = _of_one("acosh", unary_float, p.ACOSH, "Inverse hyperbolic cosine. Array API `acosh`.")
+atanh: One = _of_one("atanh", unary_float, p.ATANH, "Inverse hyperbolic tangent. Array API `atanh`.")
 
 
 def atan2(y: Operand, x: Operand) -> Tensor:
@@ -180,19 +103,16 @@ def hypot(x: Operand, y: Operand) -> Tensor:
     return where(usable, scale * sqrt(where(usable, total, 1)), where(isinf(a), a, where(isinf(b), b, large)))
 
 
-def copysign(x: Operand, y: Operand) -> Tensor:
-    """|x| with the sign of y. Array API `copysign`."""
-    return binary_float(p.COPYSIGN, x, y)
-
-
-def nextafter(x: Operand, y: Operand) -> Tensor:
-    """The next representable number from x towards y. Array API `nextafter`."""
-    return binary_float(p.NEXTAFTER, x, y)
-
-
-def signbit(x: Operand) -> Tensor:
-    """Is the sign bit set (also of -0.0)? Array API `signbit`."""
-    return unary(p.SIGNBIT, x)
+copysign: Two = _of_two("copysign", binary_float, p.COPYSIGN, "|x| with the sign of y. Array API `copysign`.")
+nextafter: Two = _of_two(
+    "nextafter",
+    binary_float,
+    p.NEXTAFTER,
+    "The next representable number from x towards y. Array API `nextafter`.",
+)
+signbit: One = _of_one(
+    "signbit", unary, p.SIGNBIT, "Is the sign bit set (also of -0.0)? Array API `signbit`."
+)
 
 
 def positive(x: Operand) -> Tensor:
@@ -200,14 +120,18 @@ def positive(x: Operand) -> Tensor:
     return as_tensor(x)
 
 
-def maximum(x: Operand, y: Operand) -> Tensor:
-    """The larger of each pair; NaN if either is. Ties halve the gradient. Array API `maximum`."""
-    return binary(p.MAXIMUM, x, y)
-
-
-def minimum(x: Operand, y: Operand) -> Tensor:
-    """The smaller of each pair; NaN if either is. Ties halve the gradient. Array API `minimum`."""
-    return binary(p.MINIMUM, x, y)
+maximum: Two = _of_two(
+    "maximum",
+    binary,
+    p.MAXIMUM,
+    "The larger of each pair; NaN if either is. Ties halve the gradient. Array API `maximum`.",
+)
+minimum: Two = _of_two(
+    "minimum",
+    binary,
+    p.MINIMUM,
+    "The smaller of each pair; NaN if either is. Ties halve the gradient. Array API `minimum`.",
+)
 
 
 def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
@@ -218,94 +142,49 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     return t if max is None else where(t > max, max, t)
 
 
-def floor(x: Operand) -> Tensor:
-    """The largest integer not above x, in x's dtype. Array API `floor`."""
-    return unary(p.FLOOR, x)
-
-
-def ceil(x: Operand) -> Tensor:
-    """The smallest integer not below x, in x's dtype. Array API `ceil`."""
-    return unary(p.CEIL, x)
-
-
-def round(x: Operand) -> Tensor:
-    """The nearest integer, halves to even, in x's dtype. Array API `round`."""
-    return unary(p.ROUND, x)
-
-
-def trunc(x: Operand) -> Tensor:
-    """The integer part, in x's dtype. Array API `trunc`."""
-    return unary(p.TRUNC, x)
-
-
-def floor_divide(x: Operand, y: Operand) -> Tensor:
-    """x / y rounded down. Array API `floor_divide`."""
-    return binary(p.FLOOR_DIVIDE, x, y)
-
-
-def remainder(x: Operand, y: Operand) -> Tensor:
-    """What floor_divide leaves: has the sign of y. Array API `remainder`."""
-    return binary(p.REMAINDER, x, y)
-
-
-def equal(x: Operand, y: Operand) -> Tensor:
-    """x == y, bool. Array API `equal`."""
-    return binary(p.EQUAL, x, y)
-
-
-def not_equal(x: Operand, y: Operand) -> Tensor:
-    """x != y, bool. Array API `not_equal`."""
-    return binary(p.NOT_EQUAL, x, y)
-
-
-def less(x: Operand, y: Operand) -> Tensor:
-    """x < y, bool. Array API `less`."""
-    return binary(p.LESS, x, y)
-
-
-def less_equal(x: Operand, y: Operand) -> Tensor:
-    """x <= y, bool. Array API `less_equal`."""
-    return binary(p.LESS_EQUAL, x, y)
-
-
-def greater(x: Operand, y: Operand) -> Tensor:
-    """x > y, bool. Array API `greater`."""
-    return binary(p.GREATER, x, y)
-
-
-def greater_equal(x: Operand, y: Operand) -> Tensor:
-    """x >= y, bool. Array API `greater_equal`."""
-    return binary(p.GREATER_EQUAL, x, y)
-
-
-def bitwise_and(x: Operand, y: Operand) -> Tensor:
-    """x & y of integers or bools. Array API `bitwise_and`."""
-    return binary(p.AND, x, y)
-
-
-def bitwise_or(x: Operand, y: Operand) -> Tensor:
-    """x | y of integers or bools. Array API `bitwise_or`."""
-    return binary(p.OR, x, y)
-
-
-def bitwise_xor(x: Operand, y: Operand) -> Tensor:
-    """x ^ y of integers or bools. Array API `bitwise_xor`."""
-    return binary(p.XOR, x, y)
-
-
-def bitwise_invert(x: Operand) -> Tensor:
-    """~x of integers or bools. Array API `bitwise_invert`."""
-    return unary(p.INVERT, x)
-
-
-def bitwise_left_shift(x: Operand, y: Operand) -> Tensor:
-    """x shifted left by y bits. Array API `bitwise_left_shift`."""
-    return binary(p.LEFT_SHIFT, x, y)
-
-
-def bitwise_right_shift(x: Operand, y: Operand) -> Tensor:
-    """x shifted right by y bits, keeping the sign. Array API `bitwise_right_shift`."""
-    return binary(p.RIGHT_SHIFT, x, y)
+floor: One = _of_one(
+    "floor", unary, p.FLOOR, "The largest integer not above x, in x's dtype. Array API `floor`."
+)
+ceil: One = _of_one(
+    "ceil", unary, p.CEIL, "The smallest integer not below x, in x's dtype. Array API `ceil`."
+)
+round: One = _of_one(
+    "round", unary, p.ROUND, "The nearest integer, halves to even, in x's dtype. Array API `round`."
+)
+trunc: One = _of_one("trunc", unary, p.TRUNC, "The integer part, in x's dtype. Array API `trunc`.")
+floor_divide: Two = _of_two(
+    "floor_divide", binary, p.FLOOR_DIVIDE, "x / y rounded down. Array API `floor_divide`."
+)
+remainder: Two = _of_two(
+    "remainder", binary, p.REMAINDER, "What floor_divide leaves: has the sign of y. Array API `remainder`."
+)
+equal: Two = _of_two("equal", binary, p.EQUAL, "x == y, bool. Array API `equal`.")
+not_equal: Two = _of_two("not_equal", binary, p.NOT_EQUAL, "x != y, bool. Array API `not_equal`.")
+less: Two = _of_two("less", binary, p.LESS, "x < y, bool. Array API `less`.")
+less_equal: Two = _of_two("less_equal", binary, p.LESS_EQUAL, "x <= y, bool. Array API `less_equal`.")
+greater: Two = _of_two("greater", binary, p.GREATER, "x > y, bool. Array API `greater`.")
+greater_equal: Two = _of_two(
+    "greater_equal", binary, p.GREATER_EQUAL, "x >= y, bool. Array API `greater_equal`."
+)
+bitwise_and: Two = _of_two(
+    "bitwise_and", binary, p.AND, "x & y of integers or bools. Array API `bitwise_and`."
+)
+bitwise_or: Two = _of_two("bitwise_or", binary, p.OR, "x | y of integers or bools. Array API `bitwise_or`.")
+bitwise_xor: Two = _of_two(
+    "bitwise_xor", binary, p.XOR, "x ^ y of integers or bools. Array API `bitwise_xor`."
+)
+bitwise_invert: One = _of_one(
+    "bitwise_invert", unary, p.INVERT, "~x of integers or bools. Array API `bitwise_invert`."
+)
+bitwise_left_shift: Two = _of_two(
+    "bitwise_left_shift", binary, p.LEFT_SHIFT, "x shifted left by y bits. Array API `bitwise_left_shift`."
+)
+bitwise_right_shift: Two = _of_two(
+    "bitwise_right_shift",
+    binary,
+    p.RIGHT_SHIFT,
+    "x shifted right by y bits, keeping the sign. Array API `bitwise_right_shift`.",
+)
 
 
 def logical_not(x: Operand) -> Tensor:
@@ -328,14 +207,10 @@ def logical_xor(x: Operand, y: Operand) -> Tensor:
     return binary(p.XOR, cast(x, dtypes.bool_), cast(y, dtypes.bool_))
 
 
-def isnan(x: Operand) -> Tensor:
-    """Is it NaN? Array API `isnan`."""
-    return unary(p.ISNAN, x)
-
-
-def isfinite(x: Operand) -> Tensor:
-    """Is it neither infinite nor NaN? Array API `isfinite`."""
-    return unary(p.ISFINITE, x)
+isnan: One = _of_one("isnan", unary, p.ISNAN, "Is it NaN? Array API `isnan`.")
+isfinite: One = _of_one(
+    "isfinite", unary, p.ISFINITE, "Is it neither infinite nor NaN? Array API `isfinite`."
+)
 
 
 def isinf(x: Operand) -> Tensor:
@@ -369,9 +244,7 @@ def real(x: Operand) -> Tensor:
     return unary(p.REAL, x) if x.dtype.kind == "c" else x
 
 
-def imag(x: Operand) -> Tensor:
-    """The imaginary part of a complex x. Array API `imag`."""
-    return unary(p.IMAG, x)
+imag: One = _of_one("imag", unary, p.IMAG, "The imaginary part of a complex x. Array API `imag`.")
 
 
 def stop_gradient(x: Operand) -> Tensor:
@@ -380,6 +253,4 @@ def stop_gradient(x: Operand) -> Tensor:
     return detach(t) if t.value is not None else unary(p.STOP_GRADIENT, t)
 
 
-def copy(x: Operand) -> Tensor:
-    """x in memory of its own, with its gradient. `torch.clone`."""
-    return unary(p.COPY, x)
+copy: One = _of_one("copy", unary, p.COPY, "x in memory of its own, with its gradient. `torch.clone`.")
