@@ -39,7 +39,7 @@ class _Slot:
             SandboxUnavailable: and the next hello says why.
         """
         if self.attempts is None:
-            # Not above: judge and NumPy are 15 MB, and the main process, which imports us too, uses neither.
+            # Not above: judge and NumPy are 17 MB, and the main process, which imports us too, uses neither.
             from bench_runner.attempt import Attempts
             from bench_runner.director import judge
 
