@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from framework.jit.fuse import resolve
-from framework.jit.index import ZERO, Form, Forms, NotLinear, Split, Var, address, make
+from framework.jit.fuse import Item, resolve
+from framework.jit.index import ZERO, Form, NotLinear, Split, Var, address, make
 from framework.jit.ir import Node
 
 CUT_FROM = 1 << 23  # multiplications of what is cut among threads: waking one takes as long as a million
@@ -71,20 +71,11 @@ def planned(node: Node, strides: Callable[[Node], Sequence[int]]) -> Product:
     while True:
         outer = [forms[var] for var in batch]
         try:
-            a_base, a_forms = resolve(node.ins[0], _aligned(outer, [forms[m], forms[k]], node.ins[0]))
-        except NotLinear:
-            raise Copy(node, 0) from None
+            a_base, a_forms = _element(node, 0, outer, [forms[m], forms[k]])
+            b_base, b_forms = _element(node, 1, outer, [forms[k], forms[n]])
+            break
         except Split as at:
             _cut(at, kinds, forms)
-            continue
-        try:
-            b_base, b_forms = resolve(node.ins[1], _aligned(outer, [forms[k], forms[n]], node.ins[1]))
-        except NotLinear:
-            raise Copy(node, 1) from None
-        except Split as at:
-            _cut(at, kinds, forms)
-            continue
-        break
     a, b = address(a_forms, strides(a_base)), address(b_forms, strides(b_base))
     c = address((*(forms[var] for var in batch[len(summed) :]), forms[m], forms[n]), strides(node))
     return _Sorting(node, kinds, (a, b, c)).product(a_base, b_base)
@@ -97,10 +88,15 @@ def _batch_shape(node: Node) -> tuple[int, ...]:
     return tuple(max(sizes) for sizes in zip(*padded, strict=True))
 
 
-def _aligned(outer: list[Form], own: list[Form], operand: Node) -> Forms:
-    free = len(operand.shape) - 2
-    forms = outer[len(outer) - free :] if free else []
-    return tuple(ZERO if n == 1 else form for n, form in zip(operand.shape, [*forms, *own], strict=True))
+def _element(node: Node, operand: int, outer: list[Form], own: list[Form]) -> Item:
+    """The element of what an operand is a view of, aligned on the right."""
+    x = node.ins[operand]
+    free = len(x.shape) - 2
+    forms = [*(outer[len(outer) - free :] if free else []), *own]
+    try:
+        return resolve(x, tuple(ZERO if n == 1 else form for n, form in zip(x.shape, forms, strict=True)))
+    except NotLinear:
+        raise Copy(node, operand) from None
 
 
 def _cut(at: Split, kinds: dict[str, list[Var]], forms: dict[Var, Form]) -> None:

@@ -48,6 +48,12 @@ def _along(x: Tensor, n: int | None, axis: int, norm: str, inverse: bool) -> Ten
     return multiply(out, 1 / x.shape[i]) if inverse == (norm == "backward") else out
 
 
+def _along_all(x: Tensor, sized: list[tuple[int | None, int]], norm: str, inverse: bool) -> Tensor:
+    for n, axis in sized:
+        x = _along(x, n, axis, norm, inverse)
+    return x
+
+
 def fft(x: Operand, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """Σ x[k] · exp(-2πi·jk/n) along an axis, cut or padded to n. Array API `fft.fft`."""
     return _along(_complex(x), n, axis, norm, False)
@@ -72,9 +78,7 @@ def fftn(
 ) -> Tensor:
     """`fft` along several axes, all by default. Array API `fft.fftn`."""
     t = _complex(x)
-    for n, axis in _axes(t, s, axes):
-        t = _along(t, n, axis, norm, False)
-    return t
+    return _along_all(t, _axes(t, s, axes), norm, False)
 
 
 def ifftn(
@@ -82,9 +86,7 @@ def ifftn(
 ) -> Tensor:
     """`ifft` along several axes, all by default. Array API `fft.ifftn`."""
     t = _complex(x)
-    for n, axis in _axes(t, s, axes):
-        t = _along(t, n, axis, norm, True)
-    return t
+    return _along_all(t, _axes(t, s, axes), norm, True)
 
 
 def rfft(x: Operand, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
@@ -114,9 +116,7 @@ def rfftn(
     t = as_tensor(x)
     *others, (n, axis) = _axes(t, s, axes)
     t = rfft(t, n=n, axis=axis, norm=norm)
-    for size, a in others:
-        t = _along(t, size, a, norm, False)
-    return t
+    return _along_all(t, others, norm, False)
 
 
 def irfftn(
@@ -125,9 +125,7 @@ def irfftn(
     """What `rfftn` undoes. Array API `fft.irfftn`."""
     t = _complex(x)
     *others, (n, axis) = _axes(t, s, axes)
-    for size, a in others:
-        t = _along(t, size, a, norm, True)
-    return irfft(t, n=n, axis=axis, norm=norm)
+    return irfft(_along_all(t, others, norm, True), n=n, axis=axis, norm=norm)
 
 
 _OTHER = {"backward": "forward", "forward": "backward", "ortho": "ortho"}

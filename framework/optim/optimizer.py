@@ -12,7 +12,7 @@ never frozen into it. Moments are held, and updates computed, in float32 for par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ from framework.core.tensor import Parameter, Tensor
 from framework.errors import ArgumentError, ShapeError
 from framework.nn.cell import Cell
 
-Schedule = Callable[[Any], Any]  # step, from 0 → learning rate
 State = dict[str, Any]  # "step": Tensor; "slots": for each parameter a dict of tensors by name
 
 

@@ -176,16 +176,21 @@ def _scan_vjp(
     return tuple(spread([*g_state, *g_rows, *g_rest], ins))
 
 
-def _batched_scan(
-    prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs: dict[str, Any]
-) -> Any:
-    """The body batched; all carries are, because any may become so."""
-    n, m = attrs["carries"], attrs["xs"]
+def _batched_carries(ins: Sequence[Tensor], bdims: Sequence[int | None], n: int) -> list[Tensor]:
+    """The first n operands, one for each example: any may become different for each."""
     size = next(x.shape[d] for x, d in zip(ins, bdims, strict=True) if d is not None)
-    state = [
+    return [
         ops.broadcast_to(x, (size, *x.shape)) if d is None else to_front(x, d)
         for x, d in zip(ins[:n], bdims[:n], strict=True)
     ]
+
+
+def _batched_scan(
+    prim: Prim, ins: Sequence[Tensor], bdims: Sequence[int | None], attrs: dict[str, Any]
+) -> Any:
+    """The body batched."""
+    n, m = attrs["carries"], attrs["xs"]
+    state = _batched_carries(ins, bdims, n)
     rows = [
         x if d is None else ops.moveaxis(x, d, 1)
         for x, d in zip(ins[n : n + m], bdims[n : n + m], strict=True)
@@ -259,11 +264,7 @@ def _batched_while(
 ) -> Any:
     """All examples step until the last is done; those that are keep what they have."""
     n, t = attrs["carries"], attrs["tested"]
-    size = next(x.shape[d] for x, d in zip(ins, bdims, strict=True) if d is not None)
-    state = [
-        ops.broadcast_to(x, (size, *x.shape)) if d is None else to_front(x, d)
-        for x, d in zip(ins[:n], bdims[:n], strict=True)
-    ]
+    state = _batched_carries(ins, bdims, n)
     test = batched_call(attrs["test"], [0] * n + list(bdims[n : n + t]))
     body = batched_call(attrs["body"], [0] * n + list(bdims[n + t :]))
 
