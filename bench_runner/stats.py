@@ -5,8 +5,9 @@ Not in charge of taking samples (`timing.py`) nor of who ranks above whom (`hub/
 Theory of operation. Every process has a speed bias of its own (address layout, page placement) that more
 samples in the same process never remove. So the unit of the statistics is the *pair*: one fresh baseline
 process and one fresh candidate process, measured in turns. A pair gives one number per case, the logarithm of
-baseline over candidate. Over pairs their mean counts, without the highest and the lowest tenth, so that one
-pair that met something terrible does not decide; its t-interval is Yuen's, for such a trimmed mean.
+baseline over candidate (`pair_log_ratio`). Over pairs their mean counts, without the highest and the lowest
+tenth, so that one pair that met something terrible does not decide; its t-interval is Yuen's, for such a
+trimmed mean.
 
 A job may end after 5, 10, 20 and 40 pairs (LOOKS). Whoever may look four times and stop at what pleases is
 wrong four times as often, so each look uses a quarter of what the job as a whole may be wrong. Two intervals
@@ -23,13 +24,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 
 from bench_runner.contract import Speed
 
 MARGIN = math.log(1.01)  # a difference is claimed only beyond it
 SAME_WITHIN = math.log(1.03)  # "same" says that the difference is smaller than this
 NARROW = math.log(1.03)  # half of the shown interval; boards need that much to tell people apart
+SLOWER_MACHINE = 1.1  # a round in which both sides took this much longer than in their quick ones met one
 TRIM = 10  # one pair of so many is set aside at either end
 LOOKS = (5, 10, 20, 40)  # pairs after which a job may end
 FEWEST_PAIRS = 3  # below that there is no usable interval
@@ -84,18 +86,31 @@ class Estimate:
         return Speed.SAME if abs(self.mean) + self.half <= SAME_WITHIN else Speed.INCONCLUSIVE
 
 
+def quick_half(samples: Sequence[float]) -> float:
+    """Seconds of a call: the mean of the quicker half of the samples.
+
+    Whatever happens to a call makes it slower, and happens to some calls only. Like the median it does not
+    feel what fewer than half of them met, and it scatters less, as more than one sample speaks in it.
+    """
+    return fmean(sorted(samples)[: -(-len(samples) // 2)])
+
+
 def pair_log_ratio(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     """The one number that a pair of processes contributes for a case.
 
-    Sample i of both sides was taken one after the other: the ratio within a round hardly feels a machine that
-    changes its speed. The median over rounds does not feel an interrupted sample.
+    Sample i of both sides was taken one after the other. A round in which both were slow met a slower
+    machine, and is left out; of the others the quicker half of each side counts.
 
     Raises:
         ValueError: a sample that is not above zero, which no clock of ours can give.
     """
     if min(*baseline, *candidate) <= 0:
         raise ValueError(f"a sample must be above 0 s, got {min(*baseline, *candidate)!r}")
-    return median(math.log(slow / fast) for slow, fast in zip(baseline, candidate, strict=True))
+    base_calm, cand_calm = (SLOWER_MACHINE * sorted(side)[len(side) // 10] for side in (baseline, candidate))
+    rounds = zip(baseline, candidate, strict=True)
+    calm = [(base, cand) for base, cand in rounds if base <= base_calm or cand <= cand_calm]
+    base, cand = map(quick_half, zip(*calm, strict=True))
+    return math.log(base / cand)
 
 
 def estimate(log_ratios: Sequence[float]) -> Estimate:

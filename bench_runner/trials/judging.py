@@ -68,7 +68,7 @@ class Record:
 def rule() -> str:
     looks = "/".join(map(str, stats.LOOKS))
     found = f"looks {looks}, margin {stats.MARGIN:.4f}, same {stats.SAME_WITHIN:.4f}, trim 1/{stats.TRIM}"
-    return f"{found}, samples of {1e6 * SAMPLE_SECONDS:.0f} µs, awake"
+    return f"{found}, samples of {1e6 * SAMPLE_SECONDS:.0f} µs, awake, quicker half"
 
 
 def machine_name() -> str:

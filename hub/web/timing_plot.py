@@ -6,13 +6,13 @@ Not in charge of boards' figures (`hub/boards/plots.py`). Colours are left to th
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from bench_runner.stats import pair_log_ratio
 from hub.bench.models import Measurement
 from hub.boards.plots import ratio_axis
 from hub.web.plain import plain_line
@@ -49,17 +49,17 @@ def figure(measurements: Iterable[Measurement], target: float | None = None) -> 
 
 
 def samples(measurements: Iterable[Measurement]) -> dict[str, Any]:
-    """Every sample as a stroke, baseline and submission of each case below each other, with medians."""
+    """Every sample as a stroke, baseline and submission of each case below each other, and what counts."""
     rows = list(measurements)[::-1]
     sides = (("candidate", _("submission"), "gold"), ("baseline", _("baseline"), "ink-3"))
     data = []
     for side, name, tone in sides:
         strokes = [(seconds, _label(m, name)) for m in rows for seconds in _samples(m, side)]
-        middles = [(statistics.median(found), _label(m, name)) for m in rows if (found := _samples(m, side))]
+        typical = [(getattr(m, f"{side}_seconds"), _label(m, name)) for m in rows]
         look = {"size": 15, "symbol": "line-ns-open", "line": {"width": 1.5}}
         data.append(_marks_of(name, strokes, tone, look) | {"opacity": 0.55})
         look = {"size": 12, "symbol": "diamond"}
-        data.append(_marks_of(_("median of %(side)s") % {"side": name}, middles, tone, look))
+        data.append(_marks_of(_("typical call of %(side)s") % {"side": name}, typical, tone, look))
     order = [_label(m, name) for m in rows for _side, name, _tone in sides]
     return {
         "data": data,
@@ -110,13 +110,9 @@ def _marks_of(name: str, spots: list[tuple[float, str]], tone: str, marker: dict
 
 
 def pair_ratios(measurement: Measurement) -> list[float]:
-    """Baseline over candidate of each pair of processes, by the medians of their samples."""
-    found = []
-    for pair in measurement.pairs:
-        baseline, candidate = pair.get("baseline"), pair.get("candidate")
-        if baseline and candidate and (below := statistics.median(candidate)) > 0:
-            found.append(statistics.median(baseline) / below)
-    return found
+    """Baseline over candidate of each pair of processes, as the judge counts them."""
+    sides = [(pair.get("baseline"), pair.get("candidate")) for pair in measurement.pairs]
+    return [math.exp(pair_log_ratio(*found)) for found in sides if all(found)]
 
 
 def _pairs(pairs: list[tuple[float, str]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable
+from statistics import median, stdev
 
 import pytest
 
@@ -198,12 +199,29 @@ def _bursts(rng: random.Random, rounds: int) -> tuple[list[float], list[float]]:
 
 def test_a_machine_that_changes_its_speed_hardly_moves_the_ratio_of_a_pair():
     rng = random.Random(3)
-    by_round = [stats.pair_log_ratio(*_bursts(rng, 20)) for _ in range(300)]
-    by_median = []
+    found = [stats.pair_log_ratio(*_bursts(rng, 20)) for _ in range(300)]
+    by_median, by_half = [], []
     for _ in range(300):
         base, cand = _bursts(rng, 20)
         by_median.append(math.log(sorted(base)[10] / sorted(cand)[10]))
-    assert sum(abs(r) > 0.02 for r in by_round) < 0.1 * sum(abs(r) > 0.02 for r in by_median)
+        by_half.append(math.log(stats.quick_half(base) / stats.quick_half(cand)))
+    for other in (by_median, by_half):
+        assert sum(abs(r) > 0.02 for r in found) < 0.1 * sum(abs(r) > 0.02 for r in other)
+
+
+def test_what_makes_single_calls_slow_moves_it_less_than_it_moves_the_median_of_the_rounds():
+    rng = random.Random(5)
+    found, by_round = [], []
+    for _ in range(300):
+        base, cand = ([1e-3 * math.exp(abs(rng.gauss(0, 0.1))) for _ in range(30)] for _ in range(2))
+        found.append(stats.pair_log_ratio(base, cand))
+        by_round.append(median(math.log(b / c) for b, c in zip(base, cand, strict=True)))
+    assert stdev(found) < 0.8 * stdev(by_round)
+
+
+def test_the_quicker_half_of_an_odd_number_has_the_middle_one():
+    assert stats.quick_half([9.0, 1.0, 3.0]) == 2.0
+    assert stats.quick_half([5.0]) == 5.0
 
 
 def test_one_interrupted_sample_of_six_does_not_count():
