@@ -1,4 +1,4 @@
-"""Keep the CPU that measures awake between two calls.
+"""Keep the CPU that measures awake between two calls, and write there what a call will read.
 
 Not in charge of who runs where (`placement.py`).
 
@@ -7,6 +7,12 @@ machine's host from 5 to 150 µs, by chance, and all of it lies inside the timed
 the variance of calls of 90 µs. So a thread of ours spins there. At SCHED_IDLE anybody else goes before it at
 once, a guest most of all. It spins in the C library, on a lock that we hold, without the interpreter's: it
 touches one cache line, and it ends with our process, however that ends.
+
+The same thread writes a call's inputs and poison, so that they lie in the caches of the CPU that will read
+them. Written on another CPU they had to be fetched from there inside the timed window. How far that is, the
+host decides by where it puts our CPUs, anew every few seconds: for 4 MiB a call of 200 µs took between
+nothing and 240 µs more. A second thread on that CPU would not do: while one of two sleeps there, Linux (6.18)
+lets a guest that wakes up wait behind the other for a slice of 3 ms and more.
 """
 
 from __future__ import annotations
@@ -14,29 +20,100 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None)  # lets other threads run meanwhile
+_holding = ctypes.PyDLL(None)  # does not: whoever opens a gate is at his own before the other goes on
+
+
+class Awake:
+    """A thread of ours on another CPU, which spins or does what it is given.
+
+    We change its priority, it never does: behind others it might be long in asking for another.
+    """
+
+    def __init__(self, cpu: int, nice: int) -> None:
+        self._go, self._done = _Gate(), _Gate()
+        self._job: Callable[[], object] | None = None
+        self._failure: BaseException | None = None
+        self._is_there = self._may_work = False
+        begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(cpu, begun), name="awake", daemon=True)
+        self._thread.start()
+        begun.wait()
+        if self._is_there:
+            self._let_go_first(others=True)
+            with suppress(PermissionError):  # an ordinary user may put it behind others but not back
+                self._let_go_first(others=False)
+                os.setpriority(os.PRIO_PROCESS, self._thread.native_id or 0, nice)
+                self._let_go_first(others=True)
+                self._may_work = True
+
+    def do(self, job: Callable[[], object]) -> None:
+        """Call `job` on that CPU, or here where we may not run there as others do. Raises what it raises."""
+        if not self._may_work:
+            job()
+            return
+        self._job, self._failure = job, None
+        self._let_go_first(others=False)
+        self._go.open()
+        self._done.pass_through()
+        self._let_go_first(others=True)
+        self._job = None
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        self._job = None
+        self._go.open()
+        self._thread.join()
+
+    def _run(self, cpu: int, begun: threading.Event) -> None:
+        with suppress(OSError):
+            os.sched_setaffinity(0, {cpu})
+            self._is_there = True
+        begun.set()
+        if not self._is_there:
+            return
+        while True:
+            self._go.pass_through()
+            if self._job is None:
+                return
+            try:
+                self._job()
+            except BaseException as failure:  # noqa: BLE001 - it is raised where it was asked for
+                self._failure = failure
+            self._done.open()
+
+    def _let_go_first(self, *, others: bool) -> None:
+        policy = os.SCHED_IDLE if others else os.SCHED_OTHER
+        os.sched_setscheduler(self._thread.native_id or 0, policy, os.sched_param(0))
+
+
+class _Gate:
+    """Closed until somebody opens it; closes behind whoever passes. Waiting is spinning, in C."""
+
+    def __init__(self) -> None:
+        self._lock = ctypes.c_int()
+        _libc.pthread_spin_init(ctypes.byref(self._lock), 0)
+        self.pass_through()
+
+    def open(self) -> None:
+        _holding.pthread_spin_unlock(ctypes.byref(self._lock))
+
+    def pass_through(self) -> None:
+        _libc.pthread_spin_lock(ctypes.byref(self._lock))
 
 
 @contextmanager
-def awake(cpu: int) -> Iterator[None]:
-    """Inside, `cpu` never halts. Where we may not run there, or not behind others, nothing is done."""
-    lock = ctypes.c_int()
-    _libc.pthread_spin_init(ctypes.byref(lock), 0)
-    _libc.pthread_spin_lock(ctypes.byref(lock))
-    thread = threading.Thread(target=_spin, args=(cpu, lock), name="awake", daemon=True)
-    thread.start()
+def awake(cpu: int, nice: int = 0) -> Iterator[Awake]:
+    """Inside, `cpu` never halts. Where we may not run there, or not behind others, nothing is done.
+
+    What is done there is done at `nice`.
+    """
+    thread = Awake(cpu, nice)
     try:
-        yield
+        yield thread
     finally:
-        _libc.pthread_spin_unlock(ctypes.byref(lock))
-        thread.join()
-
-
-def _spin(cpu: int, lock: ctypes.c_int) -> None:
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        os.sched_setaffinity(0, {cpu})
-        _libc.pthread_spin_lock(ctypes.byref(lock))  # until it is unlocked; ctypes lets other threads run
+        thread.end()

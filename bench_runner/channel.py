@@ -36,7 +36,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -58,6 +58,14 @@ LOOK_SECONDS = 0.01  # between looks at whether the guest still lives; each take
 FLOOD_SECONDS = 0.0002  # the same while it floods its output: a full pipe would hold it up
 SPINS = 2000  # looks at the reply word, about 0.1 ms, between looks at the clock
 STARTED_SECONDS = 20.0  # for our own code to come up or bind; measured 25 ms, more only in trouble
+
+
+# Calls what it is given, at once, wherever that belongs.
+Doing = Callable[[Callable[[], object]], object]
+
+
+def here(job: Callable[[], object]) -> None:
+    job()
 
 
 class Process(Protocol):
@@ -157,19 +165,25 @@ class Channel:
         self._take_turn(r.BIND, STARTED_SECONDS, _stuck(self.where))
 
     def call(
-        self, inputs: Mapping[str, Array], limit: Limit, *, same_place: bool = False, cold: bool = False
+        self,
+        inputs: Mapping[str, Array],
+        limit: Limit,
+        *,
+        same_place: bool = False,
+        cold: bool = False,
+        do: Doing = here,
     ) -> tuple[float, dict[str, Array]]:
         """One call: its seconds and its outputs, to be read before the next turn.
 
         At a random place of those that are bound, or once more at the last one; with its tensors in the
-        caches of whoever has just written them, or, `cold`, in none.
+        caches of whoever has just written them, which `do` decides, or, `cold`, in none.
 
         Raises:
             Failed: it crashed, raised, took longer than the limit or broke the protocol.
         """
         if not same_place:
             self._place = _random.randrange(r.SLOTS)
-        self._memory.fill(self._place, inputs, self.where)
+        do(lambda: self._memory.fill(self._place, inputs, self.where))
         if cold:
             self._memory.chill()
         self._request[r.SLOT] = self._place

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bench_runner.build import Artefact
-from bench_runner.channel import Channel, Limit
+from bench_runner.channel import Channel, Doing, Limit, here
 from bench_runner.devices import kit
 from bench_runner.devices.base import Array, Device
 from bench_runner.devices.host import Host
@@ -153,12 +153,17 @@ class Side:
         self._clocks.add("handing_over", time.perf_counter() - begin)
 
     def call(
-        self, inputs: dict[str, Array], limit: Limit, *, same_place: bool = False
+        self,
+        inputs: dict[str, Array],
+        limit: Limit,
+        *,
+        same_place: bool = False,
+        do: Doing = here,
     ) -> tuple[float, dict[str, Array]]:
         """See `Channel.call`."""
         begin = time.perf_counter()
         cold = self._rig.task.speed.cache == "cold"
-        seconds, outputs = self.channel.call(inputs, limit, same_place=same_place, cold=cold)
+        seconds, outputs = self.channel.call(inputs, limit, same_place=same_place, cold=cold, do=do)
         self._clocks.add("timed_calls", seconds)
         self._clocks.add("handing_over", time.perf_counter() - begin - seconds)
         return seconds, outputs

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from bench_runner.awake import awake
+from bench_runner.awake import Awake, awake
 from bench_runner.guests import measuring_cpus
 
 FIRST = -19  # nice
@@ -31,6 +31,7 @@ class Placement:
     def __init__(self) -> None:
         self._theirs, self._ours = measuring_cpus()
         self._apart = self._theirs is not None  # on a lone CPU whoever is first keeps the other from running
+        self._there: Awake | None = None  # keeps the CPU that measures awake
         self._session: int | None = None  # descriptor of our SESSION while we measure
         self._usual = b""  # what it says otherwise
 
@@ -66,20 +67,28 @@ class Placement:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            with self._awake(), self._session_at_hand():
+            with self._awake() as self._there, self._session_at_hand():
                 yield
         finally:
+            self._there = None
             if collecting:
                 gc.enable()
             _move_all_threads(before)
 
-    def _awake(self) -> AbstractContextManager[None]:
+    def near_guest(self, job: Callable[[], object]) -> None:
+        """Do it on the CPU that measures, where that is kept awake: what it writes lies in its caches."""
+        if self._there is None:
+            job()
+        else:
+            self._there.do(job)
+
+    def _awake(self) -> AbstractContextManager[Awake | None]:
         """Only where Linux divides the time between sessions first.
 
         Elsewhere a guest that has just had all of the CPU owes the spinning thread a share, and waits up to
         a slice of 3 ms when it wakes up, however little that thread weighs beside it (EEVDF's lag).
         """
-        return awake(self._theirs[-1]) if self._theirs and _session() else nullcontext()
+        return awake(self._theirs[-1], FIRST) if self._theirs and _session() else nullcontext()
 
     @contextmanager
     def _session_at_hand(self) -> Iterator[None]:

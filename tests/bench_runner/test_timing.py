@@ -18,7 +18,7 @@ import pytest
 
 from bench_runner import noise, stats, timing
 from bench_runner.calibration import Calibration, Level, Peak
-from bench_runner.channel import Limit
+from bench_runner.channel import Doing, Limit
 from bench_runner.contract import ProgressEvent, Speed
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Cancelled, Failed
@@ -86,7 +86,10 @@ class Pace:
     def unwritten(self, output: np.ndarray) -> np.ndarray:
         return np.zeros(output.shape, bool)
 
-    def call(self, inputs: dict[str, np.ndarray], limit: Limit) -> tuple[float, dict[str, np.ndarray]]:
+    def call(
+        self, inputs: dict[str, np.ndarray], limit: Limit, do: Doing
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        do(lambda: None)
         x = inputs["x"]
         key = x[:8].tobytes()
         assert key not in self.met, "an input was used twice in one process"
@@ -131,7 +134,7 @@ def _time(
 
 
 def test_the_ratio_is_baseline_over_candidate_with_an_interval_around_it(task: Task):
-    timed = _time(task, Pace(0.003), Pace(0.0027, 0.002))
+    timed = _time(task, Pace(0.003, 0.002), Pace(0.0027, 0.002))
     assert timed.summary.speed is Speed.FASTER
     assert timed.summary.low < 1 / 0.9 < timed.summary.high
     assert timed.summary.stopped == "narrow"
@@ -359,8 +362,10 @@ class Slow(Pace):
 
     now = 1000.0
 
-    def call(self, inputs: dict[str, np.ndarray], limit: Limit) -> tuple[float, dict[str, np.ndarray]]:
-        seconds, outputs = super().call(inputs, limit)
+    def call(
+        self, inputs: dict[str, np.ndarray], limit: Limit, do: Doing
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        seconds, outputs = super().call(inputs, limit, do)
         Slow.now += seconds
         return seconds, outputs
 
