@@ -87,6 +87,11 @@ def sigs() -> QuerySet[Sig]:
     return Sig.objects.annotate(members=Count("memberships")).prefetch_related("leads")
 
 
+def titles() -> dict[str, Sig]:
+    """The SIGs by slug, read as far as their titles need."""
+    return {sig.slug: sig for sig in Sig.objects.only("slug", "title_en", "title_zh")}
+
+
 def announcements(sig: Sig) -> QuerySet[Announcement]:
     """What stands on the SIG's page, newest first."""
     return sig.announcements.filter(withdrawn_at=None).select_related("author")

@@ -28,6 +28,7 @@ from hub.catalog.finding import ABOVE, BY_RELEVANCE, ORDERS, REWARDS, Facet, Fou
 from hub.catalog.models import Programme, Task
 from hub.catalog.queries import tasks_of
 from hub.claims import queries as claims
+from hub.community import queries as community
 from hub.pulls.queries import merged_counts
 from hub.web import kept
 from hub.web.acting import act, member_post
@@ -35,6 +36,7 @@ from hub.web.preferences import safe_next
 from hub.web.words import PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
+TITLES_SECONDS = 60  # that the titles of the SIGs are kept for
 CHOICES_MOST = 24  # of a filter; of mentors and interest groups those with most tasks
 LEVELS = {
     "1": _("1 · first steps"),
@@ -97,6 +99,7 @@ class Card:
     working: int
     merged: int
     mine: bool
+    sig: str  # its title
 
     @property
     def free(self) -> int:
@@ -183,6 +186,7 @@ def shown_facets(wanted: TaskFilter, found: Found) -> list[Shown]:
     names = {
         "mentor": _names_of_people(value for value, _count in by_name["mentor"].values),
         "programme": {one.slug: one.title for one in Programme.objects.all()},
+        "sig": sig_titles(),
     }
     shown = (_shown(by_name[name], wanted, names.get(name, {})) for name in TITLES)
     # One programme divides the tasks too: most belong to none.
@@ -217,7 +221,17 @@ def _names_of_people(usernames: Iterable[str]) -> dict[str, str]:
 def cards(keys: Iterable[int], mine: Collection[int] = ()) -> list[Card]:
     tasks = tasks_of(list(keys))
     working, merged = claims.working_counts(tasks), merged_counts(tasks)
-    return [Card(task, working[task.pk], merged[task.pk], task.pk in mine) for task in tasks]
+    sigs = sig_titles()
+    return [
+        Card(task, working[task.pk], merged[task.pk], task.pk in mine, sigs.get(task.sig, task.sig))
+        for task in tasks
+    ]
+
+
+def sig_titles() -> dict[str, str]:
+    """By slug, in the reader's language."""
+    found = kept.KEPT.get("titles of SIGs", community.titles, fresh=TITLES_SECONDS)
+    return {slug: sig.title for slug, sig in found.items()}
 
 
 def _live_claims(user: User | AnonymousUser) -> frozenset[int]:

@@ -28,6 +28,7 @@ from hub.learning.queries import lesson_of, requirements
 from hub.pulls.models import PullRequest
 from hub.studying import why_not_begin
 from hub.web import kept
+from hub.web.finding import sig_titles
 from hub.web.programmes import in_programme
 from hub.web.stone import stone
 from tasks.spec import Case
@@ -69,7 +70,8 @@ def show(
 
     def facts() -> dict[str, Any]:
         shown = user if reader is user else member
-        return {**_facts(task, spec, reader, working), **_discussion(task, reader, number), "user": shown}
+        about = {"sig": sig_titles().get(task.sig, task.sig), "user": shown}
+        return {**_facts(task, spec, reader, working), **_discussion(task, reader, number), **about}
 
     def own() -> str:
         shown = {

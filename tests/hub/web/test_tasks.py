@@ -8,6 +8,8 @@ import pytest
 
 from hub.catalog.actions import retire
 from hub.catalog.models import Task
+from hub.community.models import Sig
+from hub.core import clock
 from tests import people
 from tests.hub.web.conftest import LANGUAGES, Town, Visitor
 from tests.hub.web.markup import problems
@@ -183,3 +185,13 @@ def test_a_search_needs_a_name_and_a_filter(tasks: list[Task], cast: people.Cast
         page = alice.send("/settings/searches/save/", {"name": f"{number}", "query": "kind=port"})
     assert "You keep 20 searches already" in page
     assert cast.alice.saved_filters.count() == 20
+
+
+def test_the_interest_group_is_named_in_the_reader_s_language(make_task) -> None:
+    task = make_task()
+    Sig.objects.update_or_create(
+        slug=task.sig, defaults={"title_en": "Kernel crew", "title_zh": "内核小组", "created_at": clock.now()}
+    )
+    for path in ("/tasks/", f"/tasks/{task.slug}/", "/"):
+        assert "Kernel crew" in Visitor(None).get(path)
+        assert "内核小组" in Visitor(None, "zh-hans").get(path)
