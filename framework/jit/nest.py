@@ -299,12 +299,10 @@ class Nest:
         return f"{place} = ({value} {sign} {place} || {value} != {value}) ? {value} : {place};"
 
     def _column_loops(self) -> list[str]:
-        if not self.lines:
-            return []
+        if not self.lines or not self.inner:
+            return self.lines
         sums = [f"reduction({clause}:{name})" for clause, name in self.row_sums]
         loops = self.inner if self.rows else self.inner[:1]
-        if not self.inner:
-            return self.lines
         heads = []
         for depth, var in enumerate(self.inner):
             if self.simd and var is self.inner[-1]:
