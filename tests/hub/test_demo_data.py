@@ -86,6 +86,23 @@ def test_its_pages_can_be_read() -> None:
         assert Visitor(None).client.get(path).status_code == 200, path
 
 
+def test_work_without_a_repository_says_so_on_every_page_of_it() -> None:
+    make()
+    maintainer = User.objects.create_user("max", is_maintainer=True)
+    seen = []
+    for state in PullRequest.State:
+        pull = PullRequest.objects.filter(state=state).exclude(author__is_house=True)[0]
+        newest = pull.patch_sets.count()
+        for visitor in (Visitor(None), Visitor(maintainer)):
+            for end in ("", "diff/", f"diff/?patch_set={newest}&since=1", "diff/?view=split", "timing/"):
+                answer = visitor.client.get(f"/pulls/{pull.pk}/{end}")
+                assert answer.status_code == 200, (state, end)
+                seen.append("diff" in end and "This task has no repository" in answer.text)
+        for action in ("merge", "rerun", "close", "reopen"):
+            assert Visitor(maintainer).client.post(f"/pulls/{pull.pk}/{action}/").status_code == 302, action
+    assert seen.count(True) == 3 * 2 * 3
+
+
 def test_a_database_with_real_people_is_refused() -> None:
     User.objects.create(username="grace")
     with pytest.raises(CommandError, match="grace"):
