@@ -23,7 +23,7 @@ RANK_CASE = re.compile(
 
 
 def small_tasks(folder: Path) -> Path:
-    """Copies in `folder`, which must not exist; a device's first rank case stays, at half its size."""
+    """Copies in `folder`, which must not exist; a device's first rank case stays, rows and columns halved."""
     for task in task_folders(ROOT):
         shutil.copytree(task, folder / task.name)
         spec = folder / task.name / "task.toml"
@@ -66,6 +66,9 @@ def _with_short_cases(text: str) -> str:
         if device in devices:
             return ""
         devices.add(device)
+        sizes = re.findall(r"= (\d+)", dims)
+        if len(sizes) == 1:  # half of it, a fast processor takes no longer for than the judge's channel
+            return case[0]
         return case[0].replace(dims, re.sub(r"= (\d+)", lambda number: f"= {int(number[1]) // 2}", dims))
 
     short = RANK_CASE.sub(shorter, text)
