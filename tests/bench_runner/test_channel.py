@@ -115,6 +115,27 @@ def test_a_call_gives_the_answer_and_its_seconds(start: Start):
         np.testing.assert_array_equal(outputs["y"], 2 * x)
 
 
+def test_our_cpu_is_free_for_the_first_half_of_calls_that_have_all_been_long(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    channel = _loaded(start, "import time\ndef f(x, y):\n    time.sleep(0.04)\n    y[:] = 2 * x\n")
+    slept: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: (slept.append(seconds), sleep(seconds)))
+
+    def half() -> float:
+        """Seconds of a call that we slept through before we looked for its answer."""
+        slept.clear()
+        seconds, _ = channel.call({"x": _numbers()}, SECOND)
+        assert seconds > 0.04
+        return max(slept, default=0.0)
+
+    assert half() < 0.001
+    assert 0.02 < half() < 1
+    channel.bind([1000], {"x": (1000,), "y": (1000,)})
+    assert half() < 0.001, "another case may be quicker"
+
+
 def test_what_was_not_written_is_told_from_a_nan_that_was_computed(start: Start):
     source = "def f(x, y):\n    y[0] = 1\n    y[1] = float('nan')\n"
     channel = _loaded(start, source, n=4)
