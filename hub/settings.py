@@ -239,6 +239,7 @@ MFA_ADAPTER = "hub.web.entrance.SecondFactor"
 MFA_ALLOW_UNVERIFIED_EMAIL = not _MAILS
 MFA_TOTP_ISSUER = "Touchstone"
 MFA_TOTP_TOLERANCE = 1  # steps of 30 s that clocks may be apart
+SOCIALACCOUNT_ADAPTER = "hub.web.elsewhere.Elsewhere"
 SOCIALACCOUNT_AUTO_SIGNUP = False  # a username never changes: it is chosen, not derived
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # another site's word about an address opens no account here
 SOCIALACCOUNT_FORMS = {"signup": "hub.web.accounts.SocialSignUpForm"}

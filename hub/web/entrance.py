@@ -1,7 +1,7 @@
 """What django-allauth asks this site: who may come in, under which names, where they go next, what is booked.
 
 Not in charge of the pages themselves: views and forms are allauth's, templates stand in `templates/account`,
-`templates/mfa` and `templates/allauth`.
+`templates/socialaccount` and `templates/allauth`; nor of what other sites say of people (`elsewhere.py`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from hub.accounts.queries import may_enter
 from hub.audit.actions import record
 from hub.core.errors import BadInput
 from hub.notify.choosing import remember_language
+from hub.web.elsewhere import unanswered
 from hub.web.preferences import safe_next
 
 
@@ -131,7 +132,8 @@ class AccountPages:
     def process_view(self, request: HttpRequest, view: object, *_given: object) -> None:
         """Everybody knows the demo people's passwords: nobody may lock the others out."""
         match = request.resolver_match
-        theirs = ("account_", "mfa_", "socialaccount_", "web:account_delete")
+        connecting = (f"{name}_login" for name in settings.PROVIDERS.settings)
+        theirs = ("account_", "mfa_", "socialaccount_", "web:account_delete", *connecting)
         own = match is not None and match.view_name.startswith(theirs)
         if not own or match.view_name in {"account_login", "account_logout", "account_signup"}:
             return
@@ -139,3 +141,6 @@ class AccountPages:
             raise PermissionDenied(
                 _("Everybody knows a demo account’s password, so nobody changes it. Sign up for your own.")
             )
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return unanswered(request, exception)
