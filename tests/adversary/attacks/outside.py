@@ -114,7 +114,7 @@ class Outside:
 
 
 def held() -> dict[str, int]:
-    """What this process holds: descriptors by kind, and children. The same before and after a job."""
+    """What this process holds and what the kernel keeps for anybody. The same before and after a job."""
     kinds: dict[str, int] = {}
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):  # the one of the listing itself
@@ -122,4 +122,6 @@ def held() -> dict[str, int]:
             kinds[kind] = kinds.get(kind, 0) + 1
     children = Path("/proc/thread-self/children").read_text().split()
     maps = Path("/proc/self/maps").read_text().count("/memfd:")
-    return {**kinds, "children": len(children), "mapped memory files": maps}
+    keys = len(Path("/proc/keys").read_text().splitlines())
+    cores = len(list(Path.cwd().glob("core*")))
+    return {**kinds, "children": len(children), "mapped memory files": maps, "keys": keys, "cores": cores}
