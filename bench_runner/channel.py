@@ -230,6 +230,7 @@ class Channel:
         self._turn += 1
         request, turn, thaw = self._request, self._turn, self._guest.thaw
         request[r.KIND] = kind
+        timed = kind in (r.CALL, r.EMPTY)
         begin = self._memory.begin()
         request[r.TURN] = turn
         thaw()
@@ -237,7 +238,7 @@ class Channel:
             time.sleep(asleep)
         word = self._wait(seconds, late)
         end = time.perf_counter_ns()
-        if kind in (r.CALL, r.EMPTY):
+        if timed:
             end = self._memory.answered(end)
         self._guest.freeze()
         if word in [r.reply(turn, failure) for failure in r.FAILURES]:
