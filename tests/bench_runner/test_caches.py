@@ -69,7 +69,7 @@ def test_a_task_that_is_timed_cold_has_inputs_and_outputs_evicted_after_they_are
             assert np.isnan(arrays[1]).all()
             done.extend("evicted" for _ in arrays)
 
-        def turn(kind: int, seconds: float, late: Exception) -> float:
+        def turn(kind: int, seconds: float, late: Exception, asleep: float = 0.0) -> float:
             done.append("called")
             channel._memory.answered(0)
             return 1e-3

@@ -89,7 +89,6 @@ class Pace:
     def call(
         self, inputs: dict[str, np.ndarray], limit: Limit, do: Doing
     ) -> tuple[float, dict[str, np.ndarray]]:
-        do(lambda: None)
         x = inputs["x"]
         key = x[:8].tobytes()
         assert key not in self.met, "an input was used twice in one process"
