@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from hub import publishing
 from hub.accounts.models import User
 from hub.accounts.queries import mentors_among
+from hub.catalog.models import Task
 from hub.catalog.queries import published_tasks, spec_of
 
 
@@ -53,10 +55,15 @@ def make_people() -> None:
             **person.rights,
         )
     publishing.house()
-    for task in published_tasks():
+    for task in _bundled():
         task.mentors.set(mentors_among(spec_of(task.current).mentors))
 
 
 def push_examples() -> int:
     """Have each task's accepted examples judged; how many were new."""
-    return sum(publishing.push_examples(task) for task in published_tasks())
+    return sum(publishing.push_examples(task) for task in _bundled())
+
+
+def _bundled() -> QuerySet[Task]:
+    """Those one can push to: a made-up community's have no repository, and mentors of their own."""
+    return published_tasks().filter(repository__isnull=False)

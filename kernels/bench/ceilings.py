@@ -4,7 +4,7 @@ Copying and updating in place are measured at the working set of the case they s
 counted: an array that fits a cache is not held against the memory. By that count updating is up to twice as
 quick, as what is written was fetched already. Where in memory arrays happen to lie can make a third, so the
 best of several places counts. Arithmetic is measured once per kind: `f32` multiply-adds, and where the
-processor has them `bf16` and `i8` in tiles (AMX), else bytes by VNNI.
+processor has them `bf16` and `i8` in tiles (AMX), else pairs by AVX-512 BF16 and bytes by VNNI.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kernels.toolchain import cc, isa
 
 SECONDS, TRIES = 0.1, 5  # per measurement, at least; the best of the tries counts
 PLACES = 3  # of arrays in memory
-ROUNDS = 20_000
+ROUNDS, CHAINS = 20_000, 12  # CHAINS as in ceilings.cpp
 TILE_OPERATIONS = 4 * 2 * 16 * 16 * 64  # a round of ceilings.cpp, in bytes
 
 
@@ -69,11 +69,14 @@ def operations(kind: str, threads: int) -> float:
         narrow = kind == "i8"
         spent = _best(lambda: library.ceiling_amx(rounds, ctypes.c_int64(not narrow), threads), 1)
         return TILE_OPERATIONS / (1 if narrow else 2) * ROUNDS * threads / spent
-    if kind == "i8" and level == "vnni":
-        spent = _best(lambda: library.ceiling_vnni(ctypes.c_void_p(address(out)), rounds, threads), 1)
-        return 128 * 12 * ROUNDS * threads / spent
-    spent = _best(lambda: library.ceiling_fma(ctypes.c_void_p(address(out)), rounds, threads), 1)
-    return float(2 * library.ceiling_lanes() * 12 * ROUNDS * threads / spent)
+    what, operations = "fma", 2 * library.ceiling_lanes()
+    if kind == "i8" and level in ("vnni", "bf16"):
+        what, operations = "vnni", 128
+    elif kind == "bf16" and level == "bf16":
+        what, operations = "bf16", 64
+    run = library[f"ceiling_{what}"]
+    spent = _best(lambda: run(ctypes.c_void_p(address(out)), rounds, threads), 1)
+    return float(operations * CHAINS * ROUNDS * threads / spent)
 
 
 def _best(run: Callable[[], object], repeats: int) -> float:

@@ -18,12 +18,14 @@ VARIABLE = "KERNELS_ISA"
 BASELINE = "baseline"
 _V4 = ("-march=x86-64-v4", "-mprefer-vector-width=512")
 _VNNI = (*_V4, "-mavx512vnni")
+_BF16 = (*_VNNI, "-mavx512bf16")
 FLAGS: dict[str, tuple[str, ...]] = {
     BASELINE: (),
     "avx2": ("-march=x86-64-v3",),
     "avx512": _V4,
     "vnni": _VNNI,
-    "amx": (*_VNNI, "-mavx512bf16", "-mamx-tile", "-mamx-int8", "-mamx-bf16"),
+    "bf16": _BF16,
+    "amx": (*_BF16, "-mamx-tile", "-mamx-int8", "-mamx-bf16"),
 }
 LEVELS = tuple(FLAGS)
 SIMD = ("baseline", "avx2", "avx512")  # what most kernels are compiled for
@@ -32,7 +34,8 @@ _NEEDED = {
     "avx2": {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"},
     "avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
     "vnni": {"avx512_vnni"},
-    "amx": {"amx_tile", "amx_int8", "amx_bf16", "avx512_bf16"},
+    "bf16": {"avx512_bf16"},
+    "amx": {"amx_tile", "amx_int8", "amx_bf16"},
 }
 _ARCH_PRCTL, _ARCH_REQ_XCOMP_PERM, _XFEATURE_XTILEDATA = 158, 0x1023, 18
 

@@ -14,6 +14,7 @@ from hub.bench.models import Job, Measurement, Verdict
 from hub.boards.stored import boards_of
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
+from hub.demo import people
 from hub.demo.crowd import sizes
 from hub.pulls.models import PullRequest, Review
 from hub.pulls.queries import facts_of, stage_of
@@ -71,6 +72,14 @@ def test_what_is_made_up_obeys_the_hubs_own_rules() -> None:
     assert all(stage_of(facts) for facts in facts_of(PullRequest.objects.all()).values())
     assert any(board.entries for task in Task.objects.all() for board in boards_of(task))
     connection.check_constraints()
+
+
+def test_a_hub_starts_with_it_and_leaves_its_tasks_to_their_own_mentors() -> None:
+    make()
+    before = set(Task.mentors.through.objects.values_list("task", "user"))
+    people.make_people()
+    assert people.push_examples() == 0
+    assert set(Task.mentors.through.objects.values_list("task", "user")) == before
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def test_list_names_versions_and_levels(capsys: pytest.CaptureFixture[str]) -> N
     ("words", "told"),
     [
         (["list", "sofmax", "softmax"], "no operator sofmax; there are: "),
-        (["build", "--level", "avx3"], "no level avx3; there are: baseline, avx2, avx512, vnni, amx"),
+        (["build", "--level", "avx3"], "no level avx3; there are: baseline, avx2, avx512, vnni, bf16, amx"),
     ],
 )
 def test_an_unknown_name_is_refused_with_those_that_are(

@@ -211,7 +211,8 @@ EVERYTHING = set().union(*isa._NEEDED.values())
     ("lacking", "levels", "why"),
     [
         (set(), isa.LEVELS, ""),
-        ({"amx_tile"}, ("baseline", "avx2", "avx512", "vnni"), "not amx: the processor lacks amx_tile"),
+        ({"amx_tile"}, isa.LEVELS[:-1], "not amx: the processor lacks amx_tile"),
+        ({"avx512_bf16"}, isa.LEVELS[:-2], "not bf16: the processor lacks avx512_bf16"),
         ({"avx512_vnni"}, ("baseline", "avx2", "avx512"), "not vnni: the processor lacks avx512_vnni"),
         ({"avx512f", "avx512bw"}, ("baseline", "avx2"), "not avx512: the processor lacks avx512bw, avx512f"),
         (EVERYTHING, ("baseline",), "not avx2: the processor lacks avx2, bmi1"),
@@ -230,7 +231,7 @@ def test_levels_are_those_the_processor_has(
 def test_tiles_that_the_system_refuses_are_not_used(processor: pytest.MonkeyPatch) -> None:
     processor.setattr(isa, "_cpu_flags", lambda: EVERYTHING)
     processor.setattr(isa, "_amx_permitted", lambda: False)
-    assert isa.chosen() == "vnni"
+    assert isa.chosen() == "bf16"
     assert isa.missing() == "not amx: the system refuses the tile registers"
 
 

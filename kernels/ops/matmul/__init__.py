@@ -74,6 +74,7 @@ MATMUL = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32_f32",)),
         Cpu("v2_blocked", "v2_blocked.cpp", levels=(*SIMD, "vnni"), dtypes=FLOATS),
+        Cpu("v3_bf16", "v3_bf16.cpp", levels=("bf16",), dtypes=BF16),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=BF16),
         Cuda("v1_naive", "v1_naive.cu", thread_per("batch", "m", "n"), dtypes=FLOATS),
         Cuda("v2_tiles", "v2_tiles.cu", plans.tiles, registers=176, dtypes=("f32_f32",)),
@@ -118,6 +119,7 @@ GROUPED = Operator(
     [
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_blocked", "v2_blocked.cpp", levels=(*SIMD, "vnni")),
+        Cpu("v3_bf16", "v3_bf16.cpp", levels=("bf16",), dtypes=("bf16",)),
         Cpu("v3_amx", "v3_amx.cpp", levels=("amx",), dtypes=("bf16",)),
         Cuda("v1_naive", "v1_naive.cu", thread_per("tokens", "n")),
         Cuda("v2_tiles", "v2_tiles.cu", plans.tiles_of_groups, registers=176, dtypes=("f32",)),
@@ -201,7 +203,7 @@ def matmul(
             leading one; it is taken in no other way.
 
     Returns:
-        […, m, n]. Sums are float32 and rounded once; subnormal bfloat16 may count as 0 (AMX).
+        […, m, n]. Sums are float32 and rounded once; subnormal bfloat16 may count as 0 (AMX, AVX-512 BF16).
 
     Raises:
         BadArgument, BadDtype: shapes or dtypes do not fit.
