@@ -14,11 +14,13 @@ from django.utils.translation import gettext as _
 
 from bench_runner.stats import pair_log_ratio
 from hub.bench.models import Measurement
-from hub.boards.plots import ratio_axis
+from hub.boards.plots import MOST_TICKS, ratio_axis
 from hub.web.plain import plain_line
+from hub.web.templatetags.touchstone import duration
 
 ROW_PIXELS = 52
 SAMPLES_MOST = 120  # of one side of one case that are drawn
+STEPS = ((1, 2, 5), (1, 3), (1,))  # of each decade of time that is labelled, finest first
 
 
 def figure(measurements: Iterable[Measurement], target: float | None = None) -> dict[str, Any]:
@@ -67,14 +69,7 @@ def samples(measurements: Iterable[Measurement]) -> dict[str, Any]:
             "height": 150 + ROW_PIXELS * len(order),
             "margin": {"l": 10, "r": 20, "t": 60, "b": 50},
             "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"},
-            "xaxis": {
-                "type": "log",
-                "title": {"text": _("One call")},
-                "automargin": True,
-                "tickformat": "~s",
-                "ticksuffix": "s",
-                "nticks": 6,
-            },
+            "xaxis": _duration_axis(x for trace in data for x in trace["x"]),
             "yaxis": {
                 "automargin": True,
                 "type": "category",
@@ -82,6 +77,26 @@ def samples(measurements: Iterable[Measurement]) -> dict[str, Any]:
                 "categoryarray": order,
             },
         },
+    }
+
+
+def _duration_axis(seconds: Iterable[float]) -> dict[str, Any]:
+    """Round times in sight, few enough for a phone; Plotly's own labels leave the unit off most of them."""
+    shown = list(seconds)
+    low, high = min(shown), max(shown)
+    decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    for steps in STEPS:
+        ticks = [step * decade for decade in decades for step in steps]
+        if sum(low <= tick <= high for tick in ticks) <= MOST_TICKS:
+            break
+    return {
+        "type": "log",
+        "title": {"text": _("One call")},
+        "automargin": True,
+        "tickmode": "array",
+        "tickangle": 0,
+        "tickvals": ticks,
+        "ticktext": [duration(tick) for tick in ticks],
     }
 
 

@@ -70,6 +70,25 @@ def test_samples_are_drawn_for_both_sides_and_thinned_when_they_are_many() -> No
     assert drawn["layout"]["yaxis"]["categoryarray"][-1] == "&lt;b&gt; · baseline"
 
 
+@pytest.mark.parametrize(
+    ("slowest", "labels"),
+    [
+        (4e-3, {"1 ms", "2 ms", "5 ms"}),  # 5 ms lies just beyond the slowest
+        (90e-3, {"1 ms", "3 ms", "10 ms", "30 ms"}),
+        (4.0, {"1 ms", "10 ms", "100 ms", "1 s"}),
+    ],
+)
+def test_times_of_samples_are_labelled_with_their_unit_and_not_too_densely(
+    slowest: float, labels: set[str]
+) -> None:
+    one = measurement("one")
+    one.pairs.append({"baseline": [slowest], "candidate": [1e-3]})
+    axis = timing_plot.samples([one])["layout"]["xaxis"]
+    in_sight = {text for at, text in zip(axis["tickvals"], axis["ticktext"], strict=True) if at >= 1e-3}
+    assert labels <= in_sight
+    assert sum(1e-3 <= at <= slowest for at in axis["tickvals"]) <= 5
+
+
 def test_a_case_lies_under_the_roofs_of_its_machine() -> None:
     case = Case("one", "rank", {"n": 1000})
     drawn = roofline_plot.figure([measurement("one")], {"one": case}, Work("8*n", "2*n"), MACHINE)
