@@ -40,6 +40,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,12 +65,24 @@ SPINS = 2000  # looks at the reply word, about 0.1 ms, between looks at the cloc
 STARTED_SECONDS = 20.0  # for our own code to come up or bind; measured 25 ms, more only in trouble
 
 
-# Calls what it is given, at once, wherever that belongs.
-Doing = Callable[[Callable[[], object]], object]
+class Placing(Protocol):
+    """What the channel needs of `placement.Placement`."""
+
+    def near_guest(self, job: Callable[[], object]) -> None: ...
+    def first(self) -> AbstractContextManager[None]: ...
 
 
-def here(job: Callable[[], object]) -> None:
-    job()
+class Anywhere:
+    """For calls whose seconds nobody wants."""
+
+    def near_guest(self, job: Callable[[], object]) -> None:
+        job()
+
+    def first(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+ANYWHERE = Anywhere()
 
 
 class Process(Protocol):
@@ -177,24 +190,25 @@ class Channel:
         *,
         same_place: bool = False,
         cold: bool = False,
-        do: Doing = here,
+        placing: Placing = ANYWHERE,
     ) -> tuple[float, dict[str, Array]]:
         """One call: its seconds and its outputs, to be read before the next turn.
 
         At a random place of those that are bound, or once more at the last one; with its tensors in the
-        caches of whoever has just written them, which `do` decides, or, `cold`, in none.
+        caches of whoever has just written them, which `placing` decides, or, `cold`, in none.
 
         Raises:
             Failed: it crashed, raised, took longer than the limit or broke the protocol.
         """
         if not same_place:
             self._place = _random.randrange(r.SLOTS)
-        do(lambda: self._memory.fill(self._place, inputs, self.where))
+        placing.near_guest(lambda: self._memory.fill(self._place, inputs, self.where))
         if cold:
             self._memory.chill()
         self._request[r.SLOT] = self._place
         asleep = self._least / 2 if self._least > LONG_SECONDS else 0.0
-        seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args), asleep)
+        with placing.first():
+            seconds = self._take_turn(r.CALL, limit.seconds, Failed(limit.reason, **limit.args), asleep)
         self._least = min(self._least or seconds, seconds)
         return seconds, self._memory.outputs(self.where)
 

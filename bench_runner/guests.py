@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from bench_runner.build import Artefact
-from bench_runner.channel import Channel, Doing, Limit, here
+from bench_runner.channel import ANYWHERE, Channel, Limit, Placing
 from bench_runner.devices import kit
 from bench_runner.devices.base import Array, Device
 from bench_runner.devices.host import Host
@@ -158,12 +158,12 @@ class Side:
         limit: Limit,
         *,
         same_place: bool = False,
-        do: Doing = here,
+        placing: Placing = ANYWHERE,
     ) -> tuple[float, dict[str, Array]]:
         """See `Channel.call`."""
         begin = time.perf_counter()
         cold = self._rig.task.speed.cache == "cold"
-        seconds, outputs = self.channel.call(inputs, limit, same_place=same_place, cold=cold, do=do)
+        seconds, outputs = self.channel.call(inputs, limit, same_place=same_place, cold=cold, placing=placing)
         self._clocks.add("timed_calls", seconds)
         self._clocks.add("handing_over", time.perf_counter() - begin - seconds)
         return seconds, outputs

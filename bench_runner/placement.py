@@ -4,9 +4,9 @@ Not in charge of where guests run: `guests.measuring_cpus` says it, their contro
 
 Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own
 CPU while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between
-the calls it is one among many again, and a site on the same machine goes on answering. An ordinary user may
-not ask for that and measures at the usual priority. Linux often divides the time between sessions first
-(autogroups), and a nice value counts only inside one: then the session is put first as well.
+the calls it stands back: what it does there can wait, and for a site on the same machine people wait. An
+ordinary user may not ask for that and measures at the usual priority. Linux often divides the time between
+sessions first (autogroups), and a nice value counts only inside one: then it is the session's that changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from bench_runner.awake import Awake, awake
 from bench_runner.guests import measuring_cpus
 
-FIRST = -19  # nice
+FIRST, BEHIND = -19, 12  # nice: a guest, and we in a timed call; we between the calls
 HEEDED = "/proc/sys/kernel/sched_autogroup_enabled"
 SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole session
 
@@ -28,12 +28,14 @@ SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole sess
 class Placement:
     """Made before `undisturbed`, which leaves us fewer CPUs to count."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, writes_near: bool = True) -> None:
+        """`writes_near`: whether what a call reads is written on the CPU that measures."""
+        self._writes_near = writes_near
         self._theirs, self._ours = measuring_cpus()
         self._apart = self._theirs is not None  # on a lone CPU whoever is first keeps the other from running
         self._there: Awake | None = None  # keeps the CPU that measures awake
         self._session: int | None = None  # descriptor of our SESSION while we measure
-        self._usual = b""  # what it says otherwise
+        self._between = b""  # what it says between the calls
 
     def prefer(self, guest: int) -> None:
         """Let the guest with this process id, and all that it starts, go before others."""
@@ -56,18 +58,21 @@ class Placement:
             yield
         finally:
             if self._session is not None:
-                os.write(self._session, self._usual)
+                os.write(self._session, self._between)
             os.setpriority(os.PRIO_PROCESS, 0, usual)
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Keep us off the CPU that measures, and that awake; Python's collector out of the timed windows."""
+        """Keep us off the CPU that measures, and that awake; Python's collector out of the timed windows.
+
+        And us behind others, but for where we are `first`.
+        """
         before = os.sched_getaffinity(0)
         _move_all_threads(set(self._ours))
         collecting = gc.isenabled()
         gc.disable()
         try:
-            with self._awake() as self._there, self._session_at_hand():
+            with self._awake() as self._there, self._session_at_hand(), self._behind():
                 yield
         finally:
             self._there = None
@@ -77,7 +82,7 @@ class Placement:
 
     def near_guest(self, job: Callable[[], object]) -> None:
         """Do it on the CPU that measures, where that is kept awake: what it writes lies in its caches."""
-        if self._there is None:
+        if self._there is None or not self._writes_near:
             job()
         else:
             self._there.do(job)
@@ -98,17 +103,37 @@ class Placement:
             if said:
                 with suppress(OSError):
                     usual = int(said[-1])
-                    # A judge that was killed in a call could not put it back.
-                    self._usual = b"%d" % (0 if usual == FIRST else usual)
+                    if usual in (FIRST, BEHIND):  # a judge that was killed could not put it back
+                        usual = 0
+                    self._between = b"%d" % max(usual, BEHIND)
                     session = os.open(SESSION.format("self"), os.O_WRONLY | os.O_CLOEXEC)
                     undo.callback(os.close, session)
-                    for value in (self._usual, b"%d" % FIRST, self._usual):
+                    undo.callback(_write, session, b"%d" % usual)
+                    for value in (b"%d" % FIRST, self._between):
                         os.write(session, value)  # whoever may not, or not so often, is told by the second
                     self._session = session
             try:
                 yield
             finally:
                 self._session = None
+
+    @contextmanager
+    def _behind(self) -> Iterator[None]:
+        """Let others go before this thread, if it may come back."""
+        usual = os.getpriority(os.PRIO_PROCESS, 0)
+        if self._apart:
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, 0, FIRST)
+                os.setpriority(os.PRIO_PROCESS, 0, max(usual, BEHIND))
+        try:
+            yield
+        finally:
+            os.setpriority(os.PRIO_PROCESS, 0, usual)
+
+
+def _write(file: int, value: bytes) -> None:
+    with suppress(OSError):
+        os.write(file, value)
 
 
 def _session() -> list[str]:

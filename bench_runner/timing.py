@@ -35,7 +35,7 @@ from statistics import median
 from typing import Any
 
 from bench_runner import noise, stats
-from bench_runner.channel import Doing, Limit, here
+from bench_runner.channel import Limit
 from bench_runner.check import need_right
 from bench_runner.contract import Phase, Summary
 from bench_runner.failure import Failed, fault
@@ -97,9 +97,8 @@ class Timing:
         self._drift = 0.0  # the most that made pairs be forgotten
         self._heard: list[noise.Noise] = []
         self._paces: list[noise.Pace] = []
-        self._placement = Placement()
         # A card is fed by the thread that has its context.
-        self._do: Doing = here if machine.card else self._placement.near_guest
+        self._placement = Placement(writes_near=not machine.card)
         self._roles = Roles(self._random)
         self._exchanged = False  # whether the sides have each other's buffers
 
@@ -293,8 +292,7 @@ class Timing:
         side.channel.where = where = f"case {run.case.id}, while timing"
         with self._at_the_cost_of(name):
             late = Limit(limit, "call_time_limit", {"where": where, "seconds": limit})
-            with self._placement.first():
-                seconds, outputs = side.call(item.inputs, late, do=self._do)
+            seconds, outputs = side.call(item.inputs, late, placing=self._placement)
             begin = time.perf_counter()
             need_right(side.channel, run.case, item, outputs)
         self._clocks.add("checking", time.perf_counter() - begin)

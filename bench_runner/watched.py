@@ -6,8 +6,8 @@ Theory of operation. Every tensor of a call lies between two guards of noise, ne
 input they keep anybody from being right by a zero that happened to lie there; beside an output they must be
 unchanged afterwards. And freezing takes 20 µs or more, in which a guest that answered early could finish.
 So some elements of each output, at random places, are read the moment the answer is seen, before the
-freeze, and count as they were then. Whoever still had one element in thirty to write, and 3 µs of work with it,
-is caught within some thirty calls (20 of 20 jobs of 90 µs a call).
+freeze, and count as they were then. Whoever still had one element in thirty to write, and 3 µs of work
+with it, is caught within some thirty calls (20 of 20 jobs of 90 µs a call).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 
 from bench_runner import placement
 from bench_runner.awake import awake
-from bench_runner.placement import FIRST, Placement
+from bench_runner.placement import BEHIND, FIRST, Placement
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may go before others")
 
@@ -65,6 +65,18 @@ def test_the_judge_goes_before_others_during_a_call_only(apart: bool) -> None:
     assert _nice() == usual
 
 
+@root
+def test_between_the_calls_the_judge_stands_back_behind_others(apart: bool) -> None:
+    usual = _nice()
+    chosen = Placement()
+    with chosen.undisturbed():
+        assert _nice() == (BEHIND if apart else usual)
+        with chosen.first():
+            assert _nice() == (FIRST if apart else usual)
+        assert _nice() == (BEHIND if apart else usual)
+    assert _nice() == usual
+
+
 def test_whoever_may_not_ask_for_it_measures_at_the_usual_priority(
     monkeypatch: pytest.MonkeyPatch, other: int
 ) -> None:
@@ -76,8 +88,11 @@ def test_whoever_may_not_ask_for_it_measures_at_the_usual_priority(
 
     monkeypatch.setattr(os, "setpriority", refuse)
     Placement().prefer(other)
-    with Placement().first():
-        assert _nice() == usual
+    chosen = Placement()
+    with chosen.undisturbed():
+        assert _nice() == usual, "it could not come back from behind others"
+        with chosen.first():
+            assert _nice() == usual
 
 
 def test_a_guest_that_is_gone_already_is_no_trouble() -> None:
@@ -96,16 +111,33 @@ sessions = pytest.mark.skipif(
 
 
 @sessions
-def test_where_sessions_share_the_time_the_judges_goes_first_during_a_call_only(apart: bool) -> None:
+def test_where_sessions_share_the_time_it_is_the_judges_that_goes_first_and_stands_back(apart: bool) -> None:
     usual = _session(os.getpid())
     chosen = Placement()
     with chosen.undisturbed():
-        assert _session(os.getpid()) == usual
+        assert _session(os.getpid()) == (BEHIND if apart else usual)
         with chosen.first():
             assert _session(os.getpid()) == (FIRST if apart else usual)
-        assert _session(os.getpid()) == usual
+        assert _session(os.getpid()) == (BEHIND if apart else usual)
+    assert _session(os.getpid()) == usual
     with chosen.first():
         assert _session(os.getpid()) == usual
+
+
+@sessions
+@pytest.mark.parametrize("left", [FIRST, BEHIND])
+def test_what_a_killed_judge_left_is_put_right_by_the_next(left: int) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one CPU")
+    session = Path(f"/proc/{os.getpid()}/autogroup")
+    usual = _session(os.getpid())
+    session.write_text(str(left))
+    try:
+        with Placement().undisturbed():
+            pass
+        assert _session(os.getpid()) == 0
+    finally:
+        session.write_text(str(usual))
 
 
 @root

@@ -18,7 +18,7 @@ import pytest
 
 from bench_runner import noise, stats, timing
 from bench_runner.calibration import Calibration, Level, Peak
-from bench_runner.channel import Doing, Limit
+from bench_runner.channel import Limit, Placing
 from bench_runner.contract import ProgressEvent, Speed
 from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Cancelled, Failed
@@ -87,7 +87,7 @@ class Pace:
         return np.zeros(output.shape, bool)
 
     def call(
-        self, inputs: dict[str, np.ndarray], limit: Limit, do: Doing
+        self, inputs: dict[str, np.ndarray], limit: Limit, placing: Placing
     ) -> tuple[float, dict[str, np.ndarray]]:
         x = inputs["x"]
         key = x[:8].tobytes()
@@ -362,9 +362,9 @@ class Slow(Pace):
     now = 1000.0
 
     def call(
-        self, inputs: dict[str, np.ndarray], limit: Limit, do: Doing
+        self, inputs: dict[str, np.ndarray], limit: Limit, placing: Placing
     ) -> tuple[float, dict[str, np.ndarray]]:
-        seconds, outputs = super().call(inputs, limit, do)
+        seconds, outputs = super().call(inputs, limit, placing)
         Slow.now += seconds
         return seconds, outputs
 
