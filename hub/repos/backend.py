@@ -110,14 +110,15 @@ async def _write(stdin: StreamWriter, body: bytes) -> bool:
     """False if git does not listen any more: it has its answer already."""
     if not body:
         return True
-    if stdin.is_closing():  # uvloop raises RuntimeError on a write to a pipe that it has closed
-        return False
-    try:
-        stdin.write(body)
-        await stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        return False
-    return True
+    gone = (BrokenPipeError, ConnectionResetError)
+    if not stdin.is_closing():  # uvloop raises RuntimeError on a write to a pipe that it has closed
+        with contextlib.suppress(*gone):
+            stdin.write(body)
+            await stdin.drain()
+            return True
+    with contextlib.suppress(*gone):  # the same failure once more: asyncio logs it unless it is asked for
+        await stdin.wait_closed()
+    return False
 
 
 async def _relay(stdout: StreamReader, send: Send) -> None:
