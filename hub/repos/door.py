@@ -42,7 +42,9 @@ from hub.core.ids import SLUG
 from hub.core.limits import Limit
 from hub.repos import collection, git, queries
 from hub.repos.access import Policy, PolicyTooLong, Unidentified, hidden_refs, identify
+from hub.repos.answers import explained
 from hub.repos.backend import ClientLeft, Message, NoAnswer, Receive, Send, complaint, converse, end
+from hub.repos.hooks import words
 from hub.repos.models import Repository
 from hub.repos.process import start_backend
 
@@ -199,6 +201,8 @@ class Door:
         request = admitted.request
         process = await start_backend(git.path_of(request.slug), admitted.environment, admitted.config)
         complaining = asyncio.create_task(complaint(process.stderr))
+        if request.is_push:
+            send = explained(send, words.not_unpacked(settings.GIT_MAX_PACK_BYTES).lines)
         grace: float = LEAVE_SECONDS
         try:
             async with asyncio.timeout(BACKEND_SECONDS):

@@ -52,6 +52,16 @@ def too_much(what: str) -> Refused:
     )
 
 
+def not_unpacked(most: int) -> Refused:
+    return Refused(
+        "Refused: git could not unpack what you pushed; nothing was changed.",
+        f"A push brings at most {_bytes(most)}, and no file or folder in it is named . or .. or .git.",
+        "Leave out generated files, and squash what came in by mistake: git rebase -i origin/main",
+        "If that is not it, tell the maintainers what git says beside this.",
+        f"推送被拒绝：git 无法解包，未作改动。一次推送最多 {most} 字节，文件和目录不能名为 .、.. 或 .git。",
+    )
+
+
 def too_large(name: str, size: int, most: int) -> Refused:
     return Refused(
         f"Refused: {name or 'a file'} has {_bytes(size)}; the limit is {_bytes(most)}.",
