@@ -225,8 +225,12 @@ def dispensable() -> QuerySet[Job]:
 
 
 def unjudged_patch_sets() -> Iterable[PatchSet]:
-    """Current patch sets that lack a check, or passed it and lack a timing on a class that is there now."""
-    current = current_patch_sets().select_related("pull__task", "pull__author", "revision")
+    """Current patch sets that lack a check, or passed it and lack a timing on a class that is there now.
+
+    Not those of a made-up community: without a repository no worker gets at their files.
+    """
+    current = current_patch_sets().filter(pull__task__repository__isnull=False)
+    current = current.select_related("pull__task", "pull__author", "revision")
     checks = Job.objects.filter(counts(), patch_set=OuterRef("pk"), kind=JobKind.CHECK).exclude(
         state=Job.State.CANCELLED
     )
