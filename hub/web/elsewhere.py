@@ -21,6 +21,8 @@ from django.utils.translation import gettext as _
 from requests import RequestException  # what allauth talks to other sites with
 
 log = logging.getLogger(__name__)
+# What allauth looks up in an OpenID provider's description of itself.
+TOLD = frozenset({"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "issuer"})
 
 
 class Elsewhere(DefaultSocialAccountAdapter):
@@ -61,9 +63,16 @@ class Elsewhere(DefaultSocialAccountAdapter):
 
 
 def unanswered(request: HttpRequest, exception: Exception) -> HttpResponse | None:
-    """The page for an OpenID provider that does not tell its addresses: allauth asks and catches nothing."""
+    """The page for an OpenID provider that does not tell its addresses: allauth asks and catches nothing.
+
+    It may give no answer, or one in which something of `TOLD` is missing.
+    """
     match = request.resolver_match
-    if not isinstance(exception, RequestException) or match is None or "provider_id" not in match.kwargs:
+    if match is None or "provider_id" not in match.kwargs:
+        return None
+    if isinstance(exception, KeyError) and exception.args[0] in TOLD:
+        exception = LookupError(f"{exception} is missing in its /.well-known/openid-configuration")
+    elif not isinstance(exception, RequestException):
         return None
     provider = Elsewhere(request).get_provider(request, match.kwargs["provider_id"])
     return render_authentication_error(request, provider, exception=exception)

@@ -312,6 +312,23 @@ def test_a_provider_that_is_down_is_said_to_be_so(
     assert no_tracebacks(caplog)
 
 
+def test_a_provider_that_does_not_tell_an_address_is_said_not_to(
+    office: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    description = "/.well-known/openid-configuration"
+    visitor = Visitor(None)
+    back = way_back(visitor)
+    office.broken[description] = (200, {"issuer": office.url, "authorization_endpoint": office.url})
+    assert "its answer could not be used" in visitor.get(back, status=502)
+    assert "'token_endpoint' is missing in its /.well-known/openid-configuration" in caplog.text
+    office.broken[description] = (200, {"issuer": office.url, "token_endpoint": office.url})
+    page = Visitor(None).send(f"{LOG_IN}?process=login", status=502)
+    assert 'href="/login/"' in page
+    assert "'authorization_endpoint' is missing" in caplog.text
+    assert no_tracebacks(caplog)
+    assert who(visitor) == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "answer"),
