@@ -83,8 +83,8 @@ def is_lead(sig: Sig, user: User) -> bool:
 
 
 def sigs() -> QuerySet[Sig]:
-    """Every SIG with its leads and how many `members` it has."""
-    return Sig.objects.annotate(members=Count("memberships")).prefetch_related("leads")
+    """Every SIG with its leads and how many `members` it has, by name: a count takes away a model's order."""
+    return Sig.objects.annotate(members=Count("memberships")).prefetch_related("leads").order_by("slug")
 
 
 def titles() -> dict[str, Sig]:
@@ -100,7 +100,7 @@ def announcements(sig: Sig) -> QuerySet[Announcement]:
 def events() -> QuerySet[Event]:
     """Every event with its SIG and how many `wanted` to come, soonest first."""
     on_the_list = Count("sign_ups", filter=Q(sign_ups__left_at=None))
-    return Event.objects.select_related("sig").annotate(wanted=on_the_list)
+    return Event.objects.select_related("sig").annotate(wanted=on_the_list).order_by("starts_at", "id")
 
 
 def coming(sig: Sig | None = None) -> QuerySet[Event]:

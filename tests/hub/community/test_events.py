@@ -44,6 +44,16 @@ def test_a_wall_clock_time_becomes_the_moment_in_its_zone(sig: Sig, cast: Cast) 
     assert events.plan(sig, cast.max, wanted(time_zone="America/New_York")).starts_at.hour == 0
 
 
+def test_events_of_all_sigs_stand_in_the_order_of_time(sig: Sig, cast: Cast) -> None:
+    other = sigs.ensure("compiler")
+    for number, (place, day) in enumerate(((sig, 20), (other, 5), (sig, 1), (other, 10))):
+        times = {"starts": WALL + timedelta(days=day), "ends": WALL + timedelta(days=day, hours=1)}
+        events.plan(place, cast.max, wanted(title=f"{number}", **times))
+    assert [event.title for event in queries.coming()] == ["2", "1", "3", "0"]
+    assert [event.title for event in queries.coming(sig)] == ["2", "0"]
+    assert [found.slug for found in queries.sigs()] == ["compiler", "kernels"]
+
+
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
