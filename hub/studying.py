@@ -100,9 +100,12 @@ def release(claim: Claim, user: User, hand_over: str = "") -> None:
         telling.left(claim, others)
 
 
-def why_not_begin(task: Task, user: User) -> str | None:
-    """What comes before a claim on the task, as a sentence; None if nothing does."""
-    return lessons.why_not_begin(task, user) or programmes.why_not_claim(task, user)
+def why_not_begin(task: Task, user: User, asked: list[lessons.Requirement] | None = None) -> str | None:
+    """What comes before a claim on the task, as a sentence; None if nothing does.
+
+    `asked`: what the task requires, if the caller has read it.
+    """
+    return lessons.why_not_begin(task, user, asked) or programmes.why_not_claim(task, user)
 
 
 def judged(pull: PullRequest) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, When, Window
 from django.db.models.functions import Rank
 
 from bench_runner.contract import FIGURES, JobKind
@@ -125,7 +125,7 @@ TIME = "time"
 def boards_on(
     tasks: Iterable[Task], most: int | None = None, reader: Reader = NOBODY
 ) -> dict[int, list[Board]]:
-    """The boards on which each task's current revision has entries, by the task's key; in two queries.
+    """The boards on which each task's current revision has entries, by the task's key; in one query.
 
     Each with its first `most` entries, or all; of those that are hidden with the reader's own alone.
     """
@@ -134,17 +134,24 @@ def boards_on(
     rows = _entries().filter(revision__in=by_revision)
     if hidden:
         rows = rows.filter(~Q(revision__in=hidden) | Q(author=reader.pk))
+    if most:
+        beside = _entries().filter(revision=OuterRef("revision"), hardware_class=OuterRef("hardware_class"))
+        number = Subquery(beside.order_by().values("revision").annotate(Count("pk")).values("pk__count"))
+        rows = rows.filter(Q(place__lte=most) | Q(revision__in=hidden))
+        rows = rows.annotate(of_all=Case(When(place=1, then=number)))  # counted once a board
     listed: dict[tuple[int, str], list[Entry]] = defaultdict(list)
-    first = Q(place__lte=most) | Q(revision__in=hidden) if most else Q()
-    for row in _read(rows.filter(first)).order_by("place"):
-        entry = _entry(row)
-        listed[row.revision_id, row.hardware_class].append(
-            _alone(entry) if row.revision_id in hidden else entry
-        )
+    numbers: dict[tuple[int, str], int] = {}
+    for row in _read(rows).order_by("place"):
+        entry, key = _entry(row), (row.revision_id, row.hardware_class)
+        if row.revision_id in hidden:
+            entry = _alone(entry)
+        elif most:
+            numbers[key] = numbers.get(key) or row.of_all  # type: ignore[attr-defined]  # annotated
+        listed[key].append(entry)
     boards: dict[int, list[Board]] = {task.pk: [] for task in by_revision.values()}
-    for (revision, name), number in sorted(_numbers(rows).items()):
-        task = by_revision[revision]
-        boards[task.pk].append(Board(task, name, tuple(listed[revision, name]), number_of_all=number))
+    for (revision, name), entries in sorted(listed.items()):
+        task, of_all = by_revision[revision], numbers.get((revision, name))
+        boards[task.pk].append(Board(task, name, tuple(entries), number_of_all=of_all))
     return boards
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,20 +39,14 @@ def _own_posts(task: int, author: int) -> QuerySet[Post, int]:
     return Post.objects.filter(task=task, author=author).order_by().values_list("pk", flat=True)[:1]
 
 
-def starts(task: Task) -> QuerySet[Post]:
-    """What begins a thread on the task, newest first."""
-    return task.posts.filter(thread=None).select_related("author", "hidden_by").order_by("-id")
-
-
-def threads(begun: Iterable[Post]) -> list[Thread]:
-    """These with their replies, in one query more."""
-    first = list(begun)
-    if not first:
-        return []
-    replies: dict[int | None, list[Post]] = defaultdict(list)
-    for reply in Post.objects.filter(thread__in=first).select_related("author", "hidden_by"):
-        replies[reply.thread_id].append(reply)
-    return [Thread(post, tuple(replies[post.pk])) for post in first]
+def threads(task: Task, first: int, number: int) -> list[Thread]:
+    """So many threads on the task, newest first, from the one with so many before it; in one query."""
+    begun = Post.objects.filter(task=task, thread=None).order_by("-id").values("pk")[first : first + number]
+    rows = Post.objects.filter(Q(pk__in=begun) | Q(thread__in=begun), task=task)
+    starts, replies = list[Post](), defaultdict[int | None, list[Post]](list)
+    for post in rows.select_related("author", "hidden_by").order_by("id"):
+        (starts if post.thread_id is None else replies[post.thread_id]).append(post)
+    return [Thread(start, tuple(replies[start.pk])) for start in reversed(starts)]
 
 
 def answers_to(user: User) -> list[Post]:

@@ -139,12 +139,15 @@ def requirements(task: Task, user: User | None) -> list[Requirement]:
     return asked
 
 
-def why_not_begin(task: Task, user: User) -> str | None:
-    """What this person must learn before they claim the task, as a sentence; None if nothing is left."""
-    left = [asked for asked in requirements(task, user) if not asked.done]
+def why_not_begin(task: Task, user: User, asked: list[Requirement] | None = None) -> str | None:
+    """What this person must learn before they claim the task, as a sentence; None if nothing is left.
+
+    `asked`: the requirements, if the caller has read them.
+    """
+    left = [one for one in (requirements(task, user) if asked is None else asked) if not one.done]
     if not left:
         return None
-    titles = _(", ").join(_("“%(title)s”") % {"title": asked.title} for asked in left)
+    titles = _(", ").join(_("“%(title)s”") % {"title": one.title} for one in left)
     return _("This task asks for %(titles)s first: the page of the task leads you there.") % {
         "titles": titles
     }

@@ -24,7 +24,7 @@ from hub.claims.models import Claim
 from hub.community import queries as community
 from hub.core import clock
 from hub.core.prepared import prepared
-from hub.learning.queries import lesson_of, requirements
+from hub.learning.queries import Requirement, lesson_of, requirements
 from hub.pulls.models import PullRequest
 from hub.studying import why_not_begin
 from hub.web import kept
@@ -74,17 +74,18 @@ def show(
         return {**_facts(task, spec, reader, working), **_discussion(task, reader, number), **about}
 
     def own() -> str:
+        asked = requirements(task, user)
         shown = {
             "task": task,
             "rules": rules,
-            "requirements": requirements(task, user),
+            "requirements": asked,
             "programme": in_programme(task, user),
             "slots_left": max(0, task.slots - taken),
             "proposal": proposal,
             "problem": problem,
             "offering": offering,
             "inviting": inviting,
-            **_own(request, task, present, taken),
+            **_own(request, task, present, taken, asked),
         }
         return render_to_string("tasks/_own.html", shown, request)
 
@@ -154,16 +155,18 @@ def _discussion(task: Task, reader: roles.Reader, given: str) -> dict[str, Any]:
     """One thread more than is shown is asked for, instead of counting all."""
     page = max(1, int(given)) if given.isdecimal() and len(given) < 6 else 1
     first = (page - 1) * THREADS_A_PAGE
-    begun = list(community.starts(task)[first : first + THREADS_A_PAGE + 1])
+    found = community.threads(task, first, THREADS_A_PAGE + 1)
     return {
-        "threads": community.threads(begun[:THREADS_A_PAGE]),
+        "threads": found[:THREADS_A_PAGE],
         "newer": page - 1,
-        "older": page + 1 if len(begun) > THREADS_A_PAGE else 0,
+        "older": page + 1 if len(found) > THREADS_A_PAGE else 0,
         "moderates": roles.mentors(task, reader),
     }
 
 
-def _own(request: HttpRequest, task: Task, present: list[Claim], taken: int) -> dict[str, Any]:
+def _own(
+    request: HttpRequest, task: Task, present: list[Claim], taken: int, asked: list[Requirement]
+) -> dict[str, Any]:
     """What the page says to this reader alone."""
     user = request.user
     if not user.is_authenticated:
@@ -182,7 +185,7 @@ def _own(request: HttpRequest, task: Task, present: list[Claim], taken: int) -> 
         "offers": offers,
         "invitation": own.invitation,
         **_together(claim or own.invitation, present),
-        "why_not": why_not or why_not_begin(task, user),
+        "why_not": why_not or why_not_begin(task, user, asked),
         "why_not_offer": claims.why_not_offer(claim) if claim else None,
         "own_pulls": own_pulls,
         "done": [pull for pull in own_pulls if pull.state == PullRequest.State.MERGED],

@@ -321,13 +321,20 @@ def test_boards_of_many_tasks_take_as_many_queries_as_of_one(
     other = Bench(make_task("row-softmax"), bench.worker, made=100)
     timed(other, cast.bob, 3.0)
     tasks = list(timed_tasks())
-    with django_assert_num_queries(2):
+    timed(other, cast.alice, 1.5)
+    with django_assert_num_queries(1):
+        found = stored.boards_on(tasks, 1)
+    assert {board.task.slug: board.number for boards in found.values() for board in boards} == {
+        "vector-add": 1,
+        "row-softmax": 2,
+    }
+    with django_assert_num_queries(1):
         found = stored.boards_on(tasks)
     assert {
         slug: [line.ratio for line in found[pk][0].entries] for slug, pk in ((t.slug, t.pk) for t in tasks)
     } == {
         "vector-add": [2.0],
-        "row-softmax": [3.0],
+        "row-softmax": [3.0, 1.5],
     }
     assert [made.pull.task.slug for made in stored.moved_last(5)] == ["row-softmax", "vector-add"]
     assert [made.pull.task.slug for made in stored.moved_last(1)] == ["row-softmax"]

@@ -26,9 +26,11 @@ def test_a_reply_to_a_reply_joins_the_same_thread(task: Task, cast: people.Cast)
     reply = say(task, cast.bob, "Unaligned loads?", first)
     say(task, cast.alice, "Yes!", reply)
     say(task, cast.mei, "Another question")
-    [newest, oldest] = queries.threads(queries.starts(task))
+    [newest, oldest] = queries.threads(task, 0, 3)
     assert newest.replies == ()
     assert [post.body for post in oldest.replies] == ["Unaligned loads?", "Yes!"]
+    assert queries.threads(task, 0, 1) == [newest]
+    assert queries.threads(task, 1, 1) == [oldest]
 
 
 def test_what_does_not_fit_is_refused(task: Task, make_task: Callable[..., Task], cast: people.Cast) -> None:

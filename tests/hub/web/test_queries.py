@@ -6,21 +6,27 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench.models import Worker
+from hub.catalog.models import Task
 from hub.claims import together
-from hub.claims.actions import claim
+from hub.claims.actions import answer, claim, release
+from hub.community.actions import say
 from hub.pulls import actions as pulls
 from hub.pulls import threads
 from hub.pulls.models import PullRequest
 from hub.web import live
+from hub.web.tasks import WORKING
 from tests.hub.conftest import new_task
+from tests.hub.programmes.conftest import new_programme
 from tests.hub.replay import played_once
 from tests.hub.story import HARDWARE, Story, attempt_id, event
 from tests.hub.web.conftest import Visitor
 from tests.people import Cast
 
 PATH = "solutions/alice/solution.c"
+PROPOSAL = "First the plain loops, then blocks that fit the cache, then the vector units."
 MOST = 15  # a request; session and reader are two of them
 
 
@@ -112,6 +118,27 @@ def test_so_does_the_page_of_a_task_whose_claim_is_shared(cast: Cast, who: str) 
     for path in ("/", "/tasks/row-softmax/", f"/people/{who}/contributions/"):
         found = queries(visitor, path)
         assert len(found) <= MOST, path
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "mei", "max"])
+def test_so_does_a_task_of_a_programme_with_everything_on_its_page(
+    busy: dict[str, PullRequest], story: Story, cast: Cast, who: str
+) -> None:
+    Task.objects.filter(pk=story.task.pk).update(policy="proposal", slots=20)
+    story.task.refresh_from_db()
+    story.task.mentors.add(cast.mei)
+    new_programme(cast, [story.task], kind="internship", starts_at=-9, ends_at=90)
+    said = say(story.task, cast.bob, "Why is the tail slow?")
+    say(story.task, cast.alice, "Unaligned loads?", said)
+    for number in range(WORKING + 3):
+        person = User.objects.create_user(f"person-{number}")
+        made = claim(story.task, person, PROPOSAL)
+        if number:
+            answer(made, cast.mei, accept=True)
+        if number == WORKING:
+            release(made, person, "The tail is left.")
+    found = queries(Visitor(getattr(cast, who)), "/tasks/vector-add/")
+    assert len(found) <= MOST, "\n".join(found)
 
 
 def queries(visitor: Visitor, path: str) -> list[str]:
