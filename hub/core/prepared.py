@@ -3,7 +3,7 @@
 Django writes the SQL of a query anew each time, which takes longer than most of our answers do. A function
 under `@prepared` gives the query; its SQL is kept, and each call only puts its arguments in.
 
-Not in charge of answers: every call asks the database.
+Not in charge of answers: every call asks the database. PostgreSQL keeps its plans as well (`plans.py`).
 
 Rules for such a function
 - It is called once, with stand-ins: it may compare columns with them, and nothing else. What it computes by
@@ -20,11 +20,14 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet, Value
+
+if TYPE_CHECKING:
+    from hub.core.plans import Planned
 
 Given = ParamSpec("Given")
 Row = TypeVar("Row")
@@ -32,9 +35,10 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Place:
-    """Where an argument goes: the position among all of them, lists laid flat."""
+    """Where an argument goes, or one of the values of a list."""
 
-    at: int
+    argument: int
+    at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,13 @@ class Written:
     compiler: Any  # Django's, which also knows how rows are made of what comes back
     sql: str
     parameters: Sequence[Any]  # with places
+
+    @cached_property
+    def planned(self) -> Planned:
+        """For PostgreSQL."""
+        from hub.core.plans import planned  # its driver is not everywhere
+
+        return planned(self.sql, self.parameters)
 
 
 def prepared(write: Callable[Given, QuerySet[Any, Row]]) -> Callable[Given, list[Row]]:
@@ -71,11 +82,10 @@ def _filled_up(values: list[Any]) -> list[Any]:
 def _written(
     write: Callable[..., QuerySet[Any, Any]], lengths: Sequence[int | None], names: Sequence[str]
 ) -> Written:
-    number, stand_ins = 0, list[Any]()
-    for length in lengths:
-        places = [Value(Place(number + at)) for at in range(length or 1)]
-        stand_ins.append(places[0] if length is None else places)
-        number += len(places)
+    stand_ins: list[Any] = [
+        Value(Place(number)) if length is None else [Value(Place(number, at)) for at in range(length)]
+        for number, length in enumerate(lengths)
+    ]
     plain = len(lengths) - len(names)
     rows = write(*stand_ins[:plain], **dict(zip(names, stand_ins[plain:], strict=True)))
     compiler = rows.query.get_compiler(rows.db)
@@ -111,14 +121,21 @@ class _Asked:
 
 def _answer(written: Written, given: Sequence[Any]) -> list[Any]:
     connection = connections[DEFAULT_DB_ALIAS]
-    flat = [one for part in given for one in (part if isinstance(part, list) else (part,))]
-    ready = [
-        connection.ops.adapt_datetimefield_value(one) if isinstance(one, datetime) else one for one in flat
-    ]
-    parameters = tuple(ready[one.at] if isinstance(one, Place) else one for one in written.parameters)
     compiler = copy.copy(written.compiler)
     compiler.connection = connection  # of this thread
-    compiler.as_sql = lambda *_arguments, **_named: (written.sql, parameters)
+    if connection.vendor == "postgresql":
+        compiler.connection = written.planned.on(connection)
+        asked: tuple[str, Sequence[Any]] = written.planned.sql, written.planned.filled_in(given)
+    else:
+        asked = written.sql, tuple(_filled_in(one, given, connection) for one in written.parameters)
+    compiler.as_sql = lambda *_arguments, **_named: asked
     rows = object.__new__(type(written.rows))
     rows.__dict__ = written.rows.__dict__ | {"_query": _Asked(written.rows.query, compiler)}
     return list(rows)
+
+
+def _filled_in(one: Any, given: Sequence[Any], connection: Any) -> Any:
+    if not isinstance(one, Place):
+        return one
+    value = given[one.argument] if one.at is None else given[one.argument][one.at]
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value

@@ -92,3 +92,16 @@ def test_rows_come_with_those_they_lead_to(cast: Cast, django_assert_num_queries
 def test_a_moment_that_would_stay_in_the_query_for_ever_is_refused(cast: Cast) -> None:
     with pytest.raises(ValueError, match=r"tokens_until_now would ask for .*: make it an argument"):
         tokens_until_now(cast.alice.pk)
+
+
+@prepared
+def tokens_like(owner: int, names: list[str]) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(user=owner, name__in=names).exclude(name__contains="100%s")
+
+
+def test_a_percent_sign_and_a_list_of_texts_are_what_they_are(cast: Cast) -> None:
+    token = token_of(cast.alice)
+    other = ApiToken.objects.create(user=cast.alice, name="100%s", digest="other", created_at=clock.now())
+    for _ in range(3):  # PostgreSQL plans it anew at first, later it does not
+        assert tokens_like(cast.alice.pk, ["laptop", other.name, "desk"]) == [token]
+    assert tokens_like(cast.alice.pk, ["desk"]) == []
