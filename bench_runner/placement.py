@@ -4,9 +4,12 @@ Not in charge of where guests run: `guests.measuring_cpus` says it, their contro
 
 Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own
 CPU while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between
-the calls it stands back: what it does there can wait, and for a site on the same machine people wait. An
-ordinary user may not ask for that and measures at the usual priority. Linux often divides the time between
-sessions first (autogroups), and a nice value counts only inside one: then it is the session's that changes.
+the calls it stands back: what it does there can wait, and for a site on the same machine people wait. For
+the calls its thread is a real-time one rather than one of a very low nice value: of such a one Linux
+believes for tens of milliseconds that it is owed time, whatever its nice value has become (EEVDF's lag, kept
+through changes of weight), and pages took as long. An ordinary user may not ask for either and measures at
+the usual priority. Linux often divides the time between sessions first (autogroups), and a nice value counts
+only inside one: then it is the session's that changes.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from bench_runner.awake import Awake, awake
 from bench_runner.guests import measuring_cpus
 
-FIRST, BEHIND = -19, 12  # nice: a guest, and we in a timed call; we between the calls
+FIRST, BEHIND = -19, 12  # nice: of guests, and of us between the calls
+REAL_TIME = os.sched_param(1)  # the least: the kernel's own threads go before it
 HEEDED = "/proc/sys/kernel/sched_autogroup_enabled"
 SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole session
 
@@ -34,8 +38,7 @@ class Placement:
         self._theirs, self._ours = measuring_cpus()
         self._apart = self._theirs is not None  # on a lone CPU whoever is first keeps the other from running
         self._there: Awake | None = None  # keeps the CPU that measures awake
-        self._session: int | None = None  # descriptor of our SESSION while we measure
-        self._between = b""  # what it says between the calls
+        self._usual = os.sched_getscheduler(0), os.sched_getparam(0)
 
     def prefer(self, guest: int) -> None:
         """Let the guest with this process id, and all that it starts, go before others."""
@@ -48,18 +51,14 @@ class Placement:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """Let the calling thread go before others."""
-        usual = os.getpriority(os.PRIO_PROCESS, 0)
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, FIRST if self._apart else usual)
-        if self._session is not None:
-            os.write(self._session, b"%d" % FIRST)
+        """Let the calling thread, the one that made us, go before others."""
+        if self._apart:
+            with suppress(PermissionError):
+                os.sched_setscheduler(0, os.SCHED_FIFO, REAL_TIME)
         try:
             yield
         finally:
-            if self._session is not None:
-                os.write(self._session, self._between)
-            os.setpriority(os.PRIO_PROCESS, 0, usual)
+            os.sched_setscheduler(0, *self._usual)
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
@@ -72,7 +71,7 @@ class Placement:
         collecting = gc.isenabled()
         gc.disable()
         try:
-            with self._awake() as self._there, self._session_at_hand(), self._behind():
+            with self._awake() as self._there, self._behind():
                 yield
         finally:
             self._there = None
@@ -96,44 +95,38 @@ class Placement:
         return awake(self._theirs[-1], FIRST) if self._theirs and _session() else nullcontext()
 
     @contextmanager
-    def _session_at_hand(self) -> Iterator[None]:
-        """Open our SESSION, where there is one and we may change it as often as we like."""
-        with ExitStack() as undo:
-            said = _session() if self._apart and os.geteuid() == 0 else []
-            if said:
-                with suppress(OSError):
-                    usual = int(said[-1])
-                    if usual in (FIRST, BEHIND):  # a judge that was killed could not put it back
-                        usual = 0
-                    self._between = b"%d" % max(usual, BEHIND)
-                    session = os.open(SESSION.format("self"), os.O_WRONLY | os.O_CLOEXEC)
-                    undo.callback(os.close, session)
-                    undo.callback(_write, session, b"%d" % usual)
-                    for value in (b"%d" % FIRST, self._between):
-                        os.write(session, value)  # whoever may not, or not so often, is told by the second
-                    self._session = session
-            try:
-                yield
-            finally:
-                self._session = None
-
-    @contextmanager
     def _behind(self) -> Iterator[None]:
-        """Let others go before this thread, if it may come back."""
-        usual = os.getpriority(os.PRIO_PROCESS, 0)
-        if self._apart:
-            with suppress(PermissionError):
-                os.setpriority(os.PRIO_PROCESS, 0, FIRST)
-                os.setpriority(os.PRIO_PROCESS, 0, max(usual, BEHIND))
+        """Let others go before us, if we may come back."""
+        nice, session = os.getpriority(os.PRIO_PROCESS, 0), _session()
+        if not self._apart or not _may_come_back(nice):
+            yield
+            return
+        os.setpriority(os.PRIO_PROCESS, 0, max(nice, BEHIND))
+        usual = int(session[-1]) if session else 0
+        usual = 0 if usual == BEHIND else usual  # a judge that was killed could not put it back
         try:
+            if session:
+                _say(max(usual, BEHIND))
             yield
         finally:
-            os.setpriority(os.PRIO_PROCESS, 0, usual)
+            if session:
+                _say(usual)
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
-def _write(file: int, value: bytes) -> None:
+def _may_come_back(nice: int) -> bool:
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice - 1)
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    except PermissionError:
+        return False
+    return True
+
+
+def _say(nice: int) -> None:
+    """For all of our session."""
     with suppress(OSError):
-        os.write(file, value)
+        Path(SESSION.format("self")).write_text(str(nice))
 
 
 def _session() -> list[str]:
