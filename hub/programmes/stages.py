@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
@@ -60,14 +61,16 @@ def stages_of(text: str) -> tuple[Stage, ...]:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one person does on one task of the programme, and what is said of it so far."""
+class Work:
+    """What somebody's work on a task brings, and what is said of it so far."""
 
-    task: Task
-    user: User
     points: int
     merged: bool
     said: dict[int, Assessment]  # the last word, by the place of the stage
+
+    def words(self, stages: Iterable[Stage]) -> list[tuple[Stage, Assessment | None]]:
+        """Each stage with the last that was said of it."""
+        return [(stage, self.said.get(stage.place)) for stage in stages]
 
     def due(self, stages: Iterable[Stage]) -> dict[int, int]:
         """Whole points by the place of the stage; of a stage that is not passed none."""
@@ -78,12 +81,31 @@ class Part:
         }
 
 
-def parts(programme: Programme, booked: QuerySet[Reward], tasks: Iterable[Task] | None = None) -> list[Part]:
-    """Everybody's work on its tasks, or on these, by task and name.
+@dataclass(frozen=True)
+class Part(Work):
+    """The same with whose it is, and on what."""
 
-    `booked`: the programme's lines of the ledger.
-    """
-    of = {} if tasks is None else {"task__in": [task.pk for task in tasks]}
+    task: Task
+    user: User
+
+
+def parts(programme: Programme, booked: QuerySet[Reward], tasks: Iterable[Task] | None = None) -> list[Part]:
+    """Everybody's work on its tasks, or on these, by task and name."""
+    found = works(programme, booked, tasks)
+    known = Task.objects.in_bulk({task for task, _user in found})
+    people = User.objects.in_bulk({user for _task, user in found})
+    every = [
+        Part(work.points, work.merged, work.said, known[task], people[user])
+        for (task, user), work in found.items()
+    ]
+    return sorted(every, key=lambda part: (part.task.slug, part.user.username))
+
+
+def works(
+    programme: Programme, booked: QuerySet[Reward], tasks: Iterable[Task] | None = None
+) -> dict[tuple[int, int], Work]:
+    """The same by the keys of task and person, in three queries. `booked`: its lines of the ledger."""
+    of: dict[str, Any] = {} if tasks is None else {"task__in": [task.pk for task in tasks]}
     paid = booked.filter(Q(kind=Reward.Kind.MERGE) | Q(reverses__kind=Reward.Kind.MERGE)).order_by()
     sums = paid.values_list("pull__task", "user").annotate(sum=Sum("points"))
     found = {(task, user): (points, True) for task, user, points in sums if points}
@@ -93,14 +115,11 @@ def parts(programme: Programme, booked: QuerySet[Reward], tasks: Iterable[Task] 
     said: dict[tuple[int, int], dict[int, Assessment]] = defaultdict(dict)
     for row in Assessment.objects.filter(programme=programme, **of).select_related("by").order_by("id"):
         said[row.task_id, row.user_id][row.stage] = row
-    known = Task.objects.in_bulk({task for task, _user in found} if tasks is None else of["task__in"])
-    people = User.objects.in_bulk({user for _task, user in found})
-    every = [
-        Part(known[task], people[user], points, merged, said[task, user])
-        for (task, user), (points, merged) in found.items()
-        if task in known
-    ]
-    return sorted(every, key=lambda part: (part.task.slug, part.user.username))
+    return {
+        key: Work(points, merged, said[key])
+        for key, (points, merged) in found.items()
+        if not of or key[0] in of["task__in"]
+    }
 
 
 def _expected(active: Iterable[Claim]) -> dict[tuple[int, int], int]:

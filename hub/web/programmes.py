@@ -25,10 +25,10 @@ from hub.catalog.markup import render_markdown
 from hub.catalog.models import Programme, Task
 from hub.core import clock
 from hub.core.errors import NotAllowed
-from hub.programmes import queries, standings, transfer
-from hub.programmes.models import Application
+from hub.programmes import queries, report, standings, statements, transfer
+from hub.programmes.models import Application, Assessment
 from hub.programmes.rules import DATES
-from hub.programmes.stages import stages_of
+from hub.programmes.stages import Part, Stage, parts, stages_of
 from hub.web.exports import cell
 from hub.web.kept import KEPT
 from hub.web.words import Word
@@ -94,9 +94,19 @@ def show(
         "ended": programme.ends_at is not None and now >= programme.ends_at,
         "may_announce": mentors or queries.may_organise(user),
         "may_rank": mentors and programme.wishes_most > 0,
+        "may_evaluate": mentors and programme.payout_stages != "",
+        "own_parts": _own_parts(programme, user),
         "written": written,
     }
     return render(request, "programmes/page.html", shown, status=status)
+
+
+def _own_parts(programme: Programme, user: User) -> list[tuple[Part, list[tuple[Stage, Assessment | None]]]]:
+    """What this person does in a programme that pays by stages, with what is said of each."""
+    if not programme.payout_stages or not user.is_authenticated:
+        return []
+    found, steps = parts(programme, standings.ledger(programme)), stages_of(programme.payout_stages)
+    return [(part, part.words(steps)) for part in found if part.user == user]
 
 
 def _places(
@@ -153,11 +163,11 @@ def report_page(request: HttpRequest, slug: str) -> HttpResponse:
     programme = programme_of(slug)
     found = KEPT.get(
         ("report of a programme", programme.pk),
-        lambda: standings.report(programme, REPORT_EXCERPT, COLUMNS),
+        lambda: report.report(programme, REPORT_EXCERPT, COLUMNS),
         fresh=STANDING_SECONDS,
     )
     if standings.hides_from(programme, request.user):
-        found = standings.without_speeds(found)
+        found = report.without_speeds(found)
     columns = _columns([line.task for line in found.tasks])
     shown = {**_head(request, programme), "report": found, "columns": columns}
     return render(request, "programmes/report.html", shown)
@@ -168,7 +178,7 @@ def report_page(request: HttpRequest, slug: str) -> HttpResponse:
 def statement_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Everybody for who organises; for others who are in it their own line."""
     programme = programme_of(slug)
-    every = standings.statement(programme)
+    every = statements.statement(programme)
     if not queries.may_organise(request.user):
         every = [owed for owed in every if owed.user.pk == request.user.pk]
         if not every:
@@ -201,7 +211,7 @@ def statement_csv(request: HttpRequest, slug: str) -> HttpResponse:
             owed.insider,
             *(owed.stages or [0] * len(stages)),
         ]
-        for owed in standings.statement(programme)
+        for owed in statements.statement(programme)
     ]
     return as_csv(f"{slug}-statement", head, rows)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,6 +15,8 @@ from django.views.decorators.http import require_safe
 from hub.catalog.models import Task
 from hub.core.errors import BadInput, NotAllowed
 from hub.programmes import queries, stages
+from hub.programmes.models import Assessment
+from hub.programmes.stages import Stage
 from hub.programmes.standings import ledger
 from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
@@ -32,9 +36,14 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     shown = {
         "programme": programme,
         "stages": steps,
-        "parts": [(part, [(stage, part.said.get(stage.place)) for stage in steps]) for part in found],
+        "parts": [(part, words, _next(words)) for part in found if (words := part.words(steps))],
     }
     return render(request, "programmes/stages.html", shown)
+
+
+def _next(words: Iterable[tuple[Stage, Assessment | None]]) -> int:
+    """The place of the first stage that is not passed, which the form offers; 0 where all are."""
+    return next((stage.place for stage, said in words if said is None or not said.passed), 0)
 
 
 @member_post

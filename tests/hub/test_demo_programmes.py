@@ -8,7 +8,7 @@ from hub.catalog.models import Programme
 from hub.core import clock
 from hub.demo import people, programmes
 from hub.programmes.models import Announcement, Application, Team
-from hub.programmes.standings import statement
+from hub.programmes.statements import statement
 from tests.hub.conftest import new_task
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ import pytest
 from hub.catalog.models import Programme
 from hub.core import clock
 from hub.programmes.payout import due, tiers_of
-from hub.programmes.standings import statement
+from hub.programmes.statements import statement
 from hub.programmes.transfer import take_in, written
 from hub.rewards.models import Reward
 from tests.hub.programmes.conftest import new_programme

@@ -14,9 +14,11 @@ from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.notify.kinds import sentence
 from hub.notify.models import Notification
 from hub.programmes.models import Assessment
+from hub.programmes.report import report
 from hub.programmes.rules import problems
-from hub.programmes.stages import Part, assess, parts, stages_of
-from hub.programmes.standings import ledger, statement
+from hub.programmes.stages import Part, Work, assess, parts, stages_of
+from hub.programmes.standings import ledger
+from hub.programmes.statements import statement
 from hub.programmes.transfer import take_in, written
 from tests.hub.claims.test_together import shared
 from tests.hub.programmes.conftest import Make, new_programme
@@ -47,8 +49,7 @@ def test_a_rule_has_names_in_both_languages_and_a_hundred_percent(text: str) -> 
 @pytest.mark.parametrize("points", [1, 7, 30, 33])
 def test_what_the_stages_pay_is_what_the_task_brings_exactly(points: int) -> None:
     said = {1: Assessment(passed=True), 2: Assessment(passed=True)}
-    part = Part(Task(), User(), points, True, said)
-    assert sum(part.due(stages_of(RULE)).values()) == points
+    assert sum(Work(points, True, said).due(stages_of(RULE)).values()) == points
 
 
 @played_once
@@ -132,11 +133,18 @@ def test_pages_and_files_tell_each_stage_in_both_languages(staged: Programme, ca
     form |= {"user": "bob"}
     answer = mentor.client.post(f"{page}stages/vector-add/", form, follow=True)
     assert "bob does not work on this task" in answer.text
-    assert "Good." in mentor.get(f"{page}stages/")
+    assert f'href="{page}stages/"' in mentor.get(page)
+    shown = mentor.get(f"{page}stages/")
+    assert "Good." in shown
+    assert '<option value="2" selected>' in shown
+    assert 'href="/pulls/?task=vector-add&amp;author=alice"' in shown
     assert "45 %" in Visitor(None).get(page)
+    assert "Good." in Visitor(cast.alice).get(page)
+    assert "Good." not in Visitor(cast.bob).get(page)
     own = Visitor(cast.alice, "zh-hans").get(f"{page}statement/")
     assert "中期考核" in own
     assert "450" in own
+    assert report(staged, 0, 0).owed == 450
     lines = Visitor(cast.max).client.get(f"{page}statement.csv").text.splitlines()
     assert lines[0].endswith("Mid-term (45 %),Final (55 %)")
     assert lines[1] == "alice,alice,0,20,9,450.00,CNY,False,9,0"

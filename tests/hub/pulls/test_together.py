@@ -9,7 +9,8 @@ from hub import honours
 from hub.catalog.models import Task
 from hub.claims import actions
 from hub.claims.queries import claims_of
-from hub.programmes.standings import report, statement
+from hub.programmes.report import report
+from hub.programmes.statements import statement
 from hub.pulls.models import PullRequest
 from hub.pulls.queries import open_work_of, pulls_of
 from hub.pulls.together import others
