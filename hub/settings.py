@@ -39,7 +39,12 @@ def _secret_key(folder: Path) -> str:
             )
         return given
     path = folder / "secret_key"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATA_DIR={str(DATA_DIR)!r} cannot hold the hub's data ({error.strerror}): give another folder."
+        ) from error
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -68,11 +73,13 @@ def _database(data_dir: Path) -> dict[str, object]:
         }
     try:
         found = dj_database_url.parse(url)
-    except (ValueError, dj_database_url.UnknownSchemeError) as error:
-        raise ImproperlyConfigured(
-            f"DATABASE_URL={url!r} is not understood: give postgres://user:password@host/name "
+    except (ValueError, dj_database_url.UnknownSchemeError):
+        found = {}
+    if found.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(  # the value holds a password: it is not shown
+            "DATABASE_URL is not understood: give postgres://user:password@host/name "
             "or leave it unset for SQLite."
-        ) from error
+        )
     # Persistent connections misbehave under ASGI; the pool is what works there.
     # Compiling a query pays for itself in reports over whole tables, and takes longer than a page may.
     # Of what `hub/core/plans.py` asks the server keeps one plan, made when it is first asked.
@@ -89,6 +96,31 @@ def _site_url() -> str:
     return url
 
 
+def _redis_url() -> str:
+    """The one that was given; empty where the hub is to start its own."""
+    url = os.environ.get("REDIS_URL", "")
+    if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(  # the value holds a password: it is not shown
+            "REDIS_URL is not understood: give redis://:password@host:6379/0, rediss://… or "
+            "unix:///path/sock, or leave it unset: make up starts a server."
+        )
+    return url
+
+
+def _tasks_dir() -> Path:
+    folder = Path(os.environ.get("TASKS_DIR") or BASE_DIR / "tasks").resolve()
+    if not folder.is_dir():
+        raise ImproperlyConfigured(f"TASKS_DIR={str(folder)!r} is no folder: give the one with the tasks.")
+    return folder
+
+
+def _trusted_proxies() -> int:
+    given = os.environ.get("TRUSTED_PROXIES") or "0"
+    if not given.isdecimal():
+        raise ImproperlyConfigured(f"TRUSTED_PROXIES={given!r}: give the number of your own proxies.")
+    return int(given)
+
+
 def _log_format() -> str:
     name = os.environ.get("LOG_FORMAT", "") or "line"
     if name not in {"line", "json"}:
@@ -98,7 +130,7 @@ def _log_format() -> str:
 
 DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve()
 GIT_ROOT = DATA_DIR / "git"
-TASKS_DIR = Path(os.environ.get("TASKS_DIR", BASE_DIR / "tasks")).resolve()
+TASKS_DIR = _tasks_dir()
 DEBUG = _flag("DEBUG", False)
 WEBHOOK_PRIVATE = _flag("WEBHOOK_PRIVATE", False)  # whether webhooks may lead into our own network
 DEMO = _flag("DEMO", False)
@@ -113,8 +145,8 @@ ALLOWED_HOSTS = [h for h in os.environ.get("ALLOWED_HOSTS", "").split(",") if h]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SITE_URL.startswith("https://") else 0
-REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis.url(DATA_DIR)
-CACHES = {"default": outside.cache(os.environ.get("REDIS_URL", ""))}
+REDIS_URL = _redis_url() or embedded_redis.url(DATA_DIR)
+CACHES = {"default": outside.cache(_redis_url())}
 KEEP_COPIES = True  # of what is the same for many readers: hub/web/kept.py
 try:
     MAIL = outside.mail_server(os.environ.get("EMAIL_URL", ""))
@@ -236,7 +268,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "10/h/ip",
 }
 # So many of our own proxies stand before the site; with none X-Forwarded-For is not believed.
-ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXIES", "0"))
+ALLAUTH_TRUSTED_PROXY_COUNT = _trusted_proxies()
 MFA_ADAPTER = "hub.web.entrance.SecondFactor"
 MFA_ALLOW_UNVERIFIED_EMAIL = not _MAILS
 MFA_TOTP_ISSUER = "Touchstone"
