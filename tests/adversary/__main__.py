@@ -51,9 +51,13 @@ def main(arguments: list[str]) -> int:
         for label in labelled.everything()
         if not options.words or any(word in label.name for word in options.words)
     ]
+    if not labels:
+        parser.error(f"no submission's name holds any of: {' '.join(options.words)}")
+    if options.runs < 1:
+        parser.error(f"--runs {options.runs}: at least one run is needed")
     good = [_run(labels, number, options.runs) for number in range(1, options.runs + 1)]
     print(f"{sum(good)} of {len(good)} runs without a mistake")
-    return 0 if labels and all(good) else 1
+    return 0 if all(good) else 1
 
 
 def _run(labels: list[Label], number: int, runs: int) -> bool:
