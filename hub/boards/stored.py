@@ -265,7 +265,9 @@ def moved_last(most: int) -> list[Moment | Entry]:
     The same for everybody: what is hidden from anybody is not among them.
     """
     rows = Standing.objects.filter(revision__task__current=F("revision"))
-    rows = rows.filter(revision__task__in=published_tasks().filter(open_to_all()).order_by().values("pk"))
+    rows = rows.filter(
+        revision__task__in=published_tasks().filter(open_to_all(clock.now())).order_by().values("pk")
+    )
     newest = rows.order_by("-first_at").values_list("revision", "hardware_class")[: most * NEWEST_OF_EACH]
     found = [_record(*board) for board in list(dict.fromkeys(newest))[:most]]
     return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
@@ -282,7 +284,9 @@ def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
     rows = _entries().filter(theirs, revision__task__current=F("revision"))
     rows = rows.filter(revision__task__state=Task.State.PUBLISHED)
     rows = rows.exclude(revision__task__kind=Task.Kind.EXERCISE)
-    rows = rows.filter(revision__task__in=Task.objects.filter(open_to_all()).order_by().values("pk"))
+    rows = rows.filter(
+        revision__task__in=Task.objects.filter(open_to_all(clock.now())).order_by().values("pk")
+    )
     own = list(
         _read(rows).select_related("revision__task").defer("revision__files").order_by("-first_at")[:most]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from django.db.models import Q, QuerySet
@@ -13,7 +14,6 @@ from django.utils.safestring import SafeString
 from bench_runner.contract import Bundle, decode_bundle
 from hub.catalog.markup import render_markdown
 from hub.catalog.models import Task, TaskRevision
-from hub.core import clock
 from hub.core.prepared import prepared
 from tasks.spec import Task as Spec
 from tasks.spec import load_files
@@ -28,9 +28,8 @@ def published_tasks() -> QuerySet[Task]:
     )
 
 
-def open_to_all() -> Q:
-    """Tasks whose work no programme hides now from who does not look after them."""
-    now = clock.now()
+def open_to_all(now: datetime) -> Q:
+    """Tasks whose work no programme hides then from who does not look after them."""
     return Q(programme=None) | Q(programme__hides_entries=False) | Q(programme__ends_at__lte=now)
 
 

@@ -6,7 +6,7 @@ review what nobody has taken. Remarks are free to everybody.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -17,6 +17,7 @@ from hub.audit.actions import record
 from hub.core import clock
 from hub.core.constraints import broken
 from hub.core.errors import NotAllowed, NotNow
+from hub.core.prepared import prepared
 from hub.pulls import queries
 from hub.pulls.models import PullRequest, ReviewLock
 
@@ -24,13 +25,25 @@ LASTS = timedelta(minutes=30)
 MOST = 4  # reviews that one mentor has at once
 
 
-def locks() -> QuerySet[ReviewLock]:
+def locks() -> list[ReviewLock]:
     """Those that hold now."""
-    return ReviewLock.objects.filter(until__gt=clock.now()).select_related("mentor")
+    return _locks(clock.now())
 
 
 def lock_of(pull: PullRequest) -> ReviewLock | None:
-    return locks().filter(pull=pull).first()
+    return next(iter(_locks_of(pull.pk, clock.now())), None)
+
+
+@prepared
+def _locks_of(pull: int, now: datetime) -> QuerySet[ReviewLock]:
+    return _holding(now).filter(pull=pull)
+
+
+def _holding(now: datetime) -> QuerySet[ReviewLock]:
+    return ReviewLock.objects.filter(until__gt=now).select_related("mentor")
+
+
+_locks = prepared(_holding)
 
 
 def check(pull: PullRequest, mentor: User) -> None:
@@ -53,7 +66,7 @@ def take(pull: PullRequest, mentor: User) -> None:
     why = queries.why_not_review(pull, mentor)
     if why is not None:
         raise NotAllowed(why)
-    if locks().filter(mentor=mentor).exclude(pull=pull).count() >= MOST:
+    if _holding(clock.now()).filter(mentor=mentor).exclude(pull=pull).count() >= MOST:
         raise NotNow(_("You have taken %(most)s reviews: finish or give back one of them.") % {"most": MOST})
     now = clock.now()
     free = ReviewLock.objects.filter(Q(until__lte=now) | Q(mentor=mentor), pull=pull)
@@ -76,4 +89,4 @@ def _take_first(pull: PullRequest, mentor: User) -> None:
 
 def give_back(pull: PullRequest, mentor: User) -> None:
     """Let others have the review; nothing happens if this mentor has it not."""
-    locks().filter(pull=pull, mentor=mentor).update(until=clock.now())
+    _holding(clock.now()).filter(pull=pull, mentor=mentor).update(until=clock.now())

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
-from django.utils.functional import Promise
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from hub.accounts.models import REJECTS, User
@@ -21,7 +20,7 @@ from hub.audit.models import Event
 from hub.catalog import roles
 from hub.catalog.models import Task
 from hub.claims.models import Claim
-from hub.claims.queries import open_proposals, share_a_claim
+from hub.claims.queries import share_a_claim
 from hub.core.prepared import prepared
 from hub.pulls import together
 from hub.pulls.models import Comment, MergeAttempt, PatchSet, PullRequest, Review
@@ -44,8 +43,8 @@ from hub.pulls.stages import (
 )
 
 __all__ = [
-    "DeskRow", "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
-    "current_patch_set", "current_patch_sets", "desk", "desk_pulls", "facts", "facts_of", "heads",
+    "Facts", "ItemKind", "Rows", "Stage", "TimelineItem", "Turn", "Who", "approval",
+    "current_patch_set", "current_patch_sets", "facts", "facts_of", "heads",
     "is_mentor_of", "may_change", "may_resolve", "merged_counts", "merges_landing", "merges_without_job",
     "open_pulls_of", "open_work_of", "pulls", "pulls_of", "rows_of", "stage", "stage_of", "timeline",
     "turn_of", "whose_turn", "why_hidden", "why_not_merge", "why_not_review", "why_not_see",
@@ -311,71 +310,3 @@ def _ends(pull: PullRequest) -> Iterable[TimelineItem]:
 def _events(pull: str) -> QuerySet[Event]:
     rows = Event.objects.filter(subject_type=PullRequest._meta.label_lower, subject_id=pull)
     return rows.filter(verb__in=ENDS).select_related("actor")
-
-
-# The mentor's desk
-
-
-@dataclass(frozen=True)
-class DeskRow:
-    """One thing that is under way, who is to move, since when. Either `pull` or `claim` is set."""
-
-    kind: str  # review | merge | held | proposal
-    whose: Who
-    since: datetime
-    sentence: str | Promise
-    pull: PullRequest | None = None
-    stage: Stage | None = None
-    claim: Claim | None = None
-
-
-KINDS = {Stage.APPROVED: "merge", Stage.MERGING: "merge", Stage.HELD: "held"}
-
-
-def desk(mentor: User, found: Iterable[Facts] | None = None) -> list[DeskRow]:
-    """What this mentor may answer: first what waits for a mentor, in it the longest waiting first.
-
-    `found`: the facts about `desk_pulls`, if they are known already.
-    """
-    known = facts_of(desk_pulls(mentor)).values() if found is None else found
-    rows = [*_pull_rows(known), *_proposal_rows(mentor)]
-    return sorted(rows, key=lambda row: (row.whose is not Who.MENTOR, row.since))
-
-
-def desk_pulls(mentor: User) -> QuerySet[PullRequest]:
-    """Of what is open that of tasks that they mentor first, then what is open longest: LOOKED_AT of them.
-
-    Each with `is_own`: whether they are named as a mentor of its task.
-    """
-    named = Q(task__in=Task.mentors.through.objects.filter(user=mentor).values("task"))
-    waiting = waiting_for(mentor).order_by("opened_at").values("pk")
-    # Each of the two has an index to go by; asked for both orders at once all that is open is sorted.
-    first = (waiting.filter(named)[:LOOKED_AT], waiting[:LOOKED_AT])
-    keys = [PullRequest.objects.filter(pk__in=rows).order_by().values("pk") for rows in first]
-    is_own = ExpressionWrapper(named, output_field=BooleanField())
-    rows = pulls().filter(pk__in=keys[0].union(keys[1])).annotate(is_own=is_own)
-    return rows.order_by("-is_own", "opened_at")[:LOOKED_AT]
-
-
-def waiting_for(mentor: User) -> QuerySet[PullRequest]:
-    """All that is open and may be this mentor's to look at."""
-    waiting = pulls().filter(state=PullRequest.State.OPEN, author__is_house=False).exclude(author=mentor)
-    waiting = waiting.exclude(task__kind=Task.Kind.EXERCISE)
-    if not (mentor.is_mentor or mentor.is_maintainer):
-        return waiting.filter(roles.mentored_by(mentor)).distinct()
-    return waiting.exclude(task__in=roles.hidden_from(mentor))
-
-
-def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:
-    for known in found:
-        now = stage_of(known)
-        turn = turn_of(known, now)
-        kind = KINDS.get(now, "review")
-        yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=known.pull, stage=now)
-
-
-def _proposal_rows(mentor: User) -> Iterable[DeskRow]:
-    for claim in open_proposals(mentor):
-        yield DeskRow(
-            "proposal", Who.MENTOR, claim.requested_at, _("A proposal waits for an answer."), claim=claim
-        )

@@ -382,4 +382,5 @@ def _last_words(patch_sets: list[int]) -> dict[int, tuple[Review, ...]]:
 
 @prepared
 def _said_of(patch_sets: list[int]) -> QuerySet[Review]:
-    return Review.objects.filter(patch_set__pk__in=patch_sets).select_related("reviewer").order_by("id")
+    rows = Review.objects.filter(patch_set__pk__in=patch_sets).select_related("reviewer").order_by("id")
+    return rows.only("patch_set", "kind", "at", "reviewer__username", "reviewer__display_name")

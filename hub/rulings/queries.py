@@ -6,8 +6,9 @@ Not in charge of what counts (`hub/pulls/standing.py`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -61,10 +62,45 @@ def held_keys(user: User, most: int) -> list[int]:
 
     Each of the two ways to be held has an index to go by; asked for either way at once every one is read.
     """
-    rows = _seen_by(user, standing_verdicts()).exclude(job__patch_set__pull__author=user)
-    ways = (rows.filter(_undecided()), rows.filter(Q(ruling=HOLD), pk__in=list(_ruled(HOLD))))
-    found = [pair for way in ways for pair in way.order_by("at", "pk").values_list("at", "pk")[:most]]
+    on_hold = _on_hold()
+    if user.is_mentor or user.is_maintainer:
+        undecided, among = _first_held(user.is_maintainer, most)
+        found = [*undecided(user.pk, clock.now()), *among(user.pk, clock.now(), on_hold)]
+    else:
+        rows = _others(user.pk).filter(job__patch_set__pull__in=_mentored_by(user))
+        ways = (rows.filter(_undecided()), rows.filter(Q(ruling=HOLD), pk__in=on_hold))
+        found = [pair for way in ways for pair in _longest(way, most)]
     return [key for _at, key in sorted(found)][:most]
+
+
+@cache
+def _first_held(sees_hidden: bool, most: int) -> tuple[Callable[..., list[Any]], Callable[..., list[Any]]]:
+    def seen(user: int, now: datetime) -> QuerySet[Verdict]:
+        hidden = {} if sees_hidden else {"job__patch_set__pull__task__in": roles.hidden_from(user, now)}
+        return _others(user).exclude(**hidden) if hidden else _others(user)
+
+    @prepared
+    def undecided(user: int, now: datetime) -> QuerySet[Verdict, Any]:
+        return _longest(seen(user, now).filter(_undecided()), most)
+
+    @prepared
+    def among(user: int, now: datetime, on_hold: list[int]) -> QuerySet[Verdict, Any]:
+        return _longest(seen(user, now).filter(Q(ruling=HOLD), pk__in=on_hold), most)
+
+    return undecided, among
+
+
+def _others(user: int) -> QuerySet[Verdict]:
+    return standing_verdicts().exclude(job__patch_set__pull__author=user)
+
+
+def _longest(rows: QuerySet[Verdict], most: int) -> QuerySet[Verdict, Any]:
+    return rows.order_by("at", "pk").values_list("at", "pk")[:most]
+
+
+@prepared
+def _on_hold() -> QuerySet[Ruling, int]:
+    return _ruled(HOLD)
 
 
 def _undecided() -> Q:
@@ -91,11 +127,14 @@ def doubted() -> QuerySet[Verdict]:
 def _seen_by(user: User, rows: QuerySet[Verdict]) -> QuerySet[Verdict]:
     """Of these what `may_see` lets this person see, for a list."""
     if not (user.is_mentor or user.is_maintainer):
-        mine = PullRequest.objects.filter(roles.mentored_by(user)).order_by().values("pk")
-        rows = rows.filter(job__patch_set__pull__in=mine)
-    else:
-        rows = rows.exclude(job__patch_set__pull__task__in=roles.hidden_from(user))
+        rows = rows.filter(job__patch_set__pull__in=_mentored_by(user))
+    elif not user.is_maintainer:
+        rows = rows.exclude(job__patch_set__pull__task__in=roles.hidden_from(user.pk, clock.now()))
     return rows.defer(*UNLISTED)
+
+
+def _mentored_by(user: User) -> QuerySet[PullRequest, Any]:
+    return PullRequest.objects.filter(roles.mentored_by(user)).order_by().values("pk")
 
 
 def _ruled(*kinds: str) -> QuerySet[Any, Any]:
@@ -199,6 +238,12 @@ def why_not_appeal(verdict: Verdict, user: User) -> str | None:
 
 def rejudges() -> QuerySet[Rejudge]:
     return Rejudge.objects.select_related("task__programme", "revision", "by", "decided_by", "about")
+
+
+@prepared
+def ready_keys() -> QuerySet[Rejudge, int]:
+    """The keys of the sets that wait for a maintainer."""
+    return Rejudge.objects.filter(state=Rejudge.State.READY).values_list("pk", flat=True)
 
 
 def appealed(verdicts: Iterable[Verdict]) -> set[int]:

@@ -24,13 +24,14 @@ from hub.claims import queries as claims
 from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.clock import working_days_after
+from hub.pulls import desk as desks
 from hub.pulls import queries
+from hub.pulls.desk import DeskRow
 from hub.pulls.locks import locks
 from hub.pulls.mentors import care_of
 from hub.pulls.models import PullRequest, ReviewLock
-from hub.pulls.queries import DeskRow, Facts, Stage, Turn, Who
+from hub.pulls.queries import Facts, Stage, Turn, Who
 from hub.rulings import queries as rulings
-from hub.rulings.models import Rejudge
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
 SHOWN, SHOWN_ELSEWHERE = 25, 10  # rows of what waits for a mentor, and for others; the filters find the rest
@@ -109,7 +110,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     is_mentor = roles.mentors_any(user)
     held = claims.live_claims(user.pk)
     own = queries.open_work_of(user, held)
-    waiting = list(queries.desk_pulls(user)) if is_mentor else []
+    waiting = desks.desk_pulls(user) if is_mentor else []
     found = queries.facts_of([*own, *waiting])
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN}
     shown |= _own_work(user, (found[pull.pk] for pull in own), held)
@@ -117,9 +118,9 @@ def desk(request: HttpRequest) -> HttpResponse:
         shown |= {
             "held_number": len(rulings.held_keys(user, COUNTED)),
             "held_more": COUNTED,
-            "ready_number": rulings.rejudges().filter(state=Rejudge.State.READY).count(),
+            "ready_number": len(rulings.ready_keys()),
         }
-        rows = queries.desk(user, (found[pull.pk] for pull in waiting))
+        rows = desks.desk(user, (found[pull.pk] for pull in waiting))
         shown |= _queue(user, rows, request.GET.get("task", ""), request.GET.get("whose", ""))
         shown["looked_at"] = len(waiting) if len(waiting) == queries.LOOKED_AT else 0
     return render(request, "desk/page.html", shown)

@@ -13,7 +13,8 @@ from hub.claims.actions import answer, claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.leaving import leave
-from hub.pulls.queries import desk, why_not_review
+from hub.pulls.desk import desk
+from hub.pulls.queries import why_not_review
 from tests import people
 from tests.hub.conftest import new_task
 from tests.hub.story import Story

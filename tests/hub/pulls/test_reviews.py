@@ -8,6 +8,7 @@ from hub import flow
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.pulls import actions, queries
 from hub.pulls.actions import LineComment
+from hub.pulls.desk import desk
 from hub.pulls.models import Comment, PatchSet, Review
 from tests.hub.replay import played_once
 from tests.hub.story import Story
@@ -143,7 +144,7 @@ def test_the_desk_shows_first_what_waits_for_a_mentor(story: Story, cast: Cast) 
     checks = story.live()
     story.run(checks[1])
     story.push(cast.mei, "own")
-    rows = queries.desk(cast.mei)
+    rows = desk(cast.mei)
     assert [(row.kind, str(row.whose), row.pull.topic) for row in rows if row.pull] == [
         ("review", "mentor", "ready"),
         ("review", "judge", "judged"),
@@ -152,14 +153,14 @@ def test_the_desk_shows_first_what_waits_for_a_mentor(story: Story, cast: Cast) 
 
 def test_the_desk_of_a_mentor_of_one_task_shows_that_task_alone(story: Story, cast: Cast) -> None:
     story.push(cast.alice)
-    assert queries.desk(cast.bob) == []
+    assert desk(cast.bob) == []
     story.task.mentors.add(cast.bob)
-    assert len(queries.desk(cast.bob)) == 1
+    assert len(desk(cast.bob)) == 1
 
 
 def test_an_approved_one_is_on_the_desk_to_be_merged(story: Story, cast: Cast) -> None:
     pull = story.approved(cast.alice, by=cast.mei)
-    assert [(row.kind, row.pull) for row in queries.desk(cast.max)] == [("merge", pull)]
+    assert [(row.kind, row.pull) for row in desk(cast.max)] == [("merge", pull)]
 
 
 def test_a_proposal_is_on_the_desk(story: Story, cast: Cast) -> None:
@@ -168,7 +169,7 @@ def test_a_proposal_is_on_the_desk(story: Story, cast: Cast) -> None:
     type(story.task).objects.update(policy="proposal")
     story.task.refresh_from_db()
     asked = claim(story.task, cast.alice, "I will vectorise it by hand and measure every step of it. " * 3)
-    assert [(row.kind, row.claim) for row in queries.desk(cast.mei)] == [("proposal", asked)]
+    assert [(row.kind, row.claim) for row in desk(cast.mei)] == [("proposal", asked)]
 
 
 def test_nobody_floods_a_pull_request(
