@@ -134,7 +134,7 @@ def _board(slug: str, hardware: str, reader: roles.Reader, metric: str, number: 
         "tables": [(table, METRICS.get(table.metric, table.metric)) for table in tables(listed.entries)],
         "embed": _embed(task, hardware),
         "machines": _machines(listed),
-        "together": others(entry.pull for entry in listed.entries),
+        "together": others(entry.pull for entry in (*listed.entries, *moments)),
         "earlier": queries.earlier_board(task, hardware) if is_new and not board.is_hidden else None,
         "judged_again": rejudges().filter(task=task, scope="task", state__in=Rejudge.moves.live).first(),
         "frozen_since": task.frozen_since(clock.now()),

@@ -93,6 +93,7 @@ def _found(given: QueryDict, known: bool) -> dict[str, Any]:
         "page": page,
         "looked_at": queries.LOOKED_AT if isinstance(page.paginator.object_list, list) else 0,
         "lines": [_list_line(found[pull.pk]) for pull in page.object_list],
+        "together": others(facts.pull for facts in found.values()),
         "query": f"{given.urlencode()}&" if given else "",
         "stages": STAGES.items(),
         "tasks": _pushed_tasks(asked.task),

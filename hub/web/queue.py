@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from hub.bench import queries
 from hub.bench.models import Attempt, Job
 from hub.bench.places import Line, Place, roughly
+from hub.pulls.together import others
 
 ROWS_MOST = 50  # of each class; the visitor's own are shown in any case
 
@@ -65,9 +66,11 @@ def queue_page(request: HttpRequest) -> HttpResponse:
         _queue(name, online[name], request.user.pk) if name in live else Queue(name, online[name])
         for name in sorted({*live, *queries.hardware_classes()})
     ]
-    return render(
-        request, "queue/page.html", {"queues": queues, "any_live": any(q.count or q.running for q in queues)}
-    )
+    shown = [row.attempt.job for queue in queues for row in queue.running]
+    shown += [row.job for queue in queues for row in queue.waiting]
+    together = others(job.patch_set.pull for job in shown)
+    any_live = any(queue.count or queue.running for queue in queues)
+    return render(request, "queue/page.html", {"queues": queues, "together": together, "any_live": any_live})
 
 
 def _queue(name: str, online: int, visitor: int | None) -> Queue:

@@ -62,8 +62,11 @@ def test_profiles_and_pages_name_all_whose_work_it_is(done, client, cast):
         assert list(pulls_of(person)) == [done]
     assert profile.tallies(cast.mei) == {"opened": 0, "merged": 0}
     board = reverse("web:board", args=[done.task.slug, HARDWARE])
-    for page in (board, reverse("web:pull", args=[done.pk])):
+    for page in (reverse("web:pull", args=[done.pk]), reverse("web:pulls")):
         assert "/people/alice/" in client.get(page).text
+    entries, history = client.get(board).text.split('id="history"')
+    assert "/people/alice/" in entries
+    assert "/people/alice/" in history
     rows = client.get(reverse("web:board_json", args=[done.task.slug, HARDWARE])).json()["entries"]
     assert [(row["username"], row["together_with"]) for row in rows] == [("bob", "alice")]
 
@@ -86,6 +89,7 @@ def test_open_work_is_also_that_of_who_shares_the_claim_but_not_their_turn(story
     for person in (cast.alice, cast.bob):
         assert list(open_work_of(person, claims_of(person))) == [patch_set.pull]
     assert others([patch_set.pull]) == {patch_set.pull.pk: [cast.alice]}
+    assert client.get("/queue/").text.count('href="/people/alice/"') == 1
     story.run(story.live(patch_set=patch_set)[0], "wrong_answer")
     client.force_login(cast.alice)
     home = client.get("/")
