@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import pytest_django
+from django.urls import reverse
 
 from hub.accounts.models import User
 from tests import people
 from tests.hub.web.conftest import Visitor
+from tests.hub.web.markup import problems
 
 GOOD = {"username": "newcomer", "display_name": "新人", "password1": "a-stone-from-lydia"}
 
@@ -37,6 +39,15 @@ def test_logging_out_says_so(cast: people.Cast) -> None:
     page = Visitor(cast.alice).send("/logout/")
     assert "You are logged out." in page
     assert "Sign up" in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("name", ["reset_password", "reset_password_done", "email_verification_sent"])
+def test_who_waits_for_a_letter_reads_what_to_do_without_one(db: None, name: str, language: str) -> None:
+    page = Visitor(None, language).get(reverse(f"account_{name}"))
+    assert 'href="/login/"' in page.split("<main", 1)[1]
+    assert "contact us" not in page  # who is that?
+    assert problems(page) == []
 
 
 def test_a_newcomer_signs_up_and_is_logged_in(db: None) -> None:

@@ -206,7 +206,7 @@ def test_with_mails_an_equal_address_opens_nothing_and_its_owner_is_told(
     provider.claims = identity.MEI | {"email_verified": verified}
     visitor = Visitor(None)
     page = sign_up(visitor)
-    assert "We have sent an email to you for verification." in page  # as for any address: nobody learns more
+    assert "A letter with a link is on its way to you" in page  # as for any address: nobody learns more
     assert who(visitor) == ""
     assert User.objects.count() == 4
     assert not SocialAccount.objects.exists()
