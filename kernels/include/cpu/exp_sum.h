@@ -31,7 +31,7 @@ inline ExpSum exp_sum(const T *x, int64_t n) {
         Largest ahead;
         int64_t j = 0;
         for (; j + W <= next; j += W) {
-            fetch(block + 2 * BLOCK + j);
+            fetch_ahead(block + BLOCK + j, BLOCK * sizeof(T));
             ahead.value = max(load(block + BLOCK + j), ahead.value);
             part.value += exp_below(load(block + j) - shift);
         }

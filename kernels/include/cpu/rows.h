@@ -1,6 +1,7 @@
 // Walking along a row by vectors: whole ones first, then what is left, with the missing lanes filled so that
 // they change nothing (0 in a sum, -inf under a maximum).
 #pragma once
+#include "fetch.h"
 #include "parallel.h"
 #include "simd.h"
 
@@ -95,17 +96,11 @@ inline int each_row(int64_t rows, int64_t n, int threads, Row row) {
     return OK;
 }
 
-// Have the processor fetch a line that will be read soon; any address may be given.
-inline void fetch(const void *p) { __builtin_prefetch(p); }
-
-// The same, as far as the second cache.
-inline void fetch_near(const void *p) { __builtin_prefetch(p, 0, 2); }
-
 // How far ahead of an element of a row to fetch: its counterpart in the next row, unless a row is so long that
-// this would drive out of the cache what is still needed.
+// this would drive out of the cache what is still needed, or the processor does that by itself.
 template <class T>
 inline int64_t next_row(int64_t n, int64_t bytes = 16384) {
-    return n * int64_t(sizeof(T)) <= bytes ? n : 0;
+    return ASKS_AHEAD && n * int64_t(sizeof(T)) <= bytes ? n : 0;
 }
 
 }  // namespace simd

@@ -155,6 +155,21 @@ inline vf min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
 inline vf max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
 inline vf min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
 #endif
+
+// The same, but NaN where either is one.
+#if defined(__AVX512F__)
+inline vf max_or_nan(vf a, vf b) {  // where b is a number, the larger one, or a if that is none; else b
+    const __mmask16 number = _mm512_cmp_ps_mask((__m512)b, (__m512)b, _CMP_ORD_Q);
+    return (vf)_mm512_mask_max_ps((__m512)b, number, (__m512)b, (__m512)a);
+}
+inline vf min_or_nan(vf a, vf b) {
+    const __mmask16 number = _mm512_cmp_ps_mask((__m512)b, (__m512)b, _CMP_ORD_Q);
+    return (vf)_mm512_mask_min_ps((__m512)b, number, (__m512)b, (__m512)a);
+}
+#else
+inline vf max_or_nan(vf a, vf b) { return (b > a) | (b != b) ? b : a; }
+inline vf min_or_nan(vf a, vf b) { return (b < a) | (b != b) ? b : a; }
+#endif
 inline vf abs(vf x) { return bits<vf>(bits<vi>(x) & 0x7fffffff); }
 
 inline float sum(vf x) {  // pairwise, always in the same order

@@ -6,12 +6,8 @@
 // and by the callers what is read, where there is so much arithmetic that the processor does not look far enough
 // ahead by itself (gelu: 15 to 30 %). FAR: `whole` writes past the caches, so that what it writes is not fetched.
 #pragma once
+#include "fetch.h"
 #include "simd.h"
-
-template <class T>
-inline void fetch_ahead(const T *p) {
-    __builtin_prefetch((const char *)p + 2048);
-}
 
 template <bool FAR = false, class T, class Whole, class Some>
 inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some some) {
@@ -23,7 +19,7 @@ inline void sweep(const T *written, int64_t from, int64_t to, Whole whole, Some 
         i += before;
     }
     for (; i + W <= to; i += W) {
-        if (!FAR) fetch_ahead(written + i);
+        if (!FAR) simd::fetch_ahead(written + i);
         whole(i);
     }
     if (i < to) some(i, int(to - i));

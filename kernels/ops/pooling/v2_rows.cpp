@@ -33,7 +33,7 @@ struct Floats {
 
 struct Largest {
     static constexpr float start = -std::numeric_limits<float>::infinity();
-    static vf step(vf a, vf x) { return (x > a) | (x != x) ? x : a; }  // a NaN stays
+    static vf step(vf a, vf x) { return max_or_nan(a, x); }
 };
 struct Total {
     static constexpr float start = 0;

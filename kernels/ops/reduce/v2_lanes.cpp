@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <type_traits>
 
+#include "fetch.h"
 #include "parallel.h"
 #include "simd.h"
 
@@ -51,13 +52,15 @@ struct Norm {
 struct Largest {
     typedef float real;
     static constexpr float start = -std::numeric_limits<float>::infinity();
-    template <class V> static V step(V a, V x) { return (x > a) | (x != x) ? x : a; }  // a NaN stays
+    static vf step(vf a, vf x) { return max_or_nan(a, x); }
+    static float step(float a, float x) { return (x > a) | (x != x) ? x : a; }
     template <class V> static V join(V a, V b) { return step(a, b); }
     static float end(float a, int64_t) { return a; }
 };
 struct Smallest : Largest {
     static constexpr float start = std::numeric_limits<float>::infinity();
-    template <class V> static V step(V a, V x) { return (x < a) | (x != x) ? x : a; }
+    static vf step(vf a, vf x) { return min_or_nan(a, x); }
+    static float step(float a, float x) { return (x < a) | (x != x) ? x : a; }
     template <class V> static V join(V a, V b) { return step(a, b); }
 };
 
@@ -91,8 +94,13 @@ inline V at(const void *p) {
     return v;
 }
 inline void take(const float *p, vd *v) {  // converted on the way from memory
+#if defined(__AVX512F__)  // the compiler would do it in quarters
+    v[0] = (vd)_mm512_cvtps_pd(_mm256_loadu_ps(p));
+    v[1] = (vd)_mm512_cvtps_pd(_mm256_loadu_ps(p + W / 2));
+#else
     v[0] = __builtin_convertvector(at<vhalf>(p), vd);
     v[1] = __builtin_convertvector(at<vhalf>(p + W / 2), vd);
+#endif
 }
 
 // ---- running results of `columns` columns over rows that lie `stride` apart
@@ -107,7 +115,7 @@ inline void rows_into(typename Op::real *sums, const T *x, int64_t stride, int64
         V a[R::count], v[R::count];
         for (int k = 0; k < R::count; k++) a[k] = at<V>(sums + j + k * lanes);
         for (int i = 0; i < ROWS; i++) {
-            __builtin_prefetch(x + (i + 2 * ROWS) * stride + j);
+            fetch(x + (i + 2 * ROWS) * stride + j);
             take(x + i * stride + j, v);
             for (int k = 0; k < R::count; k++) a[k] = Op::step(a[k], v[k]);
         }
@@ -172,7 +180,7 @@ static typename Op::real in_order(const T *x, int64_t n) {
     for (; j + U * W <= n; j += U * W)
 #pragma GCC unroll 8
         for (int u = 0; u < U; u++) {
-            __builtin_prefetch(x + j + u * W + 2048 / sizeof(T));
+            fetch_ahead(x + j + u * W);
             take(x + j + u * W, v);
             add(u);
         }

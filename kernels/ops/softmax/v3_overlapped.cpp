@@ -15,7 +15,7 @@ constexpr int64_t SHORT = 4096;  // elements
 template <class T>
 static void softmax_short(const T *x, T *y, int64_t rows, int64_t n) {
     alignas(64) float room[sizeof(T) == 4 ? 1 : SHORT];
-    const int64_t ahead = n + next_row<T>(n);
+    const int64_t ahead = next_row<T>(n);
     float top = rows ? largest(x, n) : 0;
     for (int64_t i = 0; i < rows; i++, x += n, y += n) {
         const T *next = i + 1 < rows ? x + n : x;
@@ -24,8 +24,8 @@ static void softmax_short(const T *x, T *y, int64_t rows, int64_t n) {
         Sum total;
         Largest coming;
         each_vector(n, [&](int64_t j, auto lanes) {
-            fetch(x + j + ahead);
-            fetch(y + j + n);
+            fetch(x + j + n + ahead);
+            fetch(y + j + ahead);
             coming.value = max(get(next + j, lanes, -INF), coming.value);
             vf e = exp_below(get(x + j, lanes, -INF) - top);
             total.value += e;
