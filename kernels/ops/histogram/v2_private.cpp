@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <type_traits>
 
 #include "parallel.h"
 #include "simd.h"
@@ -139,12 +140,13 @@ static int histogram(const T *x, int64_t *counts, int64_t n, int64_t bins, doubl
 
 template <class T>
 static int bincount(const T *x, int64_t *counts, int64_t n, int64_t bins, int threads) {
+    typedef std::make_unsigned_t<T> U;
     return count_all(counts, n, bins, threads, [=](Tables tables, int64_t begin, int64_t end) {
         for (int64_t first = begin; first < end; first += BLOCK) {
             int64_t some = std::min(BLOCK, end - first);
-            bool outside = false;
-            for (int64_t i = 0; i < some; i++) outside |= uint64_t(int64_t(x[first + i])) >= uint64_t(bins);
-            if (outside) return int(BAD_INDEX);
+            U largest = 0;  // of numbers without a sign: those below 0 are the largest of all
+            for (int64_t i = 0; i < some; i++) largest = std::max(largest, U(x[first + i]));
+            if (int64_t(largest) < 0 || int64_t(largest) >= bins) return int(BAD_INDEX);
             tables.count(x + first, some);
         }
         return int(OK);
