@@ -170,11 +170,13 @@ typedef Panel (*Pack)(const Lines &, int64_t line, int count, int64_t depth, int
 // Lines side by side, up to LANES of them (whole vectors), one row for each word of depth.
 template <class K, int LANES>
 Panel pack_across(const Lines &s, int64_t line, int lanes, int64_t depth, int64_t words, int32_t *to) {
-    if (K::PER_WORD == 1 && !s.deep && line + lanes <= s.lines) {  // rows as they are, and the next panel's asked for
+    constexpr int PER_WORD = K::PER_WORD;
+    // Rows as they are, and the next panel's asked for; by blocks, rows far apart would push each other out of L1.
+    if (!s.deep && line + lanes <= s.lines && depth + words * PER_WORD <= s.depth) {
         const typename K::Item *p = (const typename K::Item *)s.data + depth * s.ld + line;
-        for (int64_t w = 0; w < words; w++, p += s.ld)
+        for (int64_t w = 0; w < words; w++, p += PER_WORD * s.ld)
             for (int v = 0; v < lanes; v += W) {
-                ask(p + v, LANES * sizeof *p);
+                for (int q = 0; q < PER_WORD; q++) ask(p + q * s.ld + v, LANES * sizeof *p);
                 const vi x = K::flat(p + v, s.ld);
                 memcpy(to + w * LANES + v, &x, sizeof x);
             }

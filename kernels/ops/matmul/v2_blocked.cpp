@@ -7,7 +7,7 @@
 // in the shadow of the first tile's multiplications: for few rows that copy was a third of the time. Each height and
 // width has a loop of its own, so edges cost what they hold. One or a few rows are bound by memory, so there packing
 // would only be a second trip (skinny.h).
-#include "vectors.h"
+#include "bytes.h"
 
 using namespace gemm;
 
@@ -20,27 +20,6 @@ struct Fma {  // float: the vector type, a word in all lanes, a step, and what s
     static vf all(const int32_t *p) { return splat(raw<float>(p)); }
     static vf step(vf c, vf a, vf b) { return c + a * b; }
     static vf start(const int32_t *) { return vf{}; }
-};
-
-struct Dot {  // int32 from words of int16 or int8
-    typedef int32_t Acc;
-    typedef vi V;
-    static vi all(const int32_t *p) { return splat_int(*p); }
-#if defined(__AVX512VNNI__)
-    static constexpr int MORE = 1;
-    static vi step(vi c, vi a, vi b) { return (vi)_mm512_dpbusd_epi32((__m512i)c, (__m512i)a, (__m512i)b); }
-    static vi start(const int32_t *more) { return raw<vi>(more); }
-#else
-    static constexpr int MORE = 0;
-    static vi start(const int32_t *) { return vi{}; }
-#if defined(__AVX512BW__)
-    static vi step(vi c, vi a, vi b) { return c + (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
-#elif defined(__AVX2__)
-    static vi step(vi c, vi a, vi b) { return c + (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
-#else
-    static vi step(vi c, vi a, vi b) { return c + (vi)_mm_madd_epi16((__m128i)a, (__m128i)b); }
-#endif
-#endif
 };
 
 // Rows of floats where they are, unless they are columns in memory and far from word to word: then each word would
@@ -67,32 +46,6 @@ struct FloatEngine {
     static constexpr Pack COLUMNS = pack_across<Widened<T>, Kernel::NR>;
     static constexpr int PER_WORD = 1, FEWEST = 16;
 };
-
-#if defined(__AVX512VNNI__)
-struct IntEngine {
-    typedef Vector<Dot> Kernel;
-    // The rows' int8 have 128 added, so each sum starts from -128 times the sum of its column.
-    static Panel columns(const Lines &s, int64_t line, int lanes, int64_t depth, int64_t words, int32_t *to) {
-        for (int v = 0; v < lanes; v += W) {
-            pack_across<Fours<false>, Kernel::NR>(s, line + v, W, depth, words, to + v);
-            vi sum = vi{};
-            for (int64_t w = 0; w < words; w++)
-                sum = Dot::step(sum, splat_int(int(0x80808080)), raw<vi>(to + w * Kernel::NR + v));
-            sum = -sum;
-            memcpy(to + words * Kernel::NR + v, &sum, sizeof sum);
-        }
-        return {to, 1, Kernel::NR};
-    }
-    static constexpr Pack ROWS = pack_along<Fours<true>>, COLUMNS = columns;
-    static constexpr int PER_WORD = 4;
-};
-#else
-struct IntEngine {
-    typedef Vector<Dot> Kernel;
-    static constexpr Pack ROWS = pack_along<Pairs>, COLUMNS = pack_across<Pairs, Kernel::NR>;
-    static constexpr int PER_WORD = 2;
-};
-#endif
 
 MATMUL(v2_blocked, FloatEngine<float>, float, float, f32_f32)
 MATMUL(v2_blocked, FloatEngine<bf16>, bf16, bf16, bf16_bf16)
