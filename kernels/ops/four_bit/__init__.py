@@ -26,7 +26,7 @@ BLOCKSIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 NESTED_BLOCKSIZE = 256
 # From how many rows of x on a version is the faster one, measured at 4096 x 4096: below, decoding is what
 # counts.
-FROM_ROWS = {"v3_panels": 13, "v4_amx": 5}
+FROM_ROWS = {"v3_panels": 13, "v4_bf16": 13, "v4_amx": 5}
 
 VERSIONS = [Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)), Cpu("v2_vector", "v2_vector.cpp", levels=SIMD)]
 CARD = "v1_lanes", "v1_lanes.cu"
@@ -123,6 +123,13 @@ GEMM = Operator(
         Cpu("v1_naive", "v1_naive.c", dtypes=("f32",)),
         Cpu("v2_fused", "v2_fused.cpp", levels=SIMD),
         Cpu("v3_panels", "v3_panels.cpp", levels=SIMD, fits=lambda d: d["rows"] >= FROM_ROWS["v3_panels"]),
+        Cpu(
+            "v4_bf16",
+            "v4_bf16.cpp",
+            levels=("bf16",),
+            dtypes=("bf16",),
+            fits=lambda d: d["rows"] >= FROM_ROWS["v4_bf16"],
+        ),
         Cpu(
             "v4_amx",
             "v4_amx.cpp",

@@ -124,6 +124,7 @@ CASES = (
     _gemm(13, 25, 64, bias=True),
     _gemm(33, 37, 95, 32, nested=True),
     _gemm(65, 17, 128, values=FP4),
+    _gemm(13, 49, 1100, bias=True),  # more than a block of depth
 )
 BENCH = (
     *_quantize("16M", normal(4096, 4096), 64, ("nf4",)),

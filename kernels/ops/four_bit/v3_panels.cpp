@@ -1,6 +1,6 @@
 // The product for many rows of x: a few rows of weights are decoded to the cache, then multiplied with all of x.
 // Learned: it is computed transposed. Decoded weights are used as they lie, one broadcast each, and what has to be
-// rearranged is x, which is smaller and needs it once; the sums of a tile stay in registers over all of k. Decoded
+// rearranged is x, which is smaller and needs it once; the sums of a tile stay in registers over many k. Decoded
 // rows must not lie a power of two apart: they would push each other out of the cache. Decoding all weights anew for
 // every 1 MB of x costs less than reading x from beyond L2 for every twelve of them.
 #include "nibbles.h"
@@ -10,6 +10,7 @@ constexpr int TALL = W == 16 ? 12 : 6;  // rows of weights in a tile
 constexpr int WIDE = 2 * W;             // rows of x in a tile
 constexpr int KEPT = 1 << 18;           // floats of x that stay in L2 while all weights pass
 constexpr int LINE = 16;                // floats in a line of the cache
+constexpr int CHAIN = 256;              // of k that are added up one by one: a longer chain loses more
 
 // x as panels of WIDE rows, k by k; rows that are not there are zeros.
 template <class T>
@@ -21,20 +22,24 @@ static void rearrange(const T *x, int64_t rows, int64_t k, int64_t panel, float 
 }
 
 static void tile(const float *weights, int64_t line, const float *x, int64_t k, float *sums) {
-    vf left[TALL] = {}, right[TALL] = {};
-    for (int64_t i = 0; i < k; i++) {
-        vf x0 = load(x + i * WIDE), x1 = load(x + i * WIDE + W);
+    memset(sums, 0, TALL * WIDE * sizeof *sums);
+    for (int64_t from = 0; from < k; from += CHAIN) {
+        const int64_t to = from + CHAIN < k ? from + CHAIN : k;
+        vf left[TALL] = {}, right[TALL] = {};
+        for (int64_t i = from; i < to; i++) {
+            vf x0 = load(x + i * WIDE), x1 = load(x + i * WIDE + W);
+#pragma GCC unroll 12
+            for (int j = 0; j < TALL; j++) {
+                vf w = splat(weights[j * line + i]);
+                left[j] += w * x0;
+                right[j] += w * x1;
+            }
+        }
 #pragma GCC unroll 12
         for (int j = 0; j < TALL; j++) {
-            vf w = splat(weights[j * line + i]);
-            left[j] += w * x0;
-            right[j] += w * x1;
+            store(sums + j * WIDE, load(sums + j * WIDE) + left[j]);
+            store(sums + j * WIDE + W, load(sums + j * WIDE + W) + right[j]);
         }
-    }
-#pragma GCC unroll 12
-    for (int j = 0; j < TALL; j++) {
-        store(sums + j * WIDE, left[j]);
-        store(sums + j * WIDE + W, right[j]);
     }
 }
 

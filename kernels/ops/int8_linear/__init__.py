@@ -17,6 +17,7 @@ K_MAX = 133_144  # products reach 127 * 127: more of them could overflow int32
 # From how many rows of x on the matrix unit is the faster one: where the weight comes from memory (measured
 # at 4096 x 4096), and where it stays in the nearer caches (1024 x 1024).
 AMX_FROM_ROWS, AMX_FROM_ROWS_NEAR, NEAR_BYTES = 5, 3, 1 << 20
+VNNI_TILES_FROM_ROWS = 13  # … on which panels of both operands are worth their packing
 
 
 def _fits_int32(dims: Dims) -> dict[str, int]:
@@ -70,6 +71,7 @@ LINEAR = Operator(
         _NAIVE,
         _VECTOR,
         Cpu("v3_vnni", "v3_vnni.cpp", levels=("vnni",)),
+        Cpu("v4_vnni", "v4_vnni.cpp", levels=("vnni",), fits=lambda d: d["rows"] >= VNNI_TILES_FROM_ROWS),
         Cpu("v4_amx", "v4_amx.cpp", levels=("amx",), fits=_enough_rows),
         Cuda("v1_tiles", "v1_tiles.cu", int8_layer, registers=128),
     ],

@@ -63,6 +63,7 @@ CASES = (
     _linear(33, 34, 127),
     _linear(1, 40, 128, threshold=6.0, bias=True),
     _linear(18, 49, 192, threshold=6.0, bias=True),
+    _linear(13, 17, 2100, threshold=6.0, bias=True),  # more than a block of depth
     *(_grad(m, n, k) for m, n, k in [(0, 3, 8), (1, 1, 1), (3, 17, 33), (9, 20, 64), (5, 0, 7)]),
 )
 BENCH = (
