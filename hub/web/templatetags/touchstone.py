@@ -49,11 +49,12 @@ def span(event: Any) -> SafeString:
     """From when to when something is, as clocks in its own zone show it."""
     zone = ZoneInfo(event.time_zone)
     starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
-    until = "H:i" if ends.date() == starts.date() else "Y-m-d H:i"
+    until = "TIME_FORMAT" if ends.date() == starts.date() else "DATETIME_FORMAT"
+    words = {"weekday": format_date(starts, "D"), "moment": format_date(starts, "DATETIME_FORMAT")}
     return format_html(
         '<time datetime="{}">{}</time> – {} <span class="muted small">{}</span>',
         starts.isoformat(),
-        f"{format_date(starts, 'Y-m-d D')} {format_date(starts, 'H:i')}",
+        _("%(weekday)s, %(moment)s") % words,
         format_date(ends, until),
         event.time_zone,
     )

@@ -66,8 +66,10 @@ def test_a_lead_plans_changes_and_calls_off_an_event(meeting: Event, cast: Cast)
     assert 'name="time_zone"' in lead.get("/sigs/kernels/plan/")
     page = lead.send("/sigs/kernels/plan/", FORM)
     assert "Reading &lt;b&gt;group&lt;/b&gt;" in page
-    assert "2040-01-15 11:30" in page
+    assert "Jan. 15, 2040, 11:30 a.m." in page
+    assert "Sun, Jan. 15, 2040, 7:30 p.m.</time> – 9 p.m." in page
     event = Event.objects.latest("pk")
+    assert "2040年1月15日 19:30</time> – 21:00" in Visitor(None, "zh-hans").get(f"/events/{event.pk}/")
     form = lead.get(f"/events/{event.pk}/change/")
     assert 'value="2040-01-15T19:30"' in form
     lead.send(f"/events/{event.pk}/change/", {**FORM, "capacity": ""})
