@@ -135,6 +135,7 @@ def tasks(count: int, members: list[Member], rng: Random, until: datetime) -> tu
     programme = Table(
         Programme,
         "slug",
+        "kind",
         "title_en",
         "title_zh",
         "starts_at",
@@ -146,6 +147,7 @@ def tasks(count: int, members: list[Member], rng: Random, until: datetime) -> tu
     season = [
         programme.add(
             f"demo-{name}",
+            name,
             en,
             zh,
             until - timedelta(days=90),
@@ -155,8 +157,8 @@ def tasks(count: int, members: list[Member], rng: Random, until: datetime) -> tu
             20,
         )
         for name, en, zh in (
-            ("summer", "Summer of kernels", "算子之夏"),
-            ("crowd", "Crowd tasks", "众智任务"),
+            (Programme.Kind.SUMMER.value, "Summer of operators", "算子夏令营"),
+            (Programme.Kind.CROWD.value, "Crowd tasks", "众智任务"),
         )
     ]
     task = Table(
