@@ -60,12 +60,10 @@ KERNEL ceiling_vnni(int32_t *out, int64_t rounds, int threads) {
     return on_each(threads, [=](int64_t part) {
         __m512i sums[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
         for (int i = 0; i < 12; i++) sums[i] = _mm512_set1_epi32(i);
-        for (int64_t round = 0; round < rounds; round++)
-#pragma GCC unroll 12
-            for (int i = 0; i < 12; i++) {
-                sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
-                __asm__ volatile("" : "+v"(sums[i]));  // or the loop is multiplied out
-            }
+        for (int64_t round = 0; round < rounds; round++) {
+            __asm__ volatile("" : "+v"(a));  // or the loop is multiplied out
+            for (int i = 0; i < 12; i++) sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+        }
         __m512i all = sums[0];
         for (int i = 1; i < 12; i++) all = _mm512_add_epi32(all, sums[i]);
         out[part] = _mm512_reduce_add_epi32(all);
@@ -80,12 +78,10 @@ KERNEL ceiling_bf16(float *out, int64_t rounds, int threads) {
         __m512 sums[12];
         __m512bh a = (__m512bh)_mm512_set1_epi16(0x3f00), b = (__m512bh)_mm512_set1_epi16(0x3f7f);
         for (int i = 0; i < 12; i++) sums[i] = _mm512_set1_ps((float)i);
-        for (int64_t round = 0; round < rounds; round++)
-#pragma GCC unroll 12
-            for (int i = 0; i < 12; i++) {
-                sums[i] = _mm512_dpbf16_ps(sums[i], a, b);
-                __asm__ volatile("" : "+v"(sums[i]));
-            }
+        for (int64_t round = 0; round < rounds; round++) {
+            __asm__ volatile("" : "+v"(a));  // or the loop is multiplied out
+            for (int i = 0; i < 12; i++) sums[i] = _mm512_dpbf16_ps(sums[i], a, b);
+        }
         __m512 all = sums[0];
         for (int i = 1; i < 12; i++) all = _mm512_add_ps(all, sums[i]);
         out[part] = _mm512_reduce_add_ps(all);
