@@ -40,6 +40,7 @@ ROLES: dict[str, dict[str, bool]] = {
 }
 PASSWORD = "granite-and-green-tea"  # of people in a test's database
 TASK, ASKED, WISHED = "vector-add", "layer-norm-gelu", ("row-softmax", "bf16-matmul")
+PAID = "paid"
 PROPOSAL = "First the plain loops, then blocks that fit the cache, then the vector units, measured each time."
 WRONG = {"case": "one", "tensor": "c", "index": [0], "expected": 2.5, "got": 3.5, "wrong": 1, "elements": 1}
 WRONG_CASE = CaseResult("one", False)
@@ -49,7 +50,21 @@ CODE = b"int a;\nint b;\nint c;\n"
 def stage() -> None:
     """Everything for each language; the facts go to the output."""
     Task.objects.filter(slug=ASKED).update(policy="proposal", slots=8)
-    print("facts", json.dumps({language: _town(language) for language in LANGUAGES}))
+    facts = {language: _town(language) for language in LANGUAGES}
+    _paid_by_stages()
+    print("facts", json.dumps(facts))
+
+
+def _paid_by_stages() -> None:
+    """One programme with the task that the rivals of both languages hold claims on."""
+    now = clock.now()
+    paid = Programme(
+        slug=PAID, kind="internship", title_en="Paid", title_zh="实习", time_zone="Asia/Shanghai",
+        starts_at=now - timedelta(days=9), ends_at=now + timedelta(days=90), checks_a_day=20, ranks_a_day=5,
+        point_value=50, currency="CNY", payout_stages="Mid-term / 中期考核: 45\nFinal / 结项考核: 55",
+    )  # fmt: skip
+    task = Task.objects.get(slug=ASKED)
+    programmes.save(paid, [task], User.objects.filter(is_maintainer=True)[0])
 
 
 def _town(language: str) -> dict[str, Any]:

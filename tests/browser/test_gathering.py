@@ -45,6 +45,26 @@ def test_an_application_is_sent_ranked_and_settled(company: Company) -> None:
     assert company["wished"] in maintainer.fetched(f"{page}programme.json")
 
 
+def test_a_stage_is_evaluated_and_paid(company: Company) -> None:
+    mentor, rival = company.person("mentor"), company.person("rival")
+    page = "/programmes/paid/"
+    mentor.open(page)
+    mentor.follow(f'main a[href="{page}stages/"]')
+    theirs = f'main section:has(input[name="user"][value="{company.name("rival")}"]) form'
+    mentor.fill_and_send(mentor.find(theirs), '[value="0"]')  # and no reason
+    mentor.sees(".notices .is-error")
+    mentor.fill_and_send(mentor.find(theirs), '[value="1"]', note="Well on the way.")
+    mentor.is_done()
+    expect(mentor.find(f"{theirs} select")).to_have_value("2")
+
+    rival.open(page)
+    rival.sees("#stages .badge.is-good")
+    rival.sees("#stages", "Well on the way.")
+    rival.follow(f'#stages a[href="{page}statement/"]')
+    rival.sees("main tbody tr", company.name("rival"))
+    rival.sees_no("main tbody tr + tr")
+
+
 def test_a_programme_is_made_by_form_which_says_what_is_wrong(company: Company) -> None:
     maintainer = company.person("maintainer")
     maintainer.open("/programmes/")
