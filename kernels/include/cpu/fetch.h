@@ -2,7 +2,7 @@
 //
 // Arrays that are read in order an AMD processor fetches well ahead by itself, and being asked costs it time: of
 // 4096 x 1024 floats on a Zen 4, the gradient of softmax 20 %, log_softmax and its gradient 25 to 29 %, reductions of
-// rows 7 to 25 %. On a Xeon the same requests save a quarter of a reduction.
+// rows 7 to 25 %. On a Xeon the same requests save a quarter of a reduction. RMS-norm gains by them on both.
 #pragma once
 #include <cstdint>
 

@@ -97,10 +97,10 @@ inline int each_row(int64_t rows, int64_t n, int threads, Row row) {
 }
 
 // How far ahead of an element of a row to fetch: its counterpart in the next row, unless a row is so long that
-// this would drive out of the cache what is still needed, or the processor does that by itself.
+// this would drive out of the cache what is still needed.
 template <class T>
 inline int64_t next_row(int64_t n, int64_t bytes = 16384) {
-    return ASKS_AHEAD && n * int64_t(sizeof(T)) <= bytes ? n : 0;
+    return n * int64_t(sizeof(T)) <= bytes ? n : 0;
 }
 
 }  // namespace simd

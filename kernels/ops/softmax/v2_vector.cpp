@@ -41,7 +41,7 @@ static void softmax_grad(const T *dy, const T *y, T *dx, int64_t n) {
         a.value += get(dy + j, lanes, 0) * get(y + j, lanes, 0);
     });
     const float dot = sum(part.value);
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = ASKS_AHEAD ? next_row<T>(n) : 0;
     each_vector(n, [&](int64_t j, auto lanes) {
         fetch(y + j + ahead);
         fetch(dy + j + ahead);
@@ -53,7 +53,7 @@ template <class T>
 static void log_softmax_grad(const T *dy, const T *y, T *dx, int64_t n) {
     Sum part = fold(n, Sum{}, [=](Sum &a, int64_t j, auto lanes) { a.value += get(dy + j, lanes, 0); });
     const float total = sum(part.value);
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = ASKS_AHEAD ? next_row<T>(n) : 0;
     each_vector(n, [&](int64_t j, auto lanes) {
         fetch(y + j + ahead);
         fetch(dy + j + ahead);

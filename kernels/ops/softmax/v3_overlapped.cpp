@@ -15,7 +15,7 @@ constexpr int64_t SHORT = 4096;  // elements
 template <class T>
 static void softmax_short(const T *x, T *y, int64_t rows, int64_t n) {
     alignas(64) float room[sizeof(T) == 4 ? 1 : SHORT];
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = ASKS_AHEAD ? next_row<T>(n) : 0;
     float top = rows ? largest(x, n) : 0;
     for (int64_t i = 0; i < rows; i++, x += n, y += n) {
         const T *next = i + 1 < rows ? x + n : x;
@@ -60,7 +60,7 @@ template <class T>
 static void log_softmax(const T *x, T *y, int64_t n) {
     const ExpSum all = exp_sum(x, n);
     const float shift = logf(all.sum);
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = ASKS_AHEAD ? next_row<T>(n) : 0;
     each_vector(n, [&](int64_t j, auto lanes) {
         fetch(y + j + ahead);
         put(y + j, lanes, (get(x + j, lanes, 0) - all.top) - shift);
