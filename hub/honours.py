@@ -30,12 +30,13 @@ from hub.catalog.models import Task
 from hub.community.models import Post
 from hub.core import clock
 from hub.core.errors import NotNow
+from hub.core.prepared import prepared
 from hub.learning.models import Course
 from hub.learning.queries import standing
 from hub.notify.actions import News, tell
 from hub.pulls.models import PullRequest, Review
 from hub.pulls.standing import HOLD, UPHOLD, counts
-from hub.pulls.together import merged_with
+from hub.pulls.together import of, shared_merged
 from hub.rewards import certificates
 from hub.rewards.actions import book, note_evaluation
 from hub.rewards.models import Award, Certificate, Evaluation, Reward
@@ -166,9 +167,16 @@ def pay_for(pull: PullRequest, shares: Mapping[User, int]) -> None:
     award(*shares, *reviewers)
 
 
-def merged_work(user: User) -> QuerySet[PullRequest]:
+def merged_work(user: User) -> list[PullRequest]:
     """Merged pull requests of tasks that are theirs: as the author, or by a share of the points."""
-    return _merged().filter(merged_with(user)).select_related("task")
+    return _merged_work(user.pk, shared_merged(user) or [0])
+
+
+@prepared
+def _merged_work(author: int, shared: list[int]) -> QuerySet[PullRequest]:
+    rows = _merged().filter(of(author, shared)).select_related("task")
+    told = ("slug", "kind", "level", "points", "title_en", "title_zh")
+    return rows.only("author", "ended_at", *(f"task__{name}" for name in told))
 
 
 def timed(job: Job) -> None:
@@ -263,7 +271,7 @@ def certify(user: User, subject: str) -> Certificate:
     kind, _colon, slug = subject.partition(":")
     offer = None
     if kind == "task":
-        pull = merged_work(user).filter(task__slug=slug).first()
+        pull = next((one for one in merged_work(user) if one.task.slug == slug), None)
         offer = _of_task(pull) if pull else None
         if pull and offer:
             offer = replace(offer, facts=(*offer.facts, *_together(pull)))

@@ -81,9 +81,10 @@ def _database(data_dir: Path) -> dict[str, object]:
             "or leave it unset for SQLite."
         )
     # Persistent connections misbehave under ASGI; the pool is what works there.
-    # Compiling a query pays for itself in reports over whole tables, and takes longer than a page may.
+    # Compiling a query or sharing it among processes pays for itself in reports over whole tables, and takes
+    # longer than a page may.
     # Of what `hub/core/plans.py` asks the server keeps one plan, made when it is first asked.
-    server = "-c jit=off -c plan_cache_mode=force_generic_plan"
+    server = "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_generic_plan"
     options = {"options": server, "prepare_threshold": 0, **found.get("OPTIONS", {}), "pool": True}
     return {**found, "CONN_MAX_AGE": 0, "OPTIONS": options}
 

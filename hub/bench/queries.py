@@ -21,6 +21,7 @@ from hub.bench.models import Job, Verdict, Worker
 from hub.catalog.models import Task
 from hub.catalog.queries import spec_of
 from hub.core.ids import token_digest
+from hub.core.prepared import prepared
 from hub.pulls.models import PatchSet, PullRequest
 from hub.pulls.queries import Facts, current_patch_sets
 from hub.pulls.standing import counts, last_rulings, stands_as
@@ -58,8 +59,12 @@ def workers_online(hardware_class: str) -> int:
 
 def hardware_classes() -> list[str]:
     """Classes that some worker has earned."""
-    earned = workers().exclude(hardware_class="").order_by().values_list("hardware_class", flat=True)
-    return sorted(set(earned))
+    return sorted(set(_earned()))
+
+
+@prepared
+def _earned() -> QuerySet[Worker, str]:
+    return workers().exclude(hardware_class="").order_by().values_list("hardware_class", flat=True)
 
 
 def classes_for(task: Task, device: str) -> list[str]:
@@ -144,6 +149,17 @@ def live_job(patch_set: PatchSet) -> Job | None:
     """The job that is under way: the running one, else the one that waits longest."""
     jobs = Job.objects.filter(patch_set=patch_set, state__in=LIVE)
     return jobs.order_by("-state", "queued_at").first()  # "running" sorts after "queued"
+
+
+def last_log(patch_set: PatchSet) -> str:
+    """What the last run of the patch set itself said."""
+    return next(iter(_last_log(patch_set.pk)), "")
+
+
+@prepared
+def _last_log(patch_set: int) -> QuerySet[Verdict, str]:
+    rows = Verdict.objects.filter(job__patch_set=patch_set, job__merge_attempt=None)
+    return rows.order_by("-at").values_list("log", flat=True)[:1]
 
 
 def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:

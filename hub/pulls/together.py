@@ -27,7 +27,12 @@ def work_of(user: User) -> Q:
 
 def merged_with(user: User) -> Q:
     """As `work_of`, where open work does not matter."""
-    return Q(author=user) | Q(pk__in=shared_merged(user))
+    return of(user.pk, shared_merged(user))
+
+
+def of(author: int, shared: list[int]) -> Q:
+    """`shared`: what `shared_merged` tells; of a prepared query a key of nothing where that is nothing."""
+    return Q(author=author) | Q(pk__in=shared)
 
 
 def shared_merged(user: User) -> list[int]:

@@ -19,7 +19,6 @@ from hub.accounts.models import Part, User
 from hub.catalog.models import Task
 from hub.claims import queries as claims
 from hub.learning.queries import begun
-from hub.pulls.models import Review
 from hub.pulls.queries import pulls_of
 from hub.rewards.queries import certificates_of, ledger_of, points_of
 from hub.web import profile
@@ -29,7 +28,6 @@ from hub.web.home import pull_rows
 LINES_A_PAGE = 50
 PULLS = 30
 CLAIMS = 20
-REVIEWS = 5
 OFFERS = 10  # certificates that are offered, the newest work first: the others on demand
 PRIVATE = ("requested", "invited", "refused", "withdrawn")  # claims that are the person's own business
 COLUMNS = ("at", "kind", "points", "sum", "task", "pull_request", "key")
@@ -48,7 +46,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         **profile.tallies(who),
         "year": profile.days_of(who),
         "badges": profile.badges_of(who),
-        "reviews": _reviews(who),
+        "reviews": profile.reviews_of(who.pk),
         "learning": learning,
         "certificates": certificates,
         "offers": offers[:most],
@@ -135,11 +133,6 @@ def _who(request: HttpRequest, username: str, part: str = "") -> tuple[User, dic
 
 def _may_export(request: HttpRequest, who: User) -> bool:
     return request.user == who or (request.user.is_authenticated and request.user.is_maintainer)
-
-
-def _reviews(who: User) -> list[Review]:
-    given = Review.objects.filter(reviewer=who).exclude(kind=Review.Kind.COMMENT)
-    return list(given.select_related("patch_set__pull__task").order_by("-pk")[:REVIEWS])
 
 
 def _offers(who: User, learning: list[Any], issued: list[Any]) -> list[honours.Offer]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from django.core.cache import cache
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 
 from hub.accounts.models import User
@@ -20,12 +20,13 @@ from hub.community.models import Post, Sig
 from hub.core import clock
 from hub.core.prepared import prepared
 from hub.pulls.models import Comment, PatchSet, PullRequest, Review
-from hub.pulls.together import merged_with
+from hub.pulls.together import merged_with, of, shared_merged
 from hub.rewards.models import Award
 from hub.rewards.rules import Badge, Rule, rules
 from hub.web.medals import Year, first_day, year
 
 BOARDS = 8  # that are looked at, the newest work first
+REVIEWS = 5
 TOP = 0.1  # of a board's entries
 TOP_NEEDS = 10  # entries, for a top to mean something
 COUNTED_SECONDS = 600
@@ -113,7 +114,12 @@ class Held:
 def badges_of(who: User) -> list[Held]:
     """Newest first; a badge whose rule is gone is not shown."""
     known = rules().badges
-    return [Held(known[row.badge], row.at) for row in Award.objects.filter(user=who) if row.badge in known]
+    return [Held(known[badge], at) for badge, at in _awards(who.pk) if badge in known]
+
+
+@prepared
+def _awards(who: int) -> QuerySet[Award, tuple[str, datetime]]:
+    return Award.objects.filter(user=who).values_list("badge", "at")
 
 
 @dataclass(frozen=True)
@@ -141,5 +147,22 @@ def _counted() -> tuple[int, dict[str, int]]:
 
 def tallies(who: User) -> dict[str, int]:
     """Pull requests of tasks, opened and merged; also those whose claim they shared."""
-    own = PullRequest.objects.filter(merged_with(who)).exclude(task__kind=Task.Kind.EXERCISE)
-    return own.aggregate(opened=Count("pk"), merged=Count("pk", filter=Q(state=PullRequest.State.MERGED)))
+    numbers = dict(_states(who.pk, shared_merged(who) or [0]))
+    return {"opened": sum(numbers.values()), "merged": numbers.get(PullRequest.State.MERGED, 0)}
+
+
+@prepared
+def _states(author: int, shared: list[int]) -> QuerySet[PullRequest, tuple[str, int]]:
+    own = PullRequest.objects.filter(of(author, shared)).exclude(task__kind=Task.Kind.EXERCISE)
+    return own.order_by().values_list("state").annotate(Count("pk"))
+
+
+@prepared
+def reviews_of(who: int) -> QuerySet[Review]:
+    """The last that somebody gave as a mentor, with what they are about."""
+    given = Review.objects.filter(reviewer=who).exclude(kind=Review.Kind.COMMENT)
+    given = given.select_related("patch_set__pull__task").order_by("-pk")[:REVIEWS]
+    task = ("title_en", "title_zh")
+    return given.only(
+        "kind", "at", "patch_set__pull__title", *(f"patch_set__pull__task__{name}" for name in task)
+    )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from hub import flow, speaking
-from hub.bench.queries import verdicts_of
+from hub.bench.queries import last_log
 from hub.boards.goals import shortfalls
 from hub.core.errors import BadInput, NotAllowed, NotNow, Refusal
 from hub.pulls.locks import lock_of
@@ -157,8 +157,7 @@ def _files(
 def _complaints(pull: PullRequest, chosen: PatchSet) -> dict[str, list[Complaint]]:
     """What the compiler said of the last build, by path."""
     found: dict[str, list[Complaint]] = defaultdict(list)
-    log = verdicts_of(chosen).filter(job__merge_attempt=None).values_list("log", flat=True).last()
-    for complaint in complaints(plain_text(log or "")):
+    for complaint in complaints(plain_text(last_log(chosen))):
         found[f"solutions/{pull.author.username}/{complaint.path}"].append(complaint)
     return found
 

@@ -57,7 +57,7 @@ def test_each_call_asks_anew_and_writes_nothing_anew(cast: Cast) -> None:
     with CaptureQueriesContext(connection) as asked:
         assert [user.display_name for user in named(cast.bob.username)] == ["Changed"]
         assert named("nobody-has-this-name") == []
-    assert len(asked) == 2
+    assert len([one for one in asked.captured_queries if one["sql"].startswith("SELECT")]) == 2
     assert not written
 
 
