@@ -162,12 +162,6 @@ def _last_log(patch_set: int) -> QuerySet[Verdict, str]:
     return rows.order_by("-at").values_list("log", flat=True)[:1]
 
 
-def verdicts_of(patch_set: PatchSet) -> QuerySet[Verdict]:
-    """Verdicts of a patch set, oldest first, with their measurements."""
-    rows = Verdict.objects.filter(job__patch_set=patch_set).select_related("job", "attempt__worker")
-    return rows.prefetch_related("measurements").order_by("at")
-
-
 @dataclass(frozen=True)
 class Lack:
     """Why a job that should be there is not."""
