@@ -27,6 +27,7 @@ HALF = Path(__file__).with_name("half.h")  # for C and CUDA alike
 # Names of CBLAS with 64-bit sizes in the libraries that NumPy's wheels bring.
 _SGEMM = ("scipy_cblas_sgemm64_", "cblas_sgemm64_", "cblas_sgemm")
 _SET_THREADS = ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_")
+_CORE = "scipy_openblas_get_corename64_"
 Host = Callable[[int, Any], int]
 HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 # Called with Python's lock, which it lets go itself: what a signal raises meanwhile is raised by the call.
@@ -59,6 +60,7 @@ class Env(ctypes.Structure):
         ("sgemm", ctypes.c_void_p),
         ("dgemm", ctypes.c_void_p),
         ("blas", ctypes.POINTER(Blas)),
+        ("unpacked", ctypes.c_int),
         ("ndarray", ctypes.c_void_p),
         ("threads", ctypes.c_void_p),
         ("host", ctypes.c_void_p),
@@ -85,6 +87,16 @@ def blas_threads() -> Blas | None:
             if hasattr(library, name) and hasattr(library, name.replace("set", "get")):
                 return Blas(_address(library, name), _address(library, name.replace("set", "get")))
     return None
+
+
+@functools.cache
+def multiplies_unpacked() -> bool:
+    """Does it multiply small matrices without packing them? Its kernels for AVX-512 do."""
+    for library in _libraries():
+        if name := getattr(library, _CORE, None):
+            name.restype = ctypes.c_char_p
+            return name() in (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
+    return False
 
 
 def _libraries() -> Iterator[ctypes.CDLL]:
@@ -136,6 +148,7 @@ def environment(host: Any) -> Env:
         sgemm=found[0],
         dgemm=found[1],
         blas=ctypes.pointer(shared) if shared else None,
+        unpacked=multiplies_unpacked(),
         ndarray=id(np.ndarray),
         threads=threads.ADDRESS,
         host=ctypes.cast(host, ctypes.c_void_p),

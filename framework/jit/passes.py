@@ -14,6 +14,7 @@ from framework.jit.ir import Node, Program
 from framework.jit.native import as_int64, has_function, indices_of
 
 FOLD_LIMIT = 1 << 16  # elements of a result that is computed once, when compiling
+WIDE_LIMIT = 1 << 16  # elements of a mask that stays in cache with 4 bytes each
 
 
 def simplified(program: Program) -> Program:
@@ -136,6 +137,28 @@ def for_code(program: Program, allowed: Sequence[set[Node]]) -> None:
             program.nodes.append(node)
         seen.add(base(node))
     program.nodes = program.used()
+    _widen_masks(program)
+
+
+def _widen_masks(program: Program) -> None:
+    """Constants of bools that only elementwise loops read, as int32: beside floats, compilers take vectors of
+    bytes apart, and a softmax under a mask takes half as long again.
+    """
+    readers: dict[Node, list[Node]] = {}
+    for node in program.nodes:
+        for x in node.ins:
+            readers.setdefault(x, []).append(node)
+    for mask in program.inputs:
+        if mask.value is None or mask.dtype != bool or not 1 < mask.size <= WIDE_LIMIT:
+            continue
+        same, ends = [mask], list[Node]()
+        for x in same:
+            for node in readers.get(x, []):
+                (same if node.is_view else ends).append(node)
+        if all(node.op == "map" for node in ends) and not set(same) & set(program.outputs):
+            mask.value = mask.value.astype(np.int32)
+            for x in same:
+                x.dtype = mask.value.dtype
 
 
 def _add_onto(node: Node, users: dict[Node, int], donated: set[Node]) -> None:

@@ -15,20 +15,31 @@ INLINE int32_t as_int(float x) { int32_t y; memcpy(&y, &x, 4); return y; }
 
 // Cody and Waite's reduction to |r| <= ln2 / 2, a polynomial, and the power of two in two factors, because 2^128 is
 // no float.
-INLINE float fast_exp(float x) {  // 1 ulp
+INLINE float exp_of_rest(float x, int32_t *power) {
     const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
-    float clamped = x > 89.0f ? 89.0f : x < -88.0f ? -88.0f : x;
-    float shifted = clamped * 1.44269504088896341f + magic, n = shifted - magic;
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
+    float shifted = x * 1.44269504088896341f + magic, n = shifted - magic;
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
     float p = 1.381454362e-03f;
     p = p * r + 8.368714866e-03f;
     p = p * r + 4.166838864e-02f;
     p = p * r + 1.666652065e-01f;
     p = p * r + 4.999999345e-01f;
-    p = p * r * r + r + 1.0f;
-    int32_t power = as_int(shifted) - as_int(magic), half = power >> 1;
+    *power = as_int(shifted) - as_int(magic);
+    return p * r * r + r + 1.0f;
+}
+
+INLINE float fast_exp(float x) {  // 1 ulp
+    int32_t power;
+    float p = exp_of_rest(x > 89.0f ? 89.0f : x < -88.0f ? -88.0f : x, &power);
+    int32_t half = power >> 1;
     float y = p * as_float((half + 127) << 23) * as_float((power - half + 127) << 23);
     return x < -87.336544f ? 0.0f : y;
+}
+
+INLINE float near_exp(float x) {  // the same from -80 to 80, in fewer steps
+    int32_t power;
+    float p = exp_of_rest(x, &power);
+    return as_float(as_int(p) + (power << 23));
 }
 
 INLINE float fast_log(float x) {  // 1 ulp; twice the inverse hyperbolic tangent of (m - 1) / (m + 1)
@@ -53,7 +64,7 @@ INLINE float fast_tanh(float x) {  // 2 ulp: odd around 0, so that small argumen
     p = p * z + 1.333144158e-01f;
     p = p * z - 3.333328068e-01f;
     float near = x + x * (z * p);
-    float far = 1.0f - 2.0f / (fast_exp(2.0f * a) + 1.0f);
+    float far = 1.0f - 2.0f / (near_exp(2.0f * (a > 10.0f ? 10.0f : a)) + 1.0f);
     return a < 0.6f ? near : copysignf(far, x);
 }
 
@@ -73,7 +84,7 @@ INLINE float fast_erf(float x) {  // 1 ulp: a polynomial times x up to 0.95, 1 -
     q = q * t - 1.061590272e-01f;
     q = q * t - 6.351980469e-01f;
     q = q * t - 1.286370720e-01f;
-    float far = copysignf(1.0f - fast_exp(q * t - t), x);
+    float far = copysignf(1.0f - near_exp(q * t - t), x);
     return a < 0.95f ? near : x != x ? x : far;
 }
 
@@ -121,6 +132,7 @@ struct env {
     sgemm_t *sgemm;
     dgemm_t *dgemm;
     struct blas *blas; /* null where the number of its threads cannot be set */
+    int unpacked; /* does it multiply small operands as they lie? */
     const void *ndarray;
     const int *threads;
     int (*host)(int, void **);
@@ -268,26 +280,85 @@ static inline void share_blas(struct blas *blas, int begins) {
     __atomic_clear(&blas->lock, __ATOMIC_RELEASE);
 }
 
+// OpenBLAS packs large operands into blocks before it multiplies them; small ones it multiplies as they lie, which
+// on a Zen 4 is quicker, for large products too if they are cut into small ones. A right operand that is transposed it
+// multiplies at half the speed. So a strip of the right operand at a time is laid out row behind row.
+enum { SMALL = 1000000 /* multiplications, OpenBLAS's own limit */, STRIP = 64, DEEP = 1024, BLOCK = 8 };
+typedef float lanes __attribute__((vector_size(4 * BLOCK)));
+typedef int32_t order __attribute__((vector_size(4 * BLOCK)));
+
+INLINE void transposed_block(const float *x, int64_t step, float *y, int64_t next) {
+    lanes r[BLOCK], s[BLOCK];
+    _Pragma("GCC unroll 8") for (int i = 0; i < BLOCK; i++) memcpy(&r[i], x + i * step, sizeof(lanes));
+    _Pragma("GCC unroll 8") for (int i = 0; i < BLOCK; i += 2) {
+        s[i] = __builtin_shuffle(r[i], r[i + 1], (order){0, 8, 2, 10, 4, 12, 6, 14});
+        s[i + 1] = __builtin_shuffle(r[i], r[i + 1], (order){1, 9, 3, 11, 5, 13, 7, 15});
+    }
+    _Pragma("GCC unroll 8") for (int i = 0; i < BLOCK; i++) {
+        if (i & 2) continue;
+        r[i] = __builtin_shuffle(s[i], s[i + 2], (order){0, 1, 8, 9, 4, 5, 12, 13});
+        r[i + 2] = __builtin_shuffle(s[i], s[i + 2], (order){2, 3, 10, 11, 6, 7, 14, 15});
+    }
+    _Pragma("GCC unroll 8") for (int i = 0; i < BLOCK / 2; i++) {
+        s[i] = __builtin_shuffle(r[i], r[i + 4], (order){0, 1, 2, 3, 8, 9, 10, 11});
+        s[i + 4] = __builtin_shuffle(r[i], r[i + 4], (order){4, 5, 6, 7, 12, 13, 14, 15});
+    }
+    _Pragma("GCC unroll 8") for (int i = 0; i < BLOCK; i++) memcpy(y + i * next, &s[i], sizeof(lanes));
+}
+
+// y[j, i] = x[i, j] of so many rows and columns of x; y has no gaps.
+static void transpose(const float *x, int64_t step, float *y, int64_t rows, int64_t columns) {
+    int64_t whole_rows = rows / BLOCK * BLOCK, whole = columns / BLOCK * BLOCK;
+    for (int64_t j = 0; j < whole; j += BLOCK)
+        for (int64_t i = 0; i < whole_rows; i += BLOCK)
+            transposed_block(x + i * step + j, step, y + j * rows + i, rows);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < whole_rows ? whole : 0; j < columns; j++) y[j * rows + i] = x[i * step + j];
+}
+
+static void unpacked_sgemm(const struct env *env, int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha,
+                           const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                           int64_t ldc) {
+    int64_t size = m * n * k;
+    if (!env->unpacked || m < BLOCK || n < BLOCK || k > DEEP || (size <= SMALL && tb == PLAIN) ||
+        (size > 4 * SMALL && ta == TRANSPOSED)) { /* it reads such a left operand across, over and over */
+        env->sgemm(ROWS, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    float strip[STRIP * k];
+    for (int64_t j = 0; j < n; j += STRIP) {
+        int64_t columns = n - j < STRIP ? n - j : STRIP, rows = SMALL / (columns * k) / BLOCK * BLOCK;
+        if (tb == PLAIN)
+            for (int64_t i = 0; i < k; i++) memcpy(strip + i * columns, b + i * ldb + j, columns * sizeof(float));
+        else transpose(b + j * ldb, ldb, strip, columns, k);
+        for (int64_t i = 0; i < m; i += rows)
+            env->sgemm(ROWS, ta, PLAIN, m - i < rows ? m - i : rows, columns, k, alpha,
+                       a + i * (ta == PLAIN ? lda : 1), lda, strip, columns, beta, c + i * ldc + j, ldc);
+    }
+}
+
+#define unpacked_dgemm(env, ...) (env)->dgemm(ROWS, __VA_ARGS__)
+
 #define CUT_FROM (1 << 23) /* multiplications of a product: waking a thread takes as long as a million */
-#define PRODUCT(T, gemm)                                                                                             \
+#define PRODUCT(T, gemm)                                                                                               \
     static inline void cut_##gemm(const struct env *env, int threads, int ta, int tb, int64_t m, int64_t n, int64_t k, \
-                                  T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c,           \
-                                  int64_t ldc) {                                                                     \
-        if (threads < 2 || !env->blas || m * n * k < CUT_FROM) {                                                     \
-            env->gemm(ROWS, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                                   \
-            return;                                                                                                  \
-        }                                                                                                            \
-        _Pragma("omp parallel num_threads(threads)") {                                                               \
-            int64_t part = omp_get_thread_num(), parts = omp_get_num_threads(), all = m > n ? m : n;                 \
-            int64_t first = all * part / parts / 16 * 16;                                                            \
-            int64_t size = (part + 1 == parts ? all : all * (part + 1) / parts / 16 * 16) - first;                   \
-            if (m > n)                                                                                               \
-                env->gemm(ROWS, ta, tb, size, n, k, alpha, a + first * (ta == PLAIN ? lda : 1), lda, b, ldb, beta,   \
-                          c + first * ldc, ldc);                                                                     \
-            else                                                                                                     \
-                env->gemm(ROWS, ta, tb, m, size, k, alpha, a, lda, b + first * (tb == PLAIN ? 1 : ldb), ldb, beta,   \
-                          c + first, ldc);                                                                           \
-        }                                                                                                            \
+                                  T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c,             \
+                                  int64_t ldc) {                                                                       \
+        if (threads < 2 || !env->blas || m * n * k < CUT_FROM) {                                                       \
+            unpacked_##gemm(env, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);                                \
+            return;                                                                                                    \
+        }                                                                                                              \
+        _Pragma("omp parallel num_threads(threads)") {                                                                 \
+            int64_t part = omp_get_thread_num(), parts = omp_get_num_threads(), all = m > n ? m : n;                   \
+            int64_t first = all * part / parts / 16 * 16;                                                              \
+            int64_t size = (part + 1 == parts ? all : all * (part + 1) / parts / 16 * 16) - first;                     \
+            if (m > n)                                                                                                 \
+                unpacked_##gemm(env, ta, tb, size, n, k, alpha, a + first * (ta == PLAIN ? lda : 1), lda, b, ldb,      \
+                                beta, c + first * ldc, ldc);                                                           \
+            else                                                                                                       \
+                unpacked_##gemm(env, ta, tb, m, size, k, alpha, a, lda, b + first * (tb == PLAIN ? 1 : ldb), ldb,      \
+                                beta, c + first, ldc);                                                                 \
+        }                                                                                                              \
     }
 PRODUCT(float, sgemm)
 PRODUCT(double, dgemm)
