@@ -9,10 +9,10 @@ once, a guest most of all. It spins in the C library, on a lock that we hold, wi
 touches one cache line, and it ends with our process, however that ends.
 
 The same thread writes a call's inputs and poison, so that they lie in the caches of the CPU that will read
-them. Written on another CPU they had to be fetched from there inside the timed window. How far that is, the
-host decides by where it puts our CPUs, anew every few seconds: for 4 MiB a call of 200 µs took between
-nothing and 240 µs more. A second thread on that CPU would not do: while one of two sleeps there, Linux (6.18)
-lets a guest that wakes up wait behind the other for a slice of 3 ms and more.
+them; for that it is a real-time one. Written on another CPU they had to be fetched from there inside the
+timed window. How far that is, the host decides by where it puts our CPUs, anew every few seconds: for 4 MiB
+a call of 200 µs took between nothing and 240 µs more. A second thread on that CPU would not do: while one of
+two sleeps there, Linux (6.18) lets a guest that wakes up wait behind the other for a slice of 3 ms and more.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Awake:
     We change its priority, it never does: behind others it might be long in asking for another.
     """
 
-    def __init__(self, cpu: int, nice: int) -> None:
+    def __init__(self, cpu: int) -> None:
         self._go, self._done = _Gate(), _Gate()
         self._job: Callable[[], object] | None = None
         self._failure: BaseException | None = None
@@ -46,12 +46,11 @@ class Awake:
             self._let_go_first(others=True)
             with suppress(PermissionError):  # an ordinary user may put it behind others but not back
                 self._let_go_first(others=False)
-                os.setpriority(os.PRIO_PROCESS, self._thread.native_id or 0, nice)
                 self._let_go_first(others=True)
                 self._may_work = True
 
     def do(self, job: Callable[[], object]) -> None:
-        """Call `job` on that CPU, or here where we may not run there as others do. Raises what it raises."""
+        """Call `job` on that CPU, or here where we may not go first there. Raises what it raises."""
         if not self._may_work:
             job()
             return
@@ -87,8 +86,8 @@ class Awake:
             self._done.open()
 
     def _let_go_first(self, *, others: bool) -> None:
-        policy = os.SCHED_IDLE if others else os.SCHED_OTHER
-        os.sched_setscheduler(self._thread.native_id or 0, policy, os.sched_param(0))
+        policy, priority = (os.SCHED_IDLE, 0) if others else (os.SCHED_FIFO, 1)
+        os.sched_setscheduler(self._thread.native_id or 0, policy, os.sched_param(priority))
 
 
 class _Gate:
@@ -107,12 +106,9 @@ class _Gate:
 
 
 @contextmanager
-def awake(cpu: int, nice: int = 0) -> Iterator[Awake]:
-    """Inside, `cpu` never halts. Where we may not run there, or not behind others, nothing is done.
-
-    What is done there is done at `nice`.
-    """
-    thread = Awake(cpu, nice)
+def awake(cpu: int) -> Iterator[Awake]:
+    """Inside, `cpu` never halts. Where we may not run there, or not behind others, nothing is done."""
+    thread = Awake(cpu)
     try:
         yield thread
     finally:

@@ -4,12 +4,12 @@ Not in charge of where guests run: `guests.measuring_cpus` says it, their contro
 
 Priorities: a guest comes before everything else on the CPU that measures, and so does the judge on its own
 CPU while a call is timed: whoever took its place would be timed as well, a slice of 3 ms at a time. Between
-the calls it stands back: what it does there can wait, and for a site on the same machine people wait. For
-the calls its thread is a real-time one rather than one of a very low nice value: of such a one Linux
-believes for tens of milliseconds that it is owed time, whatever its nice value has become (EEVDF's lag, kept
-through changes of weight), and pages took as long. An ordinary user may not ask for either and measures at
-the usual priority. Linux often divides the time between sessions first (autogroups), and a nice value counts
-only inside one: then it is the session's that changes.
+the calls it is one among many, and a site on the same machine goes on answering. For the calls its thread is
+a real-time one rather than one of a very low nice value: of such a one Linux believes for tens of
+milliseconds that it is owed time, whatever its nice value has become (EEVDF's lag, kept through changes of
+weight), and pages took as long. An ordinary user may not ask for either and measures at the usual priority.
+Linux often divides the time between sessions first (autogroups), and a nice value counts only inside one:
+then the guest's session is put first as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from bench_runner.awake import Awake, awake
 from bench_runner.guests import measuring_cpus
 
-FIRST, BEHIND = -19, 12  # nice: of guests, and of us between the calls
+FIRST = -19  # nice, of guests
 REAL_TIME = os.sched_param(1)  # the least: the kernel's own threads go before it
 HEEDED = "/proc/sys/kernel/sched_autogroup_enabled"
 SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole session
@@ -62,16 +62,13 @@ class Placement:
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Keep us off the CPU that measures, and that awake; Python's collector out of the timed windows.
-
-        And us behind others, but for where we are `first`.
-        """
+        """Keep us off the CPU that measures, and that awake; Python's collector out of the timed windows."""
         before = os.sched_getaffinity(0)
         _move_all_threads(set(self._ours))
         collecting = gc.isenabled()
         gc.disable()
         try:
-            with self._awake() as self._there, self._behind():
+            with self._awake() as self._there:
                 yield
         finally:
             self._there = None
@@ -92,41 +89,7 @@ class Placement:
         Elsewhere a guest that has just had all of the CPU owes the spinning thread a share, and waits up to
         a slice of 3 ms when it wakes up, however little that thread weighs beside it (EEVDF's lag).
         """
-        return awake(self._theirs[-1], FIRST) if self._theirs and _session() else nullcontext()
-
-    @contextmanager
-    def _behind(self) -> Iterator[None]:
-        """Let others go before us, if we may come back."""
-        nice, session = os.getpriority(os.PRIO_PROCESS, 0), _session()
-        if not self._apart or not _may_come_back(nice):
-            yield
-            return
-        os.setpriority(os.PRIO_PROCESS, 0, max(nice, BEHIND))
-        usual = int(session[-1]) if session else 0
-        usual = 0 if usual == BEHIND else usual  # a judge that was killed could not put it back
-        try:
-            if session:
-                _say(max(usual, BEHIND))
-            yield
-        finally:
-            if session:
-                _say(usual)
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
-
-
-def _may_come_back(nice: int) -> bool:
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, nice - 1)
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
-    except PermissionError:
-        return False
-    return True
-
-
-def _say(nice: int) -> None:
-    """For all of our session."""
-    with suppress(OSError):
-        Path(SESSION.format("self")).write_text(str(nice))
+        return awake(self._theirs[-1]) if self._theirs and _session() else nullcontext()
 
 
 def _session() -> list[str]:

@@ -21,12 +21,12 @@ def test_a_job_is_done_on_that_cpu_before_we_go_on() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user stays behind others")
-def test_a_job_is_done_at_the_usual_priority_and_the_thread_waits_behind_others() -> None:
+def test_a_job_is_done_before_others_run_and_the_thread_waits_behind_others() -> None:
     policies: list[int] = []
     with awake(LAST) as there:
         there.do(lambda: policies.append(os.sched_getscheduler(0)))
         (thread,) = (t.native_id for t in threading.enumerate() if t.name == "awake")
-        assert policies == [os.SCHED_OTHER]
+        assert policies == [os.SCHED_FIFO]
         assert os.sched_getscheduler(thread or 0) == os.SCHED_IDLE
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from bench_runner import placement
 from bench_runner.awake import awake
-from bench_runner.placement import BEHIND, FIRST, Placement
+from bench_runner.placement import FIRST, Placement
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may go before others")
 
@@ -68,19 +68,6 @@ def test_the_judge_goes_before_others_during_a_call_only(apart: bool) -> None:
     assert not _is_real_time()
 
 
-@root
-def test_between_the_calls_the_judge_stands_back_behind_others(apart: bool) -> None:
-    usual = _nice()
-    chosen = Placement()
-    with chosen.undisturbed():
-        assert _nice() == (BEHIND if apart else usual)
-        with chosen.first():
-            assert _is_real_time() is apart
-        assert not _is_real_time()
-        assert _nice() == (BEHIND if apart else usual)
-    assert _nice() == usual
-
-
 def test_whoever_may_not_ask_for_it_measures_at_the_usual_priority(
     monkeypatch: pytest.MonkeyPatch, other: int
 ) -> None:
@@ -97,12 +84,9 @@ def test_whoever_may_not_ask_for_it_measures_at_the_usual_priority(
     monkeypatch.setattr(os, "setpriority", refuse)
     monkeypatch.setattr(os, "sched_setscheduler", refuse_real_time)
     Placement().prefer(other)
-    chosen = Placement()
-    with chosen.undisturbed():
-        assert _nice() == usual, "it could not come back from behind others"
-        with chosen.first():
-            assert _nice() == usual
-            assert not _is_real_time()
+    with Placement().first():
+        assert _nice() == usual
+        assert not _is_real_time()
 
 
 def test_a_guest_that_is_gone_already_is_no_trouble() -> None:
@@ -120,35 +104,11 @@ sessions = pytest.mark.skipif(
 )
 
 
-@sessions
-def test_where_sessions_share_the_time_the_judges_stands_back(apart: bool) -> None:
-    usual = _session(os.getpid())
-    with Placement().undisturbed():
-        assert _session(os.getpid()) == (BEHIND if apart else usual)
-    assert _session(os.getpid()) == usual
-
-
-@sessions
-def test_what_a_killed_judge_left_is_put_right_by_the_next() -> None:
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("one CPU")
-    session = Path(f"/proc/{os.getpid()}/autogroup")
-    usual = _session(os.getpid())
-    session.write_text(str(BEHIND))
-    try:
-        with Placement().undisturbed():
-            pass
-        assert _session(os.getpid()) == 0
-    finally:
-        session.write_text(str(usual))
-
-
 @root
 @pytest.mark.parametrize("kept_in_none", [True, False])
 def test_where_no_session_shares_the_time_the_judge_goes_first_all_the_same(
     kept_in_none: bool, apart: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = _nice()
     autogroup = tmp_path / "autogroup"
     if kept_in_none:  # as Linux has it for what was started outside of any; else it knows no sessions at all
         autogroup.touch()
@@ -156,7 +116,6 @@ def test_where_no_session_shares_the_time_the_judge_goes_first_all_the_same(
     chosen = Placement()
     with chosen.undisturbed(), chosen.first():
         assert _is_real_time() is apart
-        assert _nice() == (BEHIND if apart else usual)
         assert _spinning() == [], "a guest would be kept waiting for it"
     assert not kept_in_none or not autogroup.read_text()
 
