@@ -39,8 +39,13 @@ def _run(arguments: argparse.Namespace) -> int:
         return doctor.calibrate() if arguments.calibrate else doctor.main()
     if arguments.command in options.COMMANDS:
         from bench_runner.trials import commands
+        from tasks.model import TaskError
 
-        return commands.run(arguments)
+        try:
+            return commands.run(arguments)
+        except TaskError as error:
+            print(error, file=sys.stderr)
+            return 2
     from bench_runner import config, fingerprint
 
     found = fingerprint.machine(config.data_dir())

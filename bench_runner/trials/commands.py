@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_runner import config
+from bench_runner.errors import ConfigError
 from bench_runner.trials.judging import TASK, Bench, Condition, Record, machine_name, rule
 from bench_runner.trials.options import CAMPAIGN_POWER, PERCENTS
 from bench_runner.trials.report import table, tally
@@ -35,7 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         plan.append((Condition(0, True, small), arguments.trials))
     task = getattr(arguments, "task", None) or TASK
     data = arguments.data or config.data_dir() / f"trials-{task.resolve().name}.jsonl"
-    data.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.open("a").close()
+    except OSError as error:
+        raise ConfigError(f"--data {data}: jobs cannot be kept there: {error.strerror}") from error
     with Bench(task, small=small) as bench:
         records = _repeat(bench, plan, data, arguments.minutes)
     print("\n".join(["", f"{machine_name()}; {rule()}", *table([tally(c, records) for c, _ in plan])]))
@@ -60,9 +65,10 @@ def _repeat(bench: Bench, plan: Sequence[tuple[Condition, int]], data: Path, min
 
 def read(data: Path) -> list[Record]:
     """The jobs of this machine under the present rule."""
-    if not data.exists():
-        return []
-    found = [Record.from_json(json.loads(line)) for line in data.read_text().splitlines()]
+    try:
+        found = [Record.from_json(json.loads(line)) for line in data.read_text().splitlines()]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"--data {data}: that is no file of trials: name another ({error})") from error
     return [each for each in found if each.rule == rule() and each.machine == machine_name()]
 
 

@@ -186,3 +186,42 @@ def test_a_trial_is_judged_by_the_real_judge(
     assert record.fault or set(record.cases) == cases
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
     assert load_folder(TASK).slug == "exact-work"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["aa", "--trials", "0"], "'0': give a whole number from 1 on"),
+        (["aa", "--trials", "-3"], "'-3': give a whole number from 1 on"),
+        (["aa", "--minutes", "nan"], "'nan': give a number above 0"),
+        (["power", "--percent", "0"], "'0': give a whole number from 1 on"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named_with_what_may_be(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _main(monkeypatch, *words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bench")
+def test_data_that_cannot_be_kept_or_are_no_trials_end_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (garbage := tmp_path / "garbage").write_text("[3]\n")
+    assert _main(monkeypatch, "aa", "--data", str(garbage)) == 2
+    assert "that is no file of trials" in capsys.readouterr().err
+    assert garbage.read_text() == "[3]\n"
+    assert _main(monkeypatch, "aa", "--data", str(garbage / "below")) == 2
+    assert "jobs cannot be kept there" in capsys.readouterr().err
+
+
+@pytest.mark.sandbox
+def test_a_task_that_is_not_there_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["aa", "--task", str(tmp_path / "nowhere"), "--data", str(tmp_path / "data")]
+    assert _main(monkeypatch, *words) == 2
+    assert "nowhere" in capsys.readouterr().err
