@@ -25,9 +25,9 @@ def _count(text: str) -> int:
 
 def _minutes(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 < (minutes := float(text)) < math.inf:
+        if 0 <= (minutes := float(text)) < math.inf:
             return minutes
-    raise argparse.ArgumentTypeError(f"{text!r}: give a number above 0")
+    raise argparse.ArgumentTypeError(f"{text!r}: give a number from 0 on")
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -193,7 +193,7 @@ def test_a_trial_is_judged_by_the_real_judge(
     [
         (["aa", "--trials", "0"], "'0': give a whole number from 1 on"),
         (["aa", "--trials", "-3"], "'-3': give a whole number from 1 on"),
-        (["aa", "--minutes", "nan"], "'nan': give a number above 0"),
+        (["aa", "--minutes", "nan"], "'nan': give a number from 0 on"),
         (["power", "--percent", "0"], "'0': give a whole number from 1 on"),
     ],
 )
