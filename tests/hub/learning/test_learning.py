@@ -21,6 +21,7 @@ from hub.core.errors import NotNow
 from hub.learning import actions, queries
 from hub.learning.models import Course, Lesson, Progress
 from hub.pulls import queries as pulls
+from hub.pulls.desk import desk
 from hub.rewards.queries import points_of
 from hub.rulings.models import Ruling
 from tasks.spec import Course as CourseSpec
@@ -89,7 +90,7 @@ def test_learners_who_write_the_same_are_not_held_nor_confirmed_nor_on_a_mentors
         learner_story.run_all(ratio=3.0)
     assert not Ruling.objects.exists()
     assert not Job.objects.filter(kind="confirm").exists()
-    assert [row for row in pulls.desk(cast.mei) if row.pull] == []
+    assert [row for row in desk(cast.mei) if row.pull] == []
     assert done(course, cast.bob) == [FAST]
 
 
