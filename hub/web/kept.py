@@ -7,9 +7,9 @@ Theory of operation
   who asks. `page` and `part` see to that: their templates are drawn without a request, so they know neither
   reader nor session. Where a page differs from reader to reader it has a gap, which is drawn for each of
   them: the tokens of forms, the header, messages, and what the view names.
-- For some seconds a copy is given as it is. Until GONE it is given still, while one thread of this module
-  makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever asks for the
-  same meanwhile waits for that one.
+- For some seconds a copy is given as it is. For MADE_ANEW seconds more it is given still, while one thread of
+  this module makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever
+  asks for the same meanwhile waits for that one.
 - Whoever does something by a form gets a cookie with the moment, and from then on no copy that was begun
   before. So all see at once what they did themselves, whichever process serves them, and what others did at
   the latest after GONE seconds. The moment comes from a browser: a future one counts as now.
@@ -53,7 +53,8 @@ from hub.catalog import roles
 from hub.web import top as above
 from hub.web.context import site
 
-FRESH, GONE = 30.0, 45.0  # seconds
+FRESH, MADE_ANEW = 30.0, 15.0  # seconds
+GONE = FRESH + MADE_ANEW
 MOST = 400
 ACTED_COOKIE = "acted"
 MARK = secrets.token_hex(16)  # around the name of a gap: nobody can guess it, so nobody writes it on a page
@@ -95,7 +96,7 @@ class Kept:
         if not settings.KEEP_COPIES:
             return make()
         found = self._copies.get(key)
-        if found is None or not since < found.begun > time.time() - max(GONE, fresh):
+        if found is None or not since < found.begun > time.time() - fresh - MADE_ANEW:
             return self._first(key, found, make, since, worth)
         if found.begun < time.time() - fresh:
             self._renew(key, again or make, worth)

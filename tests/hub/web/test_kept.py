@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from hub.web import kept
-from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MOST, Kept, acted, part
+from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MADE_ANEW, MOST, Kept, acted, part
 from tests.hub.web.conftest import Town, Visitor
 
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|<time.*?</time>|answered \d+ s ago')
@@ -65,6 +65,15 @@ def test_a_copy_is_given_while_it_is_fresh_then_once_more_while_the_next_one_is_
     assert copies.get("key", lambda: next(values)) == 1
     clock.now += GONE
     assert copies.get("key", lambda: next(values)) == 2
+
+
+def test_for_what_is_kept_longer_nobody_waits_either_when_it_is_no_longer_fresh(clock: Clock) -> None:
+    copies, long, values = Kept(), 10 * FRESH, iter(range(9))
+    assert copies.get("key", lambda: next(values), fresh=long) == 0
+    clock.now += long + MADE_ANEW - 1
+    assert copies.get("key", lambda: next(values), fresh=long) == 0
+    copies._renewer.shutdown(wait=True)
+    assert copies.get("key", lambda: next(values), fresh=long) == 1
 
 
 def test_whoever_has_acted_gets_no_copy_of_before_and_the_others_get_theirs(clock: Clock) -> None:
