@@ -3,6 +3,7 @@
 // Learned: a window costs its height and its width instead of their product. Every second element of a row, for
 // stride 2, is one shuffle of two vectors; for wider strides element by element is good enough. A window that is the
 // whole plane leaves one column, for which rows are no help: its elements are taken side by side (7x7: 4 times as fast).
+// A division of a vector takes as long as everything else about a window of 3x3; reciprocals of what is counted do.
 #include <algorithm>
 #include <cstdlib>
 
@@ -135,28 +136,45 @@ static int pool(const T *x, T *y, const Shape &s, int threads, End end) {
     return fault;
 }
 
+// Where the largest is: the rows of a window stay apart, W windows are walked through together, and what is better than
+// the best so far takes its place. The margins, -inf, are no better than anything.
 template <class T>
 static int largest_with_places(const T *x, T *y, int64_t *indices, const Shape &s, int threads) {
-    parallel_for(s.planes * s.oh, s.grain(), threads, [=](int64_t begin, int64_t stop) {
+    int fault = OK;
+    parallel_for(s.planes * s.oh, s.grain(), threads, [=, &fault](int64_t begin, int64_t stop) {
+        const int64_t apart = s.margined();
+        Floats rows(s.kh * apart, Largest::start);
+        if (!rows.data) {
+#pragma omp atomic write
+            fault = NO_MEMORY;
+            return;
+        }
         for (int64_t each = begin; each < stop; each++) {
-            const T *plane = x + each / s.oh * s.h * s.w;
-            int64_t i = each % s.oh, top = s.top(i), bottom = s.bottom(i);
-            for (int64_t j = 0; j < s.ow; j++) {
-                int64_t left = s.left(j), right = s.right(j), best = top * s.w + left;
-                float most = widen(plane[best]);
-                for (int64_t r = top; r < bottom; r++)
-                    for (int64_t c = left; c < right; c++) {
-                        float v = widen(plane[r * s.w + c]);
-                        bool better = v > most || (v != v && most == most);
-                        best = better ? r * s.w + c : best;
-                        most = better ? v : most;
+            const int64_t i = each % s.oh, top = s.top(i), high = s.bottom(i) - top;
+            const T *from = x + (each / s.oh * s.h + top) * s.w;
+            for (int64_t r = 0; r < high; r++) down<Largest>(rows.data + r * apart + s.pw, from, s.w, r, r + 1);
+            for (int64_t j = 0; j < s.ow; j += W) {
+                const int some = int(std::min<int64_t>(s.ow - j, W));
+                vf most = splat(Largest::start);
+                vi row = {}, column = {};  // of the best, within the window
+                for (int lane = 0; (j + lane) * s.sw < s.pw && lane < some; lane++)
+                    column[lane] = int32_t(s.pw - (j + lane) * s.sw);
+                for (int64_t r = 0; r < high; r++)
+                    for (int64_t k = 0; k < s.kw; k++) {
+                        const vf v = every(rows.data + r * apart + j * s.sw + k, s.sw);
+                        const vi kept = (v <= most) | (most != most);  // of NaNs the first
+                        most = kept ? most : v;
+                        row = kept ? row : splat_int(int32_t(r));
+                        column = kept ? column : splat_int(int32_t(k));
                     }
-                y[each * s.ow + j] = plane[best];
-                indices[each * s.ow + j] = best;
+                store_some_or_all(y + each * s.ow + j, some, most);
+                for (int lane = 0; lane < some; lane++)
+                    indices[each * s.ow + j + lane] =
+                        (top + row[lane]) * s.w + (j + lane) * s.sw - s.pw + column[lane];
             }
         }
     });
-    return OK;
+    return fault;
 }
 
 // The sums of a plane's gradient are kept in float32: in place where that is the dtype, else in `apart`.
@@ -255,8 +273,13 @@ static void widths(float *found, const Shape &s, bool count_padding) {
         if (!wide.data) return NO_MEMORY;                                                                              \
         widths(wide.data, s, count_padding);                                                                           \
         const float *counts = wide.data;                                                                               \
+        Floats parts(s.ow + W, 1);                                                                                     \
+        if (!parts.data) return NO_MEMORY;                                                                             \
+        for (int64_t j = 0; j < s.ow; j++) parts.data[j] = 1 / (counts[j] * float(s.kh));                              \
+        const float *shares = parts.data;                                                                              \
         return pool<Total>(x, y, s, threads, [=](vf a, int64_t i, int64_t j) {                                         \
-            return a / (load(counts + j) * float(count_padding ? s.kh : s.bottom(i) - s.top(i)));                      \
+            const int64_t high = count_padding ? s.kh : s.bottom(i) - s.top(i);                                        \
+            return high == s.kh ? a * load(shares + j) : a / (load(counts + j) * float(high));                         \
         });                                                                                                            \
     }                                                                                                                  \
     KERNEL avg_pool2d_grad_v2_rows_##DTYPE(const T *dy, T *dx, GRADIENT_SIZES, WINDOW, int64_t count_padding,          \
