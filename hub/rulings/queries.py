@@ -27,8 +27,14 @@ from hub.pulls.standing import APPLIED, CLEAR, HOLD, UPHOLD, counts, stands_as
 from hub.rulings.models import Rejudge, RejudgeItem, Ruling
 
 FALLEN_SHOWN = timedelta(days=30)
+DECIDED_SHOWN = 30
 OVERTURNABLE = (Outcome.PASSED, Outcome.SUSPICIOUS)
 UNLISTED = ("cases", "environment", "log", "seconds", "assembly", "figures")  # of a verdict, in no list
+LISTED = (
+    "outcome", "reason", "reason_args", "at", "job__kind", "job__hardware_class",
+    "job__patch_set__pull__task__title_en", "job__patch_set__pull__task__title_zh",
+    "job__patch_set__pull__author__username", "job__patch_set__pull__author__display_name",
+)  # fmt: skip
 
 
 # Verdicts
@@ -108,14 +114,11 @@ def _undecided() -> Q:
     return Q(~Exists(Ruling.objects.filter(verdict=OuterRef("pk"))), outcome=Outcome.SUSPICIOUS)
 
 
-def listed(keys: Iterable[int]) -> list[Verdict]:
-    """These verdicts as a list shows them, longest waiting first."""
-    return _listed(list(keys))
-
-
 @prepared
-def _listed(keys: list[int]) -> QuerySet[Verdict]:
-    return standing_verdicts().filter(pk__in=keys).defer(*UNLISTED).order_by("at", "pk")
+def listed(keys: list[int]) -> QuerySet[Verdict]:
+    """These `held_keys` as a list shows them, longest waiting first."""
+    rows = Verdict.objects.filter(pk__in=keys).order_by("at", "pk")
+    return rows.select_related("job__patch_set__pull__task", "job__patch_set__pull__author").only(*LISTED)
 
 
 def doubted() -> QuerySet[Verdict]:
@@ -147,14 +150,23 @@ def was_cleared(author: User, pull: PullRequest) -> bool:
     return standing_verdicts().filter(cleared).exists()
 
 
-def decided(most: int = 30) -> list[Ruling]:
+def decided() -> list[Ruling]:
     """The last decisions of people, newest first."""
     # Which they are is asked first: where there are none, a planner begins at the wrong end of the joins.
-    last = Ruling.objects.exclude(kind=HOLD).order_by("-pk").values_list("pk", flat=True)[:most]
-    rows = Ruling.objects.filter(pk__in=list(last)).order_by("-pk")
+    return _decided(_last_decided())
+
+
+@prepared
+def _last_decided() -> QuerySet[Ruling, int]:
+    return Ruling.objects.exclude(kind=HOLD).order_by("-pk").values_list("pk", flat=True)[:DECIDED_SHOWN]
+
+
+@prepared
+def _decided(keys: list[int]) -> QuerySet[Ruling]:
+    rows = Ruling.objects.filter(pk__in=keys).order_by("-pk")
     rows = rows.select_related("verdict__job__patch_set__pull__task__programme", "by")
     rows = rows.select_related("verdict__job__patch_set__pull__author")
-    return list(rows.defer(*(f"verdict__{name}" for name in UNLISTED)))
+    return rows.defer(*(f"verdict__{name}" for name in UNLISTED))
 
 
 def fallen_keys() -> list[int]:
@@ -165,9 +177,9 @@ def fallen_keys() -> list[int]:
     return list(rows.order_by().values_list("pk", flat=True))
 
 
-def fallen(user: User, keys: Iterable[int]) -> QuerySet[Verdict]:
+def fallen(user: User, keys: list[int]) -> QuerySet[Verdict]:
     """Of these `fallen_keys` what counts and this person sees: each took an entry off a board."""
-    rows = standing_verdicts().filter(pk__in=list(keys))
+    rows = standing_verdicts().filter(pk__in=keys) if keys else Verdict.objects.none()
     return _seen_by(user, rows).order_by("-job__ended_at")
 
 
@@ -246,10 +258,11 @@ def ready_keys() -> QuerySet[Rejudge, int]:
     return Rejudge.objects.filter(state=Rejudge.State.READY).values_list("pk", flat=True)
 
 
-def appealed(verdicts: Iterable[Verdict]) -> set[int]:
+@prepared
+def appealed(verdicts: list[int]) -> QuerySet[Rejudge, int | None]:
     """The keys of those of these verdicts that were appealed."""
-    rows = Rejudge.objects.filter(about__in=list(verdicts), scope=Rejudge.Scope.APPEAL)
-    return set(rows.values_list("about", flat=True))
+    rows = Rejudge.objects.filter(about__pk__in=verdicts, scope=Rejudge.Scope.APPEAL)
+    return rows.values_list("about", flat=True)
 
 
 def rejudges_about(verdicts: Iterable[Verdict]) -> dict[int, list[Rejudge]]:

@@ -41,7 +41,7 @@ from hub.web.security import with_plot
 
 log = logging.getLogger(__name__)
 
-HELD_A_PAGE = 30
+HELD_A_PAGE = 20
 HELD_MOST = 300  # that the pages reach back to: the others come when these are decided
 FALLEN_MOST = 30
 LINES_MOST = 600  # of one file side by side
@@ -82,7 +82,7 @@ def held_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(keys, HELD_A_PAGE).get_page(request.GET.get("page"))
     waiting = queries.listed(page.object_list)
     fallen = kept.KEPT.get("fallen", queries.fallen_keys, since=kept.acted(request))
-    appealed = queries.appealed(waiting)
+    appealed = queries.appealed(page.object_list)
     shown = {
         "page": page,
         "more": len(keys) == HELD_MOST,

@@ -6,6 +6,8 @@ Each is a 16×16 drawing of strokes. An icon never stands alone for a meaning; t
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -36,6 +38,7 @@ PATHS = {
 }  # fmt: skip
 
 
+@cache
 def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">'
