@@ -226,6 +226,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "hub.web.context.site",
             ],
+            "builtins": ["hub.web.templatetags.addresses"],
         },
     }
 ]

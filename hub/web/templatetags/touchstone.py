@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template.defaultfilters import date as format_date
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
@@ -18,6 +17,7 @@ from django.utils.translation import ngettext, pgettext
 
 from hub.core import clock
 from hub.web import icons, kept, medals, words
+from hub.web.templatetags.addresses import address
 
 COUNTED_IN_DAYS = timedelta(days=2)  # from here on
 
@@ -183,7 +183,7 @@ def person(user: Any, link: bool = True) -> SafeString:
     )
     if not link:
         return format_html('<span class="person">{}</span>', stone)
-    page = reverse("web:person", args=[user.username])
+    page = address("web:person", user.username)
     return format_html('<a class="person" href="{}">{}</a>', page, stone)
 
 
