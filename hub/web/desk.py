@@ -34,7 +34,7 @@ from hub.pulls.queries import Facts, Stage, Turn, Who
 from hub.rulings import queries as rulings
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
-SHOWN, SHOWN_ELSEWHERE = 25, 10  # rows of what waits for a mentor, and for others; the filters find the rest
+SHOWN, SHOWN_ELSEWHERE = 20, 5  # rows of what waits for a mentor, and for others; the filters find the rest
 COUNTED = 100  # results that are held; there are more where this is reached
 SILENT = 14  # days of a contributor's turn: from then on the claim's clock decides
 NUDGES = (
