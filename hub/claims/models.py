@@ -62,6 +62,9 @@ class Claim(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        indexes = [
+            models.Index(fields=("requested_at",), condition=Q(state="requested"), name="claim_to_answer")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=("task", "user"),

@@ -30,8 +30,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
@@ -77,9 +77,8 @@ class Turn:
     sentence: str | Promise
 
 
-@dataclass(frozen=True)
-class Run:
-    """A job as far as the stage depends on it."""
+class Run(NamedTuple):
+    """A job as far as the stage depends on it. A desk makes hundreds of them."""
 
     kind: str
     hardware_class: str
@@ -114,12 +113,12 @@ class Facts:
     reviews: tuple[Review, ...] = ()  # the last word of each reviewer that approves or asks for changes
     merge: MergeAttempt | None = None  # the last one
 
-    @property
+    @cached_property
     def check(self) -> Run | None:
         checks = [run for run in self.runs if run.kind == JobKind.CHECK]
         return max(checks, key=lambda run: run.queued_at, default=None)
 
-    @property
+    @cached_property
     def wrong(self) -> Run | None:
         """A run that did not pass, of those that say something about the contribution as it was pushed.
 
@@ -288,8 +287,7 @@ def _merges(patch_sets: list[int]) -> QuerySet[MergeAttempt]:
     return MergeAttempt.objects.filter(patch_set__pk__in=patch_sets).order_by("id")
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A job that counts, with its verdict if it has one and what that stands as."""
 
     patch_set: int
@@ -382,5 +380,5 @@ def _last_words(patch_sets: list[int]) -> dict[int, tuple[Review, ...]]:
 
 @prepared
 def _said_of(patch_sets: list[int]) -> QuerySet[Review]:
-    rows = Review.objects.filter(patch_set__pk__in=patch_sets).select_related("reviewer").order_by("id")
-    return rows.only("patch_set", "kind", "at", "reviewer__username", "reviewer__display_name")
+    rows = Review.objects.filter(patch_set__pk__in=patch_sets).order_by("id")
+    return rows.only("patch_set", "kind", "at", "reviewer")
