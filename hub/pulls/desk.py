@@ -25,6 +25,7 @@ from hub.pulls import queries
 from hub.pulls.models import PullRequest
 from hub.pulls.stages import Facts, Stage, Who, facts_of, stage_of, turn_of
 
+LOOKED_AT = 60  # open pull requests whose stage is computed for one desk, which shows up to half of them
 SHOWN = (
     "title", "state", "opened_at", "ended_at", "task__slug", "task__kind", "task__title_en", "task__title_zh",
     "author__username", "author__display_name", "author__is_house",
@@ -63,9 +64,9 @@ def desk_pulls(mentor: User) -> list[PullRequest]:
     Each with `is_own`: whether they are named as a mentor of its task.
     """
     if mentor.is_mentor or mentor.is_maintainer:
-        return _desk_of_all(mentor.is_maintainer, queries.LOOKED_AT)(mentor.pk, clock.now())
+        return _desk_of_all(mentor.is_maintainer, LOOKED_AT)(mentor.pk, clock.now())
     named = _waiting(mentor.pk).filter(roles.mentored_by(mentor)).distinct()
-    return list(_first(named, mentor.pk, queries.LOOKED_AT))
+    return list(_first(named, mentor.pk, LOOKED_AT))
 
 
 @cache

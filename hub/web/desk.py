@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -35,7 +36,7 @@ from hub.rulings import queries as rulings
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
 SHOWN, SHOWN_ELSEWHERE = 20, 5  # rows of what waits for a mentor, and for others; the filters find the rest
-COUNTED = 100  # results that are held; there are more where this is reached
+COUNTED = 30  # results that are held; there are more where this is reached
 SILENT = 14  # days of a contributor's turn: from then on the claim's clock decides
 NUDGES = (
     (10, gettext_lazy("Time to ask the lead of its SIG.")),
@@ -56,7 +57,7 @@ class Waiting:
     def task(self) -> Task:
         return self.row.pull.task if self.row.pull else self.row.claim.task  # type: ignore[union-attr]
 
-    @property
+    @cached_property
     def is_late(self) -> bool:
         return self.due is not None and self.due < clock.now()
 
@@ -64,7 +65,7 @@ class Waiting:
     def is_long(self) -> bool:
         return self.row.since < clock.now() - LONG
 
-    @property
+    @cached_property
     def nudge(self) -> str:
         """What it is time for: the longer it waits, the more people are to be asked."""
         days = (clock.now() - self.row.since).days
@@ -122,7 +123,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         }
         rows = desks.desk(user, (found[pull.pk] for pull in waiting))
         shown |= _queue(user, rows, request.GET.get("task", ""), request.GET.get("whose", ""))
-        shown["looked_at"] = len(waiting) if len(waiting) == queries.LOOKED_AT else 0
+        shown["looked_at"] = len(waiting) if len(waiting) == desks.LOOKED_AT else 0
     return render(request, "desk/page.html", shown)
 
 

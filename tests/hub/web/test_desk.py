@@ -13,7 +13,7 @@ from hub.claims import actions as claims
 from hub.claims.models import Claim
 from hub.core import clock
 from hub.pulls import actions as pulls
-from hub.pulls import queries
+from hub.pulls import desk
 from hub.pulls.models import PatchSet
 from hub.web.desk import working_days_after
 from tests import people
@@ -64,12 +64,12 @@ def test_the_desk_says_that_it_does_not_look_at_everything(
 ) -> None:
     story.push(cast.bob, "one")
     story.push(cast.bob, "two")
-    monkeypatch.setattr(queries, "LOOKED_AT", 3)
+    monkeypatch.setattr(desk, "LOOKED_AT", 3)
     monkeypatch.setattr("hub.web.desk.SHOWN_ELSEWHERE", 1)
     page = Visitor(cast.mei).get("/desk/")
     assert "More is open than this page looks at" not in page
     assert "1 more has waited less long" in page
-    monkeypatch.setattr(queries, "LOOKED_AT", 1)
+    monkeypatch.setattr(desk, "LOOKED_AT", 1)
     assert "your tasks first: 1 pull requests" in Visitor(cast.mei).get("/desk/")
 
 
