@@ -24,7 +24,7 @@ from bench_runner.awake import Awake, awake
 from bench_runner.guests import measuring_cpus
 
 FIRST = -19  # nice, of guests
-REAL_TIME = os.sched_param(1)  # the least: the kernel's own threads go before it
+REAL_TIME = os.sched_param(1)  # the least: whatever else is real-time goes before it
 HEEDED = "/proc/sys/kernel/sched_autogroup_enabled"
 SESSION = "/proc/{}/autogroup"  # takes the nice value of a process's whole session
 

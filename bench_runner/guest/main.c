@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 enum { MOST_ARGUMENTS = MOST_TENSORS + MOST_DIMS };
+enum { SPINS = 1 << 28, NAP_MICROSECONDS = 1000 }; /* of waiting for a turn: some 0.1 s, then nap by nap */
 enum { /* where things stand on the command line */
     REQUEST_FD = 1, REPLY_FD, INPUT_FD, INPUT_BYTES, OUTPUT_FD, OUTPUT_BYTES, NONCE_VALUE, DIM_COUNT,
     LANGUAGE, FOLDER, SYMBOL, TENSORS
@@ -84,11 +85,17 @@ static void call(const word *a) {
              a[31]);
 }
 
+/* A turn comes before we are thawed, so only who has lost the judge waits for long. It would go before others
+ * on this CPU, and keep from it whatever is to end the judge and clear us away. */
+static void await(word turn) {
+    for (long looks = 0; __atomic_load_n(&requests[TURN], __ATOMIC_ACQUIRE) != turn; looks++)
+        if (looks > SPINS) usleep(NAP_MICROSECONDS);
+}
+
 /* Between seeing a turn and calling the function lies as little as possible: it is inside the timed window. */
 static void serve(void) {
     for (word turn = 1;; turn++) {
-        while (__atomic_load_n(&requests[TURN], __ATOMIC_ACQUIRE) != turn) {
-        }
+        await(turn);
         word kind = requests[KIND], state = DONE;
         if (kind == CALL) call(bound[requests[SLOT]]);
         else if (kind == BIND) bind();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bench_runner.errors import InfrastructureFault
 from bench_runner.failure import Failed
 from bench_runner.guest import records as r
 from bench_runner.memory import Shared
+from bench_runner.placement import Placement
 from bench_runner.sandbox import End
 from bench_runner.watched import WITNESSES
 from tasks.spec import Tensor
@@ -30,6 +32,13 @@ TENSORS = (
     Tensor("x", "input", "float32", ("n",)),
     Tensor("y", "output", "float32", ("n",)),
 )
+JUDGE = """
+import time
+from bench_runner.awake import awake
+with awake({}):
+    print(flush=True)
+    time.sleep(60)
+"""
 SECOND = Limit(1.0, "call_time_limit", {"where": "here", "seconds": 1.0})
 DOUBLE = "import numpy as np\ndef f(x, y):\n    np.multiply(x, 2, out=y)\n"
 
@@ -40,7 +49,9 @@ class Program:
     log_dropped = 0
 
     def __init__(self, command: list[str], fds: tuple[int, ...]) -> None:
-        self.process = subprocess.Popen(command, pass_fds=fds, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, pass_fds=fds, stderr=subprocess.DEVNULL, start_new_session=True
+        )
 
     def poll(self) -> End | None:
         code = self.process.poll()
@@ -59,6 +70,18 @@ class Program:
 
     def refused_processes(self) -> int:
         return 0
+
+    def naps(self, seconds: float = 10.0) -> bool:
+        """Whether it lets others have its CPU, time and again, sooner or later."""
+        status, end = Path(f"/proc/{self.process.pid}/status"), time.monotonic() + seconds
+
+        def naps_taken() -> int:
+            return int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)$", status.read_text(), re.MULTILINE)[0])
+
+        before = naps_taken()
+        while naps_taken() < before + 5 and time.monotonic() < end:
+            time.sleep(0.01)
+        return naps_taken() >= before + 5
 
     def kill(self) -> None:
         self.process.kill()
@@ -184,6 +207,33 @@ def test_a_submission_that_does_not_load_says_why(start: Start, source: str, rea
     with pytest.raises(Failed, match=reason) as caught:
         channel.load(program, 10.0)
     assert caught.value.reason == reason
+
+
+def test_a_guest_that_is_left_without_a_turn_keeps_its_cpu_from_nobody(start: Start):
+    channel, program = start(DOUBLE)
+    channel.load(program, 10.0)
+    program.thaw()  # as when the judge is killed
+    assert program.naps()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may go before others")
+def test_a_judge_that_is_killed_ends_though_its_guest_goes_before_its_threads(start: Start):
+    """Until the last thread has ended nobody can bury it, and its slot is taken."""
+    last = max(os.sched_getaffinity(0))
+    channel, program = start(DOUBLE)
+    channel.load(program, 10.0)
+    os.sched_setaffinity(program.process.pid, {last})
+    with subprocess.Popen([sys.executable, "-c", JUDGE.format(last)], stdout=subprocess.PIPE) as judge:
+        assert judge.stdout is not None
+        judge.stdout.readline()
+        Placement().prefer(program.process.pid)
+        program.thaw()
+        time.sleep(0.05)  # it is at the CPU, spinning
+        judge.kill()
+        try:
+            assert judge.wait(5) == -signal.SIGKILL
+        finally:
+            program.kill()
 
 
 def test_a_call_that_takes_too_long_ends_at_its_limit(start: Start):

@@ -127,6 +127,13 @@ def test_a_crash_ends_it(start: Load):
         channel.call({"x": np.zeros((1, 1))}, SECOND)
 
 
+def test_left_without_a_turn_it_keeps_its_cpu_from_nobody(start: Load):
+    channel, program = start(SUM)
+    channel.load(program, 10.0)
+    program.thaw()
+    assert program.naps()
+
+
 def test_asked_to_leave_it_leaves_in_good_order(start: Load):
     channel, program = start(SUM)
     channel.load(program, 10.0)
