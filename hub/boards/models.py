@@ -14,7 +14,7 @@ class Standing(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="standings")
     verdict = models.ForeignKey("bench.Verdict", models.CASCADE, related_name="+")
     place = models.PositiveIntegerField(null=True)  # among the entries, from 1; null: not the author's best
-    rank = models.PositiveIntegerField(null=True)  # entries whose intervals overlap share one
+    rank = models.PositiveIntegerField(null=True)  # 1, and one more for each entry that is certainly quicker
     tied = models.BooleanField(default=False)
     ratio = models.FloatField()
     confirmed = models.BooleanField()

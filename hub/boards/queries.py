@@ -3,12 +3,15 @@
 Pages read what was computed last: `stored.py`.
 
 Only passed, sandboxed verdicts of one revision make entries. Each contributor has one: the best confirmed one
-if there is any, else the best. Two entries whose intervals overlap share a rank. What an entry shows of its
-runs, and when it is confirmed or off the board: `runs.py`.
+if there is any, else the best. An entry's rank is one more than there are entries that are certainly quicker,
+whose whole interval lies above its own. So entries of one rank overlap, each with each, and a chain of overlaps
+shares no rank from end to end. What an entry shows of its runs, and when it is confirmed or off the board:
+`runs.py`.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +35,7 @@ class Entry:
     """One contributor's line. `ratio` is baseline over candidate with its 95 % interval."""
 
     rank: int  # 0: not told
-    tied: bool  # shares its rank with a neighbour
+    tied: bool  # shares its rank
     user: User
     pull: PullRequest
     verdict: Verdict
@@ -139,16 +142,12 @@ def _merit(candidate: Candidate) -> tuple[bool, float]:
 
 
 def _ranked(best: list[Candidate]) -> list[Entry]:
-    """Number the sorted candidates; who overlaps with the one ranked directly above shares its rank."""
-    ranks: list[int] = []
-    for place, candidate in enumerate(best):
-        above = best[place - 1].shown if place else None
-        shares = above is not None and (candidate.shown.high or 0) >= (above.low or 0)
-        ranks.append(ranks[-1] if shares else place + 1)
+    """By rank, and within one by ratio, as `best` is."""
+    lows = sorted(candidate.shown.low or 0.0 for candidate in best)
+    ranks = [1 + len(lows) - bisect_right(lows, candidate.shown.high or 0.0) for candidate in best]
     number = Counter(ranks)
-    return [
-        _entry(candidate, rank, tied=number[rank] > 1) for rank, candidate in zip(ranks, best, strict=True)
-    ]
+    ranked = sorted(zip(ranks, best, strict=True), key=lambda pair: pair[0])
+    return [_entry(candidate, rank, tied=number[rank] > 1) for rank, candidate in ranked]
 
 
 def _entry(candidate: Candidate, rank: int, *, tied: bool) -> Entry:

@@ -1,4 +1,4 @@
-"""Boards: best confirmed entry of each contributor, shared ranks where intervals overlap."""
+"""Boards: best confirmed entry of each contributor, ranked by how many are certainly quicker."""
 
 from __future__ import annotations
 
@@ -103,11 +103,26 @@ def test_the_faster_entry_stands_first(cast, bench):
     assert ranks(bench) == [(1, "bob"), (2, "alice")]
 
 
-def test_entries_whose_intervals_overlap_share_a_rank(cast, bench):
+def test_who_is_not_certainly_slower_than_the_first_shares_its_rank(cast, bench):
     bench.verdict(bench.pull(cast.alice), 3.00)
     bench.verdict(bench.pull(cast.bob), 3.06)
     bench.verdict(bench.pull(cast.mei), 2.00)
     assert ranks(bench) == [(1, "bob"), (1, "alice"), (3, "mei")]
+
+
+def test_a_chain_of_overlaps_shares_no_rank_from_end_to_end(cast, bench):
+    bench.verdict(bench.pull(cast.alice), 3.00)
+    bench.verdict(bench.pull(cast.bob), 2.92)
+    bench.verdict(bench.pull(cast.mei), 2.84)
+    assert ranks(bench) == [(1, "alice"), (1, "bob"), (2, "mei")]
+
+
+def test_a_wide_interval_that_reaches_up_to_the_first_stands_beside_it(cast, bench):
+    bench.verdict(bench.pull(cast.alice), 3.00)
+    bench.verdict(bench.pull(cast.bob), 2.80)
+    bench.verdict(bench.pull(cast.mei), 2.70, margin=0.40)
+    assert ranks(bench) == [(1, "alice"), (1, "mei"), (2, "bob")]
+    assert [entry.tied for entry in board(bench.task, HARDWARE).entries] == [True, True, False]
 
 
 def test_each_contributor_has_one_entry(cast, bench):
