@@ -4,9 +4,9 @@ Pages read what was computed last: `stored.py`.
 
 Only passed, sandboxed verdicts of one revision make entries. Each contributor has one: the best confirmed one
 if there is any, else the best. An entry's rank is one more than there are entries that are certainly quicker,
-whose whole interval lies above its own. So entries of one rank overlap, each with each, and a chain of overlaps
-shares no rank from end to end. What an entry shows of its runs, and when it is confirmed or off the board:
-`runs.py`.
+whose whole interval lies above its own. So entries of one rank overlap, each with each, and a chain of
+overlaps shares no rank from end to end. What an entry shows of its runs, and when it is confirmed or off the
+board: `runs.py`.
 """
 
 from __future__ import annotations
