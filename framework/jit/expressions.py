@@ -55,6 +55,9 @@ _WHOLE = {
     "isfinite": "1",
     "bitwise_invert": "~{0}",
     "relu": "{0} > 0 ? {0} : 0",
+    # NumPy's, also for as many bits as there are (#) and more, which C leaves open.
+    "bitwise_left_shift": "({1} >= 0 && {1} < #) ? (uint64_t){0} << {1} : 0",
+    "bitwise_right_shift": "({1} >= 0 && {1} < #) ? {0} >> {1} : -({0} < 0)",
     **dict.fromkeys(("floor", "ceil", "trunc", "round"), "{0}"),
 }
 _LOGICAL = {"bitwise_invert": "!{0}", "add": "{0} | {1}", "mul": "{0} & {1}", "maximum": "{0} | {1}"}
@@ -94,11 +97,11 @@ def code_of(prim: Prim, ins: list[np.dtype[Any]], out: np.dtype[Any]) -> str | N
         if found:
             return found.replace("@", "f" if ins[-1].itemsize == 4 else "")
     elif prim.name in _WHOLE:
-        return _WHOLE[prim.name]
+        return _WHOLE[prim.name].replace("#", str(8 * out.itemsize))
     elif prim.name in _SIGNED_OVERFLOW and kind in "iu":
         unsigned = f"uint{max(32, 8 * out.itemsize)}_t"
         return f"({unsigned}){{0}} {_SIGNED_OVERFLOW[prim.name]} ({unsigned}){{1}}"
-    return prim.emit if isinstance(prim.emit, str) and "left_shift" not in prim.name else None
+    return prim.emit if isinstance(prim.emit, str) else None
 
 
 def _cast(source: np.dtype[Any], target: np.dtype[Any]) -> str | None:

@@ -55,6 +55,19 @@ def binary(prim: Prim, x: Operand, y: Operand) -> Tensor:
     return result
 
 
+def binary_number(prim: Prim, x: Operand, y: Operand) -> Tensor:
+    """A primitive of two operands that must be numbers: of two bools NumPy's result has another dtype."""
+    if x.__class__ is Tensor and x.dtype.kind == "f":
+        return binary(prim, x, y)
+    x, y = pair(x, y)
+    if x.dtype.kind == "b":
+        raise DTypeError(
+            f"{prim.name}: both operands are bools, which are no numbers; cast one of them first"
+        )
+    result: Tensor = apply(prim, x, y)
+    return result
+
+
 def binary_float(prim: Prim, x: Operand, y: Operand) -> Tensor:
     """A primitive of two operands that must be floating point: integers and bools become float32."""
     x, y = pair(x, y)

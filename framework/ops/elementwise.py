@@ -8,7 +8,7 @@ from typing import Any
 from framework.core import dtypes
 from framework.core.prim import Prim
 from framework.core.tensor import Tensor, apply, as_tensor, detach
-from framework.ops.coerce import Operand, binary, binary_float, cast, pair, unary, unary_float
+from framework.ops.coerce import Operand, binary, binary_float, binary_number, cast, pair, unary, unary_float
 from framework.prims import elementwise as p
 
 One = Callable[[Operand], Tensor]
@@ -44,8 +44,10 @@ divide: Two = _of_two(
 def pow(x: Operand, y: Operand) -> Tensor:
     """x to the power y. Array API `pow`. The derivative by x is 0 where y is, that by y where x is."""
     if y.__class__ is int and y == 2:
-        return unary(p.SQUARE, x)
-    return binary(p.POW, x, y)
+        t = x if x.__class__ is Tensor else as_tensor(x)
+        if t.dtype.kind != "b":
+            return unary(p.SQUARE, t)
+    return binary_number(p.POW, x, y)
 
 
 negative: One = _of_one("negative", unary, p.NEG, "-x. Array API `negative`.")
@@ -153,10 +155,13 @@ round: One = _of_one(
 )
 trunc: One = _of_one("trunc", unary, p.TRUNC, "The integer part, in x's dtype. Array API `trunc`.")
 floor_divide: Two = _of_two(
-    "floor_divide", binary, p.FLOOR_DIVIDE, "x / y rounded down. Array API `floor_divide`."
+    "floor_divide", binary_number, p.FLOOR_DIVIDE, "x / y rounded down. Array API `floor_divide`."
 )
 remainder: Two = _of_two(
-    "remainder", binary, p.REMAINDER, "What floor_divide leaves: has the sign of y. Array API `remainder`."
+    "remainder",
+    binary_number,
+    p.REMAINDER,
+    "What floor_divide leaves: has the sign of y. Array API `remainder`.",
 )
 equal: Two = _of_two("equal", binary, p.EQUAL, "x == y, bool. Array API `equal`.")
 not_equal: Two = _of_two("not_equal", binary, p.NOT_EQUAL, "x != y, bool. Array API `not_equal`.")
@@ -177,11 +182,14 @@ bitwise_invert: One = _of_one(
     "bitwise_invert", unary, p.INVERT, "~x of integers or bools. Array API `bitwise_invert`."
 )
 bitwise_left_shift: Two = _of_two(
-    "bitwise_left_shift", binary, p.LEFT_SHIFT, "x shifted left by y bits. Array API `bitwise_left_shift`."
+    "bitwise_left_shift",
+    binary_number,
+    p.LEFT_SHIFT,
+    "x shifted left by y bits. Array API `bitwise_left_shift`.",
 )
 bitwise_right_shift: Two = _of_two(
     "bitwise_right_shift",
-    binary,
+    binary_number,
     p.RIGHT_SHIFT,
     "x shifted right by y bits, keeping the sign. Array API `bitwise_right_shift`.",
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from framework.core import dtypes
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.errors import ArgumentError, ShapeError
 from framework.ops.coerce import (
@@ -42,7 +43,8 @@ def sigmoid(x: Operand) -> Tensor:
 
 def logsigmoid(x: Operand) -> Tensor:
     """log(sigmoid(x)), without overflow. `torch.nn.functional.logsigmoid`."""
-    return -softplus(-as_tensor(x))
+    t = as_tensor(x)
+    return -softplus(-cast(t, dtypes.to_float(t.dtype)))
 
 
 def softplus(x: Operand) -> Tensor:
@@ -136,6 +138,7 @@ def layer_norm(x: Operand, weight: Operand = None, bias: Operand = None, eps: fl
     Source: Ba, Kiros and Hinton 2016; `torch.nn.functional.layer_norm`.
     """
     t = as_tensor(x)
+    t = cast(t, dtypes.to_float(t.dtype))
     n = t.shape[-1:]
     w = ones(n, t.dtype) if weight is None else cast(weight, t.dtype)
     b = zeros(n, t.dtype) if bias is None else cast(bias, t.dtype)
@@ -149,6 +152,7 @@ def rms_norm(x: Operand, weight: Operand = None, eps: float = 1e-6) -> Tensor:
     2019.
     """
     t = as_tensor(x)
+    t = cast(t, dtypes.to_float(t.dtype))
     w = ones(t.shape[-1:], t.dtype) if weight is None else cast(weight, t.dtype)
     _check_row("rms_norm", t, weight=w)
     result: Tensor = apply(p.RMS_NORM, t, w, eps=eps)

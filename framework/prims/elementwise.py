@@ -59,6 +59,28 @@ def _whole(*avals: Any) -> Aval:
     return same(*avals)
 
 
+def _ordered(*avals: Any) -> Aval:
+    if dtypes.is_complex(avals[0].dtype):
+        raise DTypeError(f"{avals[0].dtype.name} has neither order nor sign: take real, imag or abs first")
+    return same(*avals)
+
+
+def ordered_inexact(*avals: Any) -> Aval:
+    """Broadcast shape, floating point that has an order."""
+    _ordered(*avals)
+    return _inexact(*avals)
+
+
+def _numbers(*avals: Any) -> Aval:
+    if avals[0].dtype == dtypes.bool_:
+        raise DTypeError("bools are no numbers: use logical_not or logical_xor, or cast first")
+    return same(*avals)
+
+
+def _sign_of(x: Any) -> Aval:
+    return boolean(_ordered(x))
+
+
 def _integers(*avals: Any) -> Aval:
     if not dtypes.is_integer(avals[0].dtype):
         raise DTypeError(f"a shift of {avals[0].dtype.name}: integers are needed: cast first")
@@ -85,7 +107,11 @@ def binary(name: str, impl: Callable[..., Any], vjp: Any, emit: Any = None, infe
 # Arithmetic.
 ADD = binary("add", lambda xp, x, y: xp.add(x, y), (lambda g, o, x, y: g, lambda g, o, x, y: g), "{0} + {1}")
 SUB = binary(
-    "sub", lambda xp, x, y: xp.subtract(x, y), (lambda g, o, x, y: g, lambda g, o, x, y: -g), "{0} - {1}"
+    "sub",
+    lambda xp, x, y: xp.subtract(x, y),
+    (lambda g, o, x, y: g, lambda g, o, x, y: -g),
+    "{0} - {1}",
+    _numbers,
 )
 MUL = binary(
     "mul",
@@ -108,10 +134,10 @@ POW = binary(
         lambda g, o, x, y: g * ops.conj(ops.where(x == 0, 0, o * ops.log(ops.where(x == 0, 1, x)))),
     ),
 )
-NEG = unary("neg", lambda xp, x: xp.negative(x), lambda g, o, x: -g, "-{0}")
-SQUARE = unary("square", lambda xp, x: xp.square(x), lambda g, o, x: g * ops.conj(x + x), "{0} * {0}")
+NEG = unary("neg", lambda xp, x: xp.negative(x), lambda g, o, x: -g, "-{0}", _numbers)
+SQUARE = unary("square", lambda xp, x: xp.multiply(x, x), lambda g, o, x: g * ops.conj(x + x), "{0} * {0}")
 ABS = unary("abs", lambda xp, x: xp.abs(x), lambda g, o, x: g * ops.sign(x), infer=real)
-SIGN = unary("sign", lambda xp, x: xp.sign(x), None)
+SIGN = unary("sign", lambda xp, x: xp.sign(x), None, infer=_numbers)
 SQRT = unary("sqrt", lambda xp, x: xp.sqrt(x), lambda g, o, x: g / ops.conj(o + o), infer=_inexact)
 RSQRT = unary(
     "rsqrt", lambda xp, x: 1 / xp.sqrt(x), lambda g, o, x: g * ops.conj(o / (x * -2)), infer=_inexact
@@ -178,29 +204,30 @@ ATAN2 = binary(
     "atan2",
     lambda xp, y, x: xp.arctan2(y, x),
     (lambda g, o, y, x: g * x / (x * x + y * y), lambda g, o, y, x: -g * y / (x * x + y * y)),
-    infer=_inexact,
+    infer=ordered_inexact,
 )
 
 # Rounding, division with remainder: no gradient but where it is certain.
-FLOOR = unary("floor", lambda xp, x: xp.floor(x), None)
-CEIL = unary("ceil", lambda xp, x: xp.ceil(x), None)
-ROUND = unary("round", lambda xp, x: x if x.dtype.kind in "iu" else xp.rint(x), None)
-TRUNC = unary("trunc", lambda xp, x: xp.trunc(x), None)
-FLOOR_DIVIDE = binary("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), None)
+FLOOR = unary("floor", lambda xp, x: xp.floor(x), None, infer=_ordered)
+CEIL = unary("ceil", lambda xp, x: xp.ceil(x), None, infer=_ordered)
+ROUND = unary("round", lambda xp, x: x if x.dtype.kind in "iub" else xp.rint(x), None)
+TRUNC = unary("trunc", lambda xp, x: xp.trunc(x), None, infer=_ordered)
+FLOOR_DIVIDE = binary("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), None, infer=_ordered)
 REMAINDER = binary(
     "remainder",
     lambda xp, x, y: xp.remainder(x, y),
     (lambda g, o, x, y: g, lambda g, o, x, y: -g * ops.floor_divide(x, y)),
+    infer=_ordered,
 )
 
 COPYSIGN = binary(
     "copysign",
     lambda xp, x, y: xp.copysign(x, y),
     (lambda g, o, x, y: ops.where(ops.signbit(x) == ops.signbit(y), g, -g) * ops.where(x == 0, 0, 1), None),
-    infer=_inexact,
+    infer=ordered_inexact,
 )
-NEXTAFTER = binary("nextafter", lambda xp, x, y: xp.nextafter(x, y), None, infer=_inexact)
-SIGNBIT = unary("signbit", lambda xp, x: xp.signbit(x), None, infer=boolean)
+NEXTAFTER = binary("nextafter", lambda xp, x, y: xp.nextafter(x, y), None, infer=ordered_inexact)
+SIGNBIT = unary("signbit", lambda xp, x: xp.signbit(x), None, infer=_sign_of)
 
 # Comparison and logic.
 EQUAL = binary("equal", lambda xp, x, y: xp.equal(x, y), None, "{0} == {1}", boolean)
@@ -213,10 +240,8 @@ AND = binary("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), None, "{0} & 
 OR = binary("bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y), None, "{0} | {1}", _whole)
 XOR = binary("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), None, "{0} ^ {1}", _whole)
 INVERT = unary("bitwise_invert", lambda xp, x: xp.invert(x), None, infer=_whole)
-LEFT_SHIFT = binary("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y), None, "{0} << {1}", _integers)
-RIGHT_SHIFT = binary(
-    "bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), None, "{0} >> {1}", _integers
-)
+LEFT_SHIFT = binary("bitwise_left_shift", lambda xp, x, y: xp.left_shift(x, y), None, infer=_integers)
+RIGHT_SHIFT = binary("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), None, infer=_integers)
 ISNAN = unary("isnan", lambda xp, x: xp.isnan(x), None, infer=boolean)
 ISFINITE = unary("isfinite", lambda xp, x: xp.isfinite(x), None, infer=boolean)
 

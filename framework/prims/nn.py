@@ -17,7 +17,7 @@ import framework.ops as ops
 from framework.core import backend, dtypes
 from framework.core.prim import Aval, Prim, define
 from framework.core.tensor import Tensor, apply, wrap
-from framework.prims.elementwise import binary, same, unary
+from framework.prims.elementwise import binary, ordered_inexact, same, unary
 from framework.prims.index import whole_axis
 from framework.prims.reduce import reduced, reduction_axes, unreduced
 from framework.prims.shape import batch_all
@@ -47,12 +47,16 @@ def _sigmoid(xp: Any, x: Any) -> Any:
 
 SIGMOID = unary("sigmoid", _sigmoid, lambda g, o, x: g * (o * (1 - o)))
 SOFTPLUS = unary(
-    "softplus", lambda xp, x: xp.logaddexp(x, x.dtype.type(0)), lambda g, o, x: g * ops.sigmoid(x)
+    "softplus",
+    lambda xp, x: xp.logaddexp(x, x.dtype.type(0)),
+    lambda g, o, x: g * ops.sigmoid(x),
+    infer=ordered_inexact,
 )
 LOGADDEXP = binary(
     "logaddexp",
     lambda xp, x, y: xp.logaddexp(x, y),
     (lambda g, o, x, y: g * ops.sigmoid(x - y), lambda g, o, x, y: g * ops.sigmoid(y - x)),
+    infer=ordered_inexact,
 )
 
 
@@ -84,7 +88,7 @@ def _erf(xp: Any, x: Any) -> Any:
 ERF = unary("erf", _erf, lambda g, o, x: g * (ops.exp(-x * x) * (2 / sqrt(pi))), "erf({0})")
 
 
-def _activation(name: str, expand: Callable[[Tensor], Tensor]) -> Prim:
+def _activation(name: str, expand: Callable[[Tensor], Tensor], infer: Callable[..., Any] = same) -> Prim:
     """An activation and its gradient, both with kernels."""
 
     def gradient(dy: Tensor, x: Tensor) -> Tensor:
@@ -98,7 +102,7 @@ def _activation(name: str, expand: Callable[[Tensor], Tensor]) -> Prim:
     return heavy(
         name,
         expand,
-        same,
+        infer,
         lambda f, x: f(x),
         axes="...->...",
         vjp=(lambda g, o, x: apply(grad, g, x),),
@@ -113,7 +117,7 @@ def _gelu_tanh(x: Tensor) -> Tensor:
 GELU = _activation("gelu", lambda x: 0.5 * x * (1 + ops.erf(x * sqrt(0.5))))
 GELU_TANH = _activation("gelu_tanh", _gelu_tanh)
 SILU = _activation("silu", lambda x: x * ops.sigmoid(x))
-MISH = _activation("mish", lambda x: x * ops.tanh(ops.softplus(x)))
+MISH = _activation("mish", lambda x: x * ops.tanh(ops.softplus(x)), ordered_inexact)
 
 
 # Softmax and its kin, along one axis.

@@ -40,6 +40,15 @@ def test_functions_of_special_values_are_those_of_eager_mode() -> None:
         np.testing.assert_allclose(value.asnumpy(), expected.asnumpy(), rtol=6e-7, atol=1.2e-38, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+def test_shifts_by_all_bits_and_more_are_those_of_eager_mode(dtype: str) -> None:
+    x = Tensor(np.array([5, 3, 127, 0] + [-3, -128] * (dtype[0] == "i")), dtype)
+    for bits in (0, 1, 7, 8, 32, 64, 100):
+        for shift in (ops.bitwise_left_shift, ops.bitwise_right_shift):
+            expected = shift(x, Tensor(bits, dtype)).asnumpy()
+            np.testing.assert_array_equal(jit(shift, fullgraph=True)(x, Tensor(bits, dtype)), expected)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_extrema_and_sums_pass_on_nan() -> None:
     x = np.ones((5, 7), np.float32)
