@@ -15,6 +15,7 @@ import numpy as np
 
 from framework import ops
 from framework.core import dtypes, tree
+from framework.core.arguments import checked
 from framework.core.tensor import Parameter, Tensor
 from framework.errors import ArgumentError
 from framework.nn.attention import MultiHeadAttention
@@ -26,6 +27,7 @@ from framework.nn.recurrent import GRU, LSTM, RNN
 IN_16_BITS = (Dense, Conv1d, Conv2d, MultiHeadAttention, RNN, LSTM, GRU)
 
 
+@checked
 def auto_mixed_precision(network: Cell, dtype: Any = dtypes.bfloat16) -> Cell:
     """Let the layers whose work is matrix products compute in `dtype`: float16 or bfloat16. Returns
     `network`.
@@ -57,6 +59,7 @@ class DynamicLossScaler(Cell):
         ArgumentError: a scale that is not above 0, a factor that is not above 1, a window below 1.
     """
 
+    @checked
     def __init__(
         self, scale_value: float = 2.0**16, scale_factor: float = 2.0, scale_window: int = 2000
     ) -> None:

@@ -286,7 +286,12 @@ def scalar(value: Any, dtype: DType) -> Tensor:
     key = (value.__class__, value, dtype, backend.xp)
     found = _scalars.get(key)
     if found is None:
-        found = wrap(backend.xp.asarray(value, dtype=dtype))
+        try:
+            found = wrap(backend.xp.asarray(value, dtype=dtype))
+        except OverflowError:
+            raise DTypeError(
+                f"the number {value!r:.60} does not fit {dtype.name}: cast the tensor first"
+            ) from None
         if value and len(_scalars) < 4096:  # not zero: 0.0 == -0.0
             _scalars[key] = found
     return found

@@ -130,8 +130,8 @@ class NumpySlicesDataset(Dataset):
         self.column_names = _names(column_names)
         arrays = data if isinstance(data, tuple | list) else (data,)
         self.arrays = tuple(np.asanyarray(array) for array in arrays)
-        lengths = [len(array) for array in self.arrays]
-        if len(lengths) != len(self.column_names) or len(set(lengths)) != 1:
+        lengths = [len(array) if array.ndim else None for array in self.arrays]
+        if len(lengths) != len(self.column_names) or len(set(lengths)) != 1 or None in lengths:
             raise ArgumentError(
                 f"NumpySlicesDataset: arrays of {lengths} rows given for the columns "
                 f"{', '.join(self.column_names)}; one array for each, all of one length, is needed"
@@ -245,8 +245,8 @@ def _stacked(column: Column, name: str) -> npt.NDArray[Any]:
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     listed = (names,) if isinstance(names, str) else tuple(names)
-    if not listed or len(set(listed)) != len(listed):
-        raise ArgumentError(f"columns {listed} given; at least one name, and none twice, is needed")
+    if not listed or not all(isinstance(name, str) for name in listed) or len(set(listed)) != len(listed):
+        raise ArgumentError(f"columns {listed} given; at least one name (a text), none twice, is needed")
     return listed
 
 

@@ -24,11 +24,8 @@ class Loader:
     """
 
     def __init__(self, dataset: Dataset, num_workers: int = 0) -> None:
-        if not isinstance(dataset, Dataset) or not isinstance(num_workers, int) or num_workers < 0:
-            raise ArgumentError(
-                f"Loader: num_workers is {num_workers!r}, dataset {dataset!r:.80}; 0 (this process) or more, "
-                "and a dataset, are needed"
-            )
+        if num_workers < 0:
+            raise ArgumentError(f"Loader: num_workers is {num_workers}; 0 (this process) or more is needed")
         self.dataset, self.num_workers = dataset, num_workers
         self.epoch = 0
         self.position = 0  # rows of the epoch given so far

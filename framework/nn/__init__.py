@@ -1,5 +1,6 @@
 """Cells: what networks are made of. Names are MindSpore's, defaults and names of weights torch's."""
 
+from framework.core.arguments import check_classes as _check_classes
 from framework.nn import contracts as _contracts
 from framework.nn import init
 from framework.nn.activation import (
@@ -61,3 +62,4 @@ __all__ = [
     "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Softsign", "Tanh", "init",
 ]  # fmt: skip
 _finish(globals(), _contracts.CELLS)
+_check_classes(globals(), __all__)

@@ -9,6 +9,7 @@ import numpy as np
 
 from framework import ops
 from framework.core.tensor import Parameter, Tensor
+from framework.errors import ArgumentError
 from framework.nn.cell import Cell
 
 
@@ -66,9 +67,15 @@ class LeakyReLU(Cell):
 
 
 class PReLU(Cell):
-    """x where x > 0, else weight·x: one learned slope, or one for each channel (the second axis)."""
+    """x where x > 0, else weight·x: one learned slope, or one for each channel (the second axis).
+
+    Raises:
+        ArgumentError: `num_parameters` is less than 1.
+    """
 
     def __init__(self, num_parameters: int = 1, initial: float = 0.25) -> None:
+        if num_parameters < 1:
+            raise ArgumentError(f"PReLU: num_parameters is {num_parameters}; 1, or the number of channels")
         self.weight = Parameter(np.full(num_parameters, initial, np.float32))
 
     def construct(self, x: Tensor) -> Any:

@@ -26,11 +26,10 @@ class MultiHeadAttention(Cell):
     """
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, has_bias: bool = True) -> None:
-        if num_heads < 1 or embed_dim % num_heads or not 0 <= dropout < 1:
+        if min(num_heads, embed_dim) < 1 or embed_dim % num_heads or not 0 <= dropout < 1:
             raise ArgumentError(
                 f"MultiHeadAttention: embed_dim {embed_dim}, num_heads {num_heads}, dropout {dropout}; heads "
-                "that "
-                "divide embed_dim, and 0 ≤ dropout < 1 are needed"
+                "that divide embed_dim, both from 1, and 0 ≤ dropout < 1 are needed"
             )
         self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
         bound = math.sqrt(6 / (4 * embed_dim))  # Glorot's, of the three projections as one matrix

@@ -14,7 +14,7 @@ from framework.ops.windows import Pair
 
 class _Conv(Cell):
     def _weights(self, shape: tuple[int, ...], group: int, has_bias: bool) -> None:
-        if not all(isinstance(n, int) and n > 0 for n in shape):
+        if min(shape) < 1:
             raise ArgumentError(
                 f"{type(self).__name__}: {shape[1]!r} channels, {shape[0]!r} filters, kernel {shape[2:]}: "
                 "ints from 1"

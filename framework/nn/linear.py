@@ -23,8 +23,8 @@ class Dense(Cell):
     """
 
     def __init__(self, in_channels: int, out_channels: int, has_bias: bool = True) -> None:
-        if not all(isinstance(n, int) and n >= 0 for n in (in_channels, out_channels)):
-            raise ArgumentError(f"Dense: {in_channels!r} to {out_channels!r} channels; give ints from 0")
+        if min(in_channels, out_channels) < 0:
+            raise ArgumentError(f"Dense: {in_channels} to {out_channels} channels; give ints from 0")
         bound = 1 / math.sqrt(in_channels) if in_channels else 0.0
         self.weight = Parameter(ops.uniform((out_channels, in_channels), -bound, bound))
         self.bias = Parameter(ops.uniform((out_channels,), -bound, bound)) if has_bias else None

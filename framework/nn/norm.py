@@ -105,6 +105,7 @@ class BatchNorm(_Affine):
     the weight of the new value. In evaluation by the running ones.
 
     Raises:
+        ArgumentError: `num_features` is less than 1.
         ShapeError: another number of channels; in training, one value per channel alone.
     """
 
@@ -113,6 +114,8 @@ class BatchNorm(_Affine):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
     ) -> None:
+        if num_features < 1:
+            raise ArgumentError(f"{type(self).__name__}: num_features is {num_features}; 1 or more is needed")
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self._affine((num_features,), affine, affine)
         self.running_mean = Parameter(np.zeros(num_features, np.float32), requires_grad=False)

@@ -35,10 +35,10 @@ class _Recurrent(Cell):
         dropout: float = 0.0,
         bidirectional: bool = False,
     ) -> None:
-        if num_layers < 1 or not 0 <= dropout < 1:
+        if min(input_size, hidden_size, num_layers) < 1 or not 0 <= dropout < 1:
             raise ArgumentError(
-                f"{type(self).__name__}: num_layers is {num_layers}, dropout {dropout}; at least 1, and 0 ≤ "
-                "dropout < 1"
+                f"{type(self).__name__}: input_size is {input_size}, hidden_size {hidden_size}, num_layers "
+                f"{num_layers}, dropout {dropout}; sizes and layers from 1, and 0 ≤ dropout < 1 are needed"
             )
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.has_bias, self.batch_first, self.dropout = has_bias, batch_first, dropout

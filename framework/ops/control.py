@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from framework.core import tree
+from framework.core.arguments import checked
 from framework.core.assigned import refusing
 from framework.core.graph import Graph, closed, collect, trace
 from framework.core.tensor import Tensor, apply, as_tensor
@@ -45,6 +46,7 @@ def _same(name: str, first: Graph, second: list[Tensor], trees: tuple[tree.Tree,
         )
 
 
+@checked
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any) -> Any:
     """`true_fn(*operands)` if pred (one bool) holds, else `false_fn(*operands)`.
 
@@ -74,6 +76,7 @@ def _cond_traced(p: Tensor, true_fn: Any, false_fn: Any, operands: Any, own: Cal
     return tree.unflatten(yes.out_tree, apply(COND, p.reshape(()), *ts, *more, *rest, then=then, other=other))
 
 
+@checked
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -134,6 +137,7 @@ def _scan_now(
     return carry, tree.unflatten(y_tree, [stack(column) for column in zip(*columns, strict=True)])
 
 
+@checked
 def while_loop(
     cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], init: Any, max_steps: int | None = None
 ) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from framework import ops
 from framework.core.tensor import Tensor
 from framework.ops import arrange as a
 from framework.ops import elementwise as e
@@ -62,7 +63,7 @@ def install() -> None:
         setattr(Tensor, f"__r{name}__", _swapped(operator))
     for name, method in {**_COMPARISONS, **_UNARY}.items():
         setattr(Tensor, f"__{name}__", method)
-    methods: dict[str, Any] = {fn.__name__: fn for fn in _METHODS}
+    methods: dict[str, Any] = {fn.__name__: getattr(ops, fn.__name__) for fn in _METHODS}
     methods |= {
         "reshape": _reshape,
         "permute": _permute,

@@ -1,5 +1,6 @@
 """Optimisers, learning-rate schedules, and what is done to gradients and parameters around a step."""
 
+from framework.core.arguments import check_classes as _check_classes
 from framework.ops.contracts import finish as _finish
 from framework.optim import contracts as _contracts
 from framework.optim.gradients import (
@@ -39,3 +40,4 @@ __all__ = [
     "global_norm",
 ]
 _finish(globals(), _contracts.OPTIMISERS)
+_check_classes(globals(), __all__)

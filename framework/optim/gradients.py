@@ -10,6 +10,7 @@ import numpy as np
 
 from framework import ops
 from framework.core import tree
+from framework.core.arguments import worded
 from framework.core.dtypes import float32
 from framework.core.tensor import Parameter, Tensor
 from framework.errors import ArgumentError
@@ -17,6 +18,7 @@ from framework.nn.cell import Cell
 from framework.optim.optimizer import Optimizer
 
 
+@worded
 def global_norm(gradients: Any) -> Tensor:
     """The square root of the sum of squares over all tensors of a container, in float32 or wider."""
     squares = [ops.sum(ops.square(_wide(g))) for g in tree.flatten(gradients)[0]]
@@ -25,6 +27,7 @@ def global_norm(gradients: Any) -> Tensor:
     return ops.sqrt(sum(squares[1:], squares[0]))
 
 
+@worded
 def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     """The same container, scaled down to a global norm of `max_norm` where it is larger (Pascanu et al.
     2013).
@@ -38,6 +41,7 @@ def clip_by_global_norm(gradients: Any, max_norm: float) -> Any:
     return tree.map_leaves(lambda g: (g * factor).astype(g.dtype), gradients)
 
 
+@worded
 def clip_by_value(gradients: Any, limit: float) -> Any:
     """The same container, each element limited to −limit … limit.
 
@@ -103,13 +107,17 @@ class ExponentialMovingAverage(Cell):
     `with ema.averaged():` computes with the averages in the parameters' place, and puts the parameters back.
 
     Raises:
-        ArgumentError: `decay` is not between 0 and 1.
+        ArgumentError: `decay` is not between 0 and 1; what is no Parameter among `params`.
     """
 
     def __init__(self, params: Iterable[Parameter], decay: float = 0.999) -> None:
         if not 0 < decay < 1:
             raise ArgumentError(f"ExponentialMovingAverage: decay is {decay!r}; between 0 and 1 is needed")
         self._params, self.decay = tuple(params), decay
+        if wrong := [p for p in self._params if not isinstance(p, Parameter)]:
+            raise ArgumentError(
+                f"ExponentialMovingAverage: {wrong[0]!r:.80} is no Parameter; give parameters"
+            )
         self._averages = tuple(Parameter(p.asnumpy().copy(), requires_grad=False) for p in self._params)
         for at, (parameter, average) in enumerate(zip(self._params, self._averages, strict=True)):
             setattr(self, f"average.{parameter.name or at}", average)

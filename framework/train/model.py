@@ -46,9 +46,10 @@ class Model:
         max_grad_norm: float | None = None,
         compiled: bool = True,
     ) -> None:
-        for name, given in (("network", network), ("loss_fn", loss_fn), ("optimizer", optimizer)):
-            if given is not None and not callable(given):
-                raise ArgumentError(f"Model: {name} {given!r:.80} is no function; give a cell")
+        if optimizer is not None and not callable(optimizer):
+            raise ArgumentError(
+                f"Model: optimizer {optimizer!r:.80} cannot be called; give one, or a cell around"
+            )
         self.network, self.loss_fn, self.optimizer = network, loss_fn, optimizer
         self.metrics, self.loss_scaler = dict(metrics or {}), loss_scaler
         self._step = _training_step(network, loss_fn, optimizer, loss_scaler, max_grad_norm)

@@ -15,6 +15,7 @@ from typing import Any
 
 from framework import ops
 from framework.core import dtypes, tree
+from framework.core.arguments import checked
 from framework.core.assigned import note
 from framework.core.graph import dependents
 from framework.core.tensor import Parameter, Tensor, as_tensor, detach, is_recording, leaf, recording
@@ -143,6 +144,7 @@ class _Borrowed:
             self.parameter.held = self.before
 
 
+@checked
 def vjp(fn: Callable[..., Any], *inputs: Any, weights: Any = None, has_aux: bool = False) -> tuple[Any, ...]:
     """`(out, vjp_fn)` or, with `has_aux`, `(out, vjp_fn, aux)`.
 
@@ -170,6 +172,7 @@ def vjp(fn: Callable[..., Any], *inputs: Any, weights: Any = None, has_aux: bool
     return (run.value(), vjp_fn, released(run.aux)) if has_aux else (run.value(), vjp_fn)
 
 
+@checked
 def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """`(out, tangent)` or `(out, tangent, aux)`: the derivative of `fn` at `inputs` along `v`.
 
@@ -188,12 +191,15 @@ def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> t
     for t, x in zip(given, leaves, strict=True):
         if t is not None and x is not None and t.shape != x.shape:
             raise ShapeError(f"jvp: tangent of shape {t.shape} for an input of shape {x.shape}")
+    if not run.all_leaves:
+        raise GradientError(f"jvp: no input is floating point: {inputs!r:.100}; cast one of them first")
     found = push(run.nodes, run.outputs, [t for t in given if t is not None], run.all_leaves)
     tangents = [ops.zeros_like(x) if t is None else t for x, t in zip(run.outputs, found, strict=True)]
     result = (run.value(), tree.unflatten(run.out_tree, tangents))
     return (*result, released(run.aux)) if has_aux else result
 
 
+@checked
 def value_and_grad(
     fn: Callable[..., Any],
     grad_position: int | tuple[int, ...] | None = 0,
@@ -211,8 +217,6 @@ def value_and_grad(
     computed with others. It is raised too
     for weights that stand twice, and for a function that returns a number or an array instead of a tensor.
     """
-    if not callable(fn):
-        raise GradientError(f"grad: {fn!r:.100} is no function: write grad(function)(*arguments)")
     positions = (
         () if grad_position is None else (grad_position,) if isinstance(grad_position, int) else grad_position
     )
@@ -269,6 +273,7 @@ def _seed(run: Run) -> Tensor:
     return ops.ones_like(detach(outputs[0]))
 
 
+@checked
 def grad(
     fn: Callable[..., Any],
     grad_position: int | tuple[int, ...] | None = 0,

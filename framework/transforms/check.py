@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from framework.core import tree
+from framework.core.arguments import checked
 from framework.core.tensor import Tensor, as_tensor
 from framework.errors import ArgumentError, GradientError
 from framework.ops import cast
 from framework.transforms.autodiff import differentiable, jvp, vjp
 
 
+@checked
 def check_grads(
     fn: Callable[..., Any], args: Sequence[Any], order: int = 1, modes: Sequence[str] = ("fwd", "rev"),
     eps: float = 1e-4, rtol: float = 1e-5, atol: float = 1e-6, seed: int = 0,
@@ -23,12 +25,10 @@ def check_grads(
     "fwd" compares the jvp with a difference of fourth order in `eps`, "rev" the vjp with the jvp so checked;
     order 2 does the same to the jvp and to the vjp, and so on. Integer arguments are kept as they are. Raises
     GradientError quoting the order, the mode and both numbers where they differ by more than `atol + rtol ·
-    |value|`, ArgumentError for `args` that are no tuple or list, and for an order below 1.
+    |value|`, DTypeError for `args` that are no tuple or list, ArgumentError for an order below 1.
     """
-    if not isinstance(args, tuple | list) or order < 1:
-        raise ArgumentError(
-            f"check_grads: args {args!r:.80}, order {order}: a tuple of arguments and 1 or more are needed"
-        )
+    if order < 1:
+        raise ArgumentError(f"check_grads: order is {order}; 1 or more is needed")
     given = [_double(x) for x in args]
     rng = np.random.default_rng(seed)
     _check(fn, given, order, tuple(modes), (eps, rtol, atol), rng, "")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from framework.core import tree
+from framework.core.arguments import checked
 from framework.core.graph import Graph
 from framework.core.tensor import (
     Tensor,
@@ -23,6 +24,7 @@ from framework.ops import zeros_like
 from framework.prims.control import CALL, CUSTOM_GRADIENT
 
 
+@checked
 def custom_vjp(
     fn: Callable[..., Any], forward: Callable[..., tuple[Any, Any]], backward: Callable[..., Any]
 ) -> Callable[..., Any]:
@@ -39,7 +41,10 @@ def custom_vjp(
         flat, in_tree = tree.flatten(args)
         if not any(isinstance(x, Tensor) and x.prim is not None for x in flat):
             return fn(*args)
-        out, residuals = forward(*args)
+        given = forward(*args)
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise GradientError(f"custom_vjp: forward returned {given!r:.100}; (out, residuals) is needed")
+        out, residuals = given
         outs, out_tree = tree.flatten(out)
         kept, kept_tree = tree.flatten(residuals)
         arguments = [as_tensor(x) for x in flat]
@@ -81,6 +86,7 @@ def _checked(
     return gradients
 
 
+@checked
 def recompute(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """`fn(*args, **kwargs)`, of which a gradient keeps the inputs alone and computes the rest again when
     needed.

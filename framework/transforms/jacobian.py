@@ -9,9 +9,18 @@ from typing import Any
 
 from framework import ops
 from framework.core import tree
+from framework.core.arguments import checked
 from framework.core.tensor import Tensor, as_tensor
+from framework.errors import GradientError
 from framework.transforms.autodiff import check_positions, jvp, vjp
 from framework.transforms.vmap import mapped
+
+
+def _positions(grad_position: int | tuple[int, ...]) -> tuple[int, ...]:
+    positions = (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+    if not positions:
+        raise GradientError("grad_position () names no argument: there is nothing to differentiate by")
+    return positions
 
 
 def _chosen(
@@ -40,6 +49,7 @@ def _basis(like: list[Tensor]) -> list[tuple[Tensor, ...]]:
     return rows
 
 
+@checked
 def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
     """A function that returns the Jacobian, one pullback per output element: for few outputs.
 
@@ -47,7 +57,7 @@ def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
     containers of arguments, and several positions make a tuple. With `has_aux`, `(jacobian, aux)`.
     Raises GradientError for an argument that is not floating point.
     """
-    positions = (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+    positions = _positions(grad_position)
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -72,11 +82,12 @@ def jacrev(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
     return wrapped
 
 
+@checked
 def jacfwd(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
     """A function that returns the Jacobian, one push-forward per input element: for few inputs. Shapes as
     `jacrev`.
     """
-    positions = (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+    positions = _positions(grad_position)
 
     @functools.wraps(fn, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -105,6 +116,7 @@ def jacfwd(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has
     return wrapped
 
 
+@checked
 def hessian(fn: Callable[..., Any], grad_position: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
     """A function that returns the second derivatives of a scalar-valued `fn`: shape `i + i` for an argument
     of shape `i`; for several positions a tuple of tuples."""

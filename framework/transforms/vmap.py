@@ -15,6 +15,7 @@ from typing import Any
 
 from framework import ops
 from framework.core import dtypes, tree
+from framework.core.arguments import checked
 from framework.core.assigned import refusing
 from framework.core.axes import rule_of
 from framework.core.graph import Graph, collect, dependents, is_array
@@ -120,6 +121,7 @@ def replay_batched(graph: Graph, inputs: Sequence[Tensor], bdims: Sequence[int |
     return [env[id(x)] for x in graph.outputs]
 
 
+@checked
 def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """`fn` of one example as a function of a batch of them.
 
