@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from bench_runner.contract import JOB_TIME_LIMIT
 from hub.services import embedded_redis, outside, programs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+ANSWERS_WITHIN = 5  # seconds, else the database is said not to answer
 
 
 def _flag(name: str, default: bool) -> bool:
@@ -27,6 +29,18 @@ def _flag(name: str, default: bool) -> bool:
     if value not in {"0", "1", "true", "false", "yes", "no"}:
         raise ImproperlyConfigured(f"{name}={value!r}: give 1 or 0.")
     return value in {"1", "true", "yes"}
+
+
+def _own_folder(folder: Path) -> Path:
+    """One that nobody else on this machine looks into, made if it is missing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATA_DIR={os.environ.get('DATA_DIR', '')!r} cannot hold the hub's data ({error.strerror}): "
+            "give another folder."
+        ) from error
+    return folder
 
 
 def _secret_key(folder: Path) -> str:
@@ -38,13 +52,7 @@ def _secret_key(folder: Path) -> str:
                 f"SECRET_KEY has {len(given)} characters: give at least 32 random ones."
             )
         return given
-    path = folder / "secret_key"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"DATA_DIR={str(DATA_DIR)!r} cannot hold the hub's data ({error.strerror}): give another folder."
-        ) from error
+    path = _own_folder(folder) / "secret_key"
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -53,10 +61,18 @@ def _secret_key(folder: Path) -> str:
     return path.read_text()
 
 
+def _own_file(path: str) -> None:
+    """Make it as nobody else may read it, if it is missing: SQLite's would be for everybody."""
+    with suppress(OSError):  # what is wrong with the path, SQLite says
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
 def _database(data_dir: Path) -> dict[str, object]:
     url = os.environ.get("DATABASE_URL", "")
     if not url or url.startswith("sqlite"):
         name = dj_database_url.parse(url)["NAME"] if url else str(data_dir / "db.sqlite3")
+        if name != ":memory:":
+            _own_file(name)
         # IMMEDIATE takes the write lock at BEGIN: deferred read-modify-write ends in "database is locked".
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -85,7 +101,8 @@ def _database(data_dir: Path) -> dict[str, object]:
     # longer than a page may.
     # Of what `hub/core/plans.py` asks the server keeps one plan, made when it is first asked.
     server = "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_generic_plan"
-    options = {"options": server, "prepare_threshold": 0, **found.get("OPTIONS", {}), "pool": True}
+    own = {"options": server, "prepare_threshold": 0, "connect_timeout": ANSWERS_WITHIN}
+    options = {**own, **found.get("OPTIONS", {}), "pool": {"timeout": ANSWERS_WITHIN}}
     return {**found, "CONN_MAX_AGE": 0, "OPTIONS": options}
 
 
@@ -129,7 +146,7 @@ def _log_format() -> str:
     return name
 
 
-DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve()
+DATA_DIR = _own_folder(Path(os.environ.get("DATA_DIR", BASE_DIR / "var")).resolve())
 GIT_ROOT = DATA_DIR / "git"
 TASKS_DIR = _tasks_dir()
 DEBUG = _flag("DEBUG", False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,38 @@ def test_a_command_says_the_sentence_and_nothing_else(tmp_path: Path) -> None:
     assert (
         done.stderr == "SITE_URL='hub.example.org': give scheme and host, such as https://hub.example.org\n"
     )
+
+
+def test_what_the_hub_keeps_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "accounts", "0001", "--verbosity", "0"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(folder)},
+        check=True,
+        umask=0o022,
+    )
+    assert folder.stat().st_mode & 0o777 == 0o700
+    made = [path for path in folder.rglob("*") if path.name.startswith(("db.sqlite3", "secret"))]
+    assert len(made) > 2
+    assert not [path for path in made if path.stat().st_mode & 0o077]
+
+
+@pytest.mark.slow
+def test_a_database_that_says_nothing_is_named_soon(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "doctor"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "DATA_DIR": str(tmp_path),
+                "DATABASE_URL": f"postgres://someone:secret@127.0.0.1:{silent.getsockname()[1]}/hub",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=25,
+        )
+    assert "Check DATABASE_URL." in done.stdout + done.stderr
+    assert "secret" not in done.stdout + done.stderr
