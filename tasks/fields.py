@@ -26,6 +26,11 @@ class Section:
         where = f"{self.path}.{key}" if self.path and key else self.path or key
         self.problems.append(f"{self.file}: {where}: {fault}; {cure}")
 
+    def has(self, key: str) -> bool:
+        """Whether it is there. It is a known key where it is not, too."""
+        self.read.add(key)
+        return key in self.table
+
     def text(self, key: str, cure: str, *, pattern: str = r"(?s).*\S.*", default: str | None = None) -> str:
         value = self._get(key, cure, default)
         if value is None or key not in self.table:

@@ -77,7 +77,7 @@ def read_task(slug: str, files: Mapping[str, bytes], problems: list[str]) -> Tas
         id=_uuid(top),
         title=both(top, "title"),
         summary=both(top, "summary"),
-        background=both(top, "background") if "background" in top.table else None,
+        background=both(top, "background") if top.has("background") else None,
         kind=top.choice("kind", KINDS),
         level=top.integer("level", "give the difficulty from 1 to 5", 1, 5),
         points=top.integer("points", "give the points on merge", 1, 1000, default=10 * _level(top)),
@@ -153,7 +153,7 @@ def _claim(top: Section) -> ClaimRules:
 def _readings(top: Section) -> tuple[Reading, ...]:
     found = []
     cure = "give [[read]] tables with en, zh and, if it has one, url"
-    for section in top.sections("read", cure) if "read" in top.table else ():
+    for section in top.sections("read", cure) if top.has("read") else ():
         text = Text(
             section.text("en", "say in English what it is and what it is good for"),
             section.text("zh", "say in Chinese what it is and what it is good for", pattern=CHINESE),
@@ -165,7 +165,7 @@ def _readings(top: Section) -> tuple[Reading, ...]:
 
 
 def _requires(top: Section) -> tuple[str, ...]:
-    if "requires" not in top.table:
+    if not top.has("requires"):
         return ()
     if top.table.get("claim") == {"policy": "open"}:
         cure = 'use policy = "exclusive" or "proposal"'
@@ -193,7 +193,7 @@ def _entry(top: Section) -> Entry:
 
 
 def _libraries(section: Section) -> tuple[str, ...]:
-    if "libraries" not in section.table:
+    if not section.has("libraries"):
         return ()
     return section.texts("libraries", f"use of {', '.join(LIBRARIES)}", pattern="|".join(LIBRARIES))
 

@@ -26,6 +26,11 @@ MISTAKES = [
     ("points = 20", "points = -20", "points: -20 is not an integer from 1 to 1000; give the points on merge"),
     ("points = 20", "pionts = 20", "pionts: unknown key; known are background, case, claim, dims, entry"),
     (
+        "points = 20",
+        "pionts = 20",
+        "points, read, requires, sig, speed",
+    ),
+    (
         'mentors = ["mentor"]',
         "mentors = []",
         "mentors: [] is not a list of one or more strings; name at least",
