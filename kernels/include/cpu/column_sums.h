@@ -26,6 +26,7 @@ inline int column_sums(int64_t rows, int64_t n, int64_t width, int threads, Add 
                 for (int64_t j = 0; j < width; j++) total[j] += recent[j];
             }
         }
+        _mm_sfence();  // for rows that `add` writes past the caches
     });
     for (int64_t part = 1; part < parts; part++)
         for (int64_t j = 0; j < width; j++) sums[j] += sums[part * 2 * width + j];

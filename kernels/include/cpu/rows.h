@@ -3,6 +3,7 @@
 #pragma once
 #include "fetch.h"
 #include "parallel.h"
+#include "past.h"
 #include "simd.h"
 
 namespace simd {
@@ -32,6 +33,26 @@ inline void each_vector(int64_t n, Body body) {
     int64_t j = 0;
     for (; j + W <= n; j += W) body(j, Whole{});
     if (j < n) body(j, int(n - j));
+}
+
+// y[j] = value(j, lanes) for every vector of a row of n; FAR: past the caches, in vectors that begin where a line does.
+template <bool FAR, class T, class Value>
+inline void put_row(T *y, int64_t n, Value value) {
+    if constexpr (FAR) {
+        int64_t j = -int64_t((uintptr_t)y / sizeof(T)) & (W - 1);
+        if (j > n) j = n;
+        if (j) put(y, int(j), value(0, int(j)));
+        for (; j + W <= n; j += W) store_past(y + j, value(j, Whole{}));
+        if (j < n) put(y + j, int(n - j), value(j, int(n - j)));
+    } else {
+        each_vector(n, [=](int64_t j, auto lanes) { put(y + j, lanes, value(j, lanes)); });
+    }
+}
+
+// Whether rows of y are better written past the caches: many bytes, and not what is read.
+template <class T>
+inline bool far(int64_t rows, int64_t n, const T *y, const T *x) {
+    return rows * n * int64_t(sizeof(T)) >= PAST_BYTES && y != x;
 }
 
 // step(accumulator, j, lanes) for every vector of a row of n. Four accumulators take turns, so that a step need
@@ -92,6 +113,7 @@ template <class Row>
 inline int each_row(int64_t rows, int64_t n, int threads, Row row) {
     parallel_for(rows, 65536 / (n + 1) + 1, threads, [=](int64_t from, int64_t to) {
         for (int64_t i = from; i < to; i++) row(i);
+        _mm_sfence();  // for rows that are written past the caches
     });
     return OK;
 }

@@ -170,6 +170,17 @@ inline vf min_or_nan(vf a, vf b) {
 inline vf max_or_nan(vf a, vf b) { return (b > a) | (b != b) ? b : a; }
 inline vf min_or_nan(vf a, vf b) { return (b < a) | (b != b) ? b : a; }
 #endif
+// A product that is rounded by itself. Of two that are added, the compiler may fuse either with the addition, here
+// one and there the other: the ends of an array would get other bits than its middle.
+inline vf rounded(vf x) {
+#if defined(__AVX__)
+    asm("" : "+v"(x));
+#else
+    asm("" : "+x"(x));
+#endif
+    return x;
+}
+
 inline vf abs(vf x) { return bits<vf>(bits<vi>(x) & 0x7fffffff); }
 
 inline float sum(vf x) {  // pairwise, always in the same order

@@ -2,43 +2,9 @@
 // Learned: what takes fewer than about 20 vector instructions an element waits for memory, not for arithmetic.
 // tanh as one quotient of polynomials, the normal distribution as polynomials looked up by permutation, and all
 // else through one exp get there: in the nearest caches gelu takes half of what PyTorch takes, gelu_tanh a fifth,
-// mish a tenth.
+// mish a tenth. Past the caches (past.h) large arrays are written in two thirds of the time.
 #include "functions.h"
-#include "parallel.h"
-#include "sweep.h"
-
-constexpr int64_t GRAIN = 32768;  // elements that are worth a thread
-
-template <class T, class F>
-static int map(const T *x, T *y, int64_t n, int threads, F f) {
-    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        sweep(
-            y, from, to,
-            [=](int64_t i) {
-                fetch_ahead(x + i);
-                store(y + i, f(load(x + i)));
-            },
-            [=](int64_t i, int count) { store_some(y + i, count, f(load_some(x + i, count, 0))); });
-    });
-    return OK;
-}
-
-template <class T, class F>
-static int map(const T *a, const T *b, T *y, int64_t n, int threads, F f) {
-    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        sweep(
-            y, from, to,
-            [=](int64_t i) {
-                fetch_ahead(a + i);
-                fetch_ahead(b + i);
-                store(y + i, f(load(a + i), load(b + i)));
-            },
-            [=](int64_t i, int count) {
-                store_some(y + i, count, f(load_some(a + i, count, 0), load_some(b + i, count, 0)));
-            });
-    });
-    return OK;
-}
+#include "maps.h"
 
 struct Both {
     vf gate, up;
@@ -73,20 +39,20 @@ static int swiglu_grad(
 
 #define ONE(NAME, F, T, DTYPE)                                                                  \
     KERNEL NAME##_v2_vector_##DTYPE(const T *x, T *y, int64_t n, int threads) {                 \
-        return map(x, y, n, threads, F{});                                                      \
+        return map(F{}, n, threads, y, x);                                                      \
     }
 #define ONE_WITH(NAME, F, T, DTYPE)                                                             \
     KERNEL NAME##_v2_vector_##DTYPE(const T *x, T *y, int64_t n, double number, int threads) {  \
-        return map(x, y, n, threads, F{float(number)});                                         \
+        return map(F{float(number)}, n, threads, y, x);                                         \
     }
 #define TWO(NAME, F, T, DTYPE)                                                                  \
     KERNEL NAME##_v2_vector_##DTYPE(const T *a, const T *b, T *y, int64_t n, int threads) {     \
-        return map(a, b, y, n, threads, F{});                                                   \
+        return map(F{}, n, threads, y, a, b);                                                   \
     }
 #define TWO_WITH(NAME, F, T, DTYPE)                                                             \
     KERNEL NAME##_v2_vector_##DTYPE(                                                            \
         const T *a, const T *b, T *y, int64_t n, double number, int threads) {                  \
-        return map(a, b, y, n, threads, F{float(number)});                                      \
+        return map(F{float(number)}, n, threads, y, a, b);                                      \
     }
 #define THREE_TO_TWO(NAME, F, T, DTYPE)                                                         \
     KERNEL NAME##_v2_vector_##DTYPE(                                                            \

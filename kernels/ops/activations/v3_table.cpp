@@ -6,8 +6,7 @@
 // waits for memory all the same, and there it helps to write past the caches: lines need not be read before (4M, the
 // last cache shared with others: 2.2 to 1.7 ms; alone in it: no difference).
 #include "functions.h"
-#include "parallel.h"
-#include "sweep.h"
+#include "maps.h"
 
 // t(x) = x (1 - P(x)) for x >= 0, where gelu is x P(x), as polynomials of u = 4/3 x in the distance from multiples of a
 // quarter, by powers; fitted at Chebyshev's points. From x = 5.72 on it is 0 (it is less than 3.1e-8, and x P(x) rounds
@@ -92,45 +91,9 @@ struct GeluTanhByTable {
     vf operator()(vf x) const { return less_bump(x, TANH_BUMP); }
 };
 
-constexpr int64_t GRAIN = 32768;      // elements that are worth a thread
-constexpr int64_t PAST = 16 << 20;    // bytes: more than the caches of one core keep till it is read
-
-static inline void store_past(float *p, vf x) { _mm512_stream_ps(p, (__m512)x); }
-template <class T>
-static inline void store_past(T *p, vf x) {  // half a line; the processor puts halves together
-    __m256i half;
-    store((T *)&half, x);
-    _mm256_stream_si256((__m256i *)p, half);
-}
-
-template <bool FAR, class T, class F>
-static void part(const T *x, T *y, int64_t from, int64_t to, F f) {
-    sweep<FAR>(
-        y, from, to,
-        [=](int64_t i) {
-            fetch_ahead(x + i);
-            const vf value = f(load(x + i));
-            FAR ? store_past(y + i, value) : store(y + i, value);
-        },
-        [=](int64_t i, int count) { store_some(y + i, count, f(load_some(x + i, count, 0))); });
-}
-
-template <class T, class F>
-static int map(const T *x, T *y, int64_t n, int threads, F f) {
-    const bool far = n * int64_t(sizeof(T)) >= PAST && x != y;
-    parallel_for(n, GRAIN, threads, [=](int64_t from, int64_t to) {
-        if (far) {
-            part<true>(x, y, from, to, f);
-            _mm_sfence();
-        } else
-            part<false>(x, y, from, to, f);
-    });
-    return OK;
-}
-
 #define DEFINE(NAME, F, T, DTYPE)                                                               \
     KERNEL NAME##_v3_table_##DTYPE(const T *x, T *y, int64_t n, int threads) {                  \
-        return map(x, y, n, threads, F{});                                                      \
+        return map(F{}, n, threads, y, x);                                                      \
     }
 #define DEFINE_ALL(NAME, F) DEFINE(NAME, F, float, f32) DEFINE(NAME, F, bf16, bf16) DEFINE(NAME, F, f16, f16)
 DEFINE_ALL(gelu, GeluByTable)

@@ -7,17 +7,6 @@
 
 using namespace simd;
 
-// A product that is rounded by itself. Of two that are added, the compiler may fuse either with the addition, here
-// one and there the other: the ends of an array would get other bits than its middle.
-static inline vf rounded(vf x) {
-#if defined(__AVX__)
-    asm("" : "+v"(x));
-#else
-    asm("" : "+x"(x));
-#endif
-    return x;
-}
-
 // The numbers of one step.
 struct Step {
     float lr, rest1, beta2, rest2, eps, scale, kept, added;
