@@ -71,6 +71,13 @@ def story(opening: Opening) -> Story:
     return opening.story
 
 
+@pytest.fixture
+def ready(story: Story) -> Story:
+    """A story with a worker."""
+    story.worker()
+    return story
+
+
 def new_task(slug: str = "vector-add", **columns: object) -> Task:
     task = publish(slug, read_folder(TASKS / slug)).task
     Task.objects.filter(pk=task.pk).update(**columns)

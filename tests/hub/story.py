@@ -25,7 +25,10 @@ from hub import flow
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench.models import Attempt, Job, Verdict, Worker
+from hub.boards.queries import board
+from hub.catalog.actions import publish
 from hub.catalog.models import Task
+from hub.catalog.queries import files_of
 from hub.core import clock
 from hub.core.refs import MAIN
 from hub.pulls import actions as pulls
@@ -156,6 +159,15 @@ class Story:
         attempt.refresh_from_db()
         return attempt
 
+    def new_rules(self) -> None:
+        """The task's tolerance changes."""
+        files = dict(files_of(self.task.current))
+        files["task.toml"] = files["task.toml"].replace(b"[tolerance", b"# stricter\n[tolerance", 1)
+        old = self.task.current
+        publish(self.task.slug, files)
+        self.task.refresh_from_db()
+        assert self.task.current != old
+
 
 def attempt_id(spec: JobSpec) -> Any:
     return Attempt.objects.get(pk=spec.attempt).pk
@@ -163,3 +175,15 @@ def attempt_id(spec: JobSpec) -> Any:
 
 def with_token(spec: JobSpec, token: str) -> JobSpec:
     return replace(spec, token=token)
+
+
+def places(story: Story) -> list[tuple[int, str, float]]:
+    return [(line.rank, line.user.username, line.ratio) for line in board(story.task, HARDWARE).entries]
+
+
+def suspicious(story: Story, who: User, ratio: float = 9.0) -> Verdict:
+    """A timing that is faster than the machine allows, with its number."""
+    story.push(who)
+    story.run(story.live(kind="check")[0])
+    summary = result(ratio=ratio).summary
+    return story.run(story.live(kind="rank")[0], "suspicious", reason="faster_than_possible", summary=summary)
