@@ -10,6 +10,8 @@ Theory of operation
 - For some seconds a copy is given as it is. For MADE_ANEW seconds more it is given still, while one thread of
   this module makes the next one: nobody waits. What is missing, or older, is made by who asks, and whoever
   asks for the same meanwhile waits for that one.
+- For how many of these seconds is drawn for each copy, from EARLIEST on: what was made at one time, after a
+  start above all, is not made anew at one time.
 - Whoever does something by a form gets a cookie with the moment, and from then on no copy that was begun
   before. So all see at once what they did themselves, whichever process serves them, and what others did at
   the latest after GONE seconds. The moment comes from a browser: a future one counts as now.
@@ -26,6 +28,7 @@ a page.
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 import threading
@@ -55,6 +58,7 @@ from hub.web.context import site
 
 FRESH, MADE_ANEW = 30.0, 15.0  # seconds
 GONE = FRESH + MADE_ANEW
+EARLIEST = 0.6  # of the seconds that a copy is fresh
 MOST = 400
 ACTED_COOKIE = "acted"
 MARK = secrets.token_hex(16)  # around the name of a gap: nobody can guess it, so nobody writes it on a page
@@ -67,6 +71,7 @@ Value = TypeVar("Value")
 class Copy:
     value: Any
     begun: float  # unix seconds, before anything was read
+    share: float  # of the seconds that copies of its kind are fresh
 
 
 class Kept:
@@ -98,7 +103,7 @@ class Kept:
         found = self._copies.get(key)
         if found is None or not since < found.begun > time.time() - fresh - MADE_ANEW:
             return self._first(key, found, make, since, worth)
-        if found.begun < time.time() - fresh:
+        if found.begun < time.time() - found.share * fresh:
             self._renew(key, again or make, worth)
         value: Value = found.value
         return value
@@ -136,7 +141,7 @@ class Kept:
             if before is None or before.begun <= begun:
                 self._copies.pop(key, None)
                 if worth(value):
-                    self._copies[key] = Copy(value, begun)
+                    self._copies[key] = Copy(value, begun, random.uniform(EARLIEST, 1.0))  # noqa: S311 # no secret
             while len(self._copies) > MOST:
                 self._copies.popitem(last=False)
         return value

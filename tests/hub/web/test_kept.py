@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from hub.web import kept
-from hub.web.kept import ACTED_COOKIE, FRESH, GONE, MADE_ANEW, MOST, Kept, acted, part
+from hub.web.kept import ACTED_COOKIE, EARLIEST, FRESH, GONE, MADE_ANEW, MOST, Kept, acted, part
 from tests.hub.web.conftest import Town, Visitor
 
 CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|<time.*?</time>|answered \d+ s ago')
@@ -57,14 +57,25 @@ def copies(settings: pytest_django.Settings) -> Iterator[None]:
 def test_a_copy_is_given_while_it_is_fresh_then_once_more_while_the_next_one_is_made(clock: Clock) -> None:
     copies, values = Kept(), iter(range(9))
     assert copies.get("key", lambda: next(values)) == 0
-    clock.now += FRESH - 1
+    clock.now += EARLIEST * FRESH - 1
     assert copies.get("key", lambda: next(values)) == 0
-    clock.now += 2
+    clock.now += (1 - EARLIEST) * FRESH + 2
     assert copies.get("key", lambda: next(values)) == 0
     copies._renewer.shutdown(wait=True)
     assert copies.get("key", lambda: next(values)) == 1
     clock.now += GONE
     assert copies.get("key", lambda: next(values)) == 2
+
+
+def test_copies_of_one_moment_are_made_anew_at_different_ones(clock: Clock) -> None:
+    copies, again = Kept(), set()
+    for key in range(100):
+        copies.get(key, lambda: 0)
+    clock.now += (1 + EARLIEST) / 2 * FRESH
+    for key in range(100):
+        copies.get(key, lambda key=key: again.add(key))
+    copies._renewer.shutdown(wait=True)
+    assert 20 < len(again) < 80  # fifty, give or take six standard deviations
 
 
 def test_for_what_is_kept_longer_nobody_waits_either_when_it_is_no_longer_fresh(clock: Clock) -> None:
