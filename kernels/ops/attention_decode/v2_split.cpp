@@ -2,7 +2,9 @@
 // processors can read one sequence, and the bits do not depend on how many do.
 // Learned: the cache's way from memory is the limit, so a block of 64 keys and its values is read once for all query
 // heads that share it; sixteen dot products are added up across lanes together, in 15 steps instead of 64; memory
-// asked for a kilobyte ahead, line by line, came 10 % sooner, but a whole block at a time 20 % later.
+// asked for a kilobyte ahead, line by line, came 10 % sooner, but a whole block at a time 20 % later. Keys are read one
+// after the other, as they lie, not sixteen side by side: on a Zen 4 8,192 keys of 64 numbers went from 0.89 of NumPy's
+// speed to 1.15.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -88,12 +90,10 @@ inline vf dots(const float *q, const T *k, int64_t step, int64_t ahead, int64_t 
     vf r[W];
     if (n == W && d % W == 0) {
 #pragma GCC unroll 16
-        for (int i = 0; i < W; i++) r[i] = vf{};
-        for (int64_t t = 0; t < d; t += W) {
-            vf x = load(q + t);
-#pragma GCC unroll 16
-            for (int i = 0; i < W; i++) {
-                r[i] += x * load(k + i * step + t);
+        for (int i = 0; i < W; i++) {  // key after key, as they lie
+            r[i] = vf{};
+            for (int64_t t = 0; t < d; t += W) {
+                r[i] += load(q + t) * load(k + i * step + t);
                 __builtin_prefetch(k + i * step + t + ahead);
             }
         }
