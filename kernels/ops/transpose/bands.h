@@ -96,7 +96,7 @@ template <class T, bool PAST> static inline void fetch_block(const T *x, int64_t
 
 // ---- a band of rows, tile after tile
 
-constexpr int64_t BIG = 16 << 20;  // bytes: more than the caches of one core keep till it is read
+constexpr int64_t BIG = 8 << 20;  // bytes: more than the caches of one core keep till it is read
 
 template <class T> constexpr int64_t ROWS = sizeof(vec) / sizeof(T);  // of a tile
 template <class T> constexpr int64_t COLUMNS = 16 / sizeof(T);
