@@ -150,3 +150,19 @@ def test_torch_agrees(name: str, of_result: bool, attributes: dict[str, Any]) ->
     given = y.detach().numpy() if of_result else x[:1000]
     found = getattr(kernels, f"{name}_grad")(dy, given, **attributes)
     np.testing.assert_allclose(found, finite.grad.numpy(), rtol=5e-6, atol=3e-6)
+
+
+def test_tanh_keeps_the_sign_of_zero() -> None:
+    zeros = np.tile(np.array([0.0, -0.0], np.float32), 17)
+    np.testing.assert_array_equal(np.signbit(kernels.tanh(zeros)), np.signbit(zeros))
+
+
+def test_what_is_written_past_the_caches_is_written_whole() -> None:
+    x = rng.standard_normal((1 << 22) + 40, dtype=np.float32)
+    out = np.full((1 << 22) + 40, NAN, np.float32)
+    for first, last in ((0, 40), (3, 1), (16, 0)):
+        inside = slice(first, len(x) - last)
+        np.testing.assert_array_equal(kernels.relu(x[inside], out=out[inside]), np.maximum(x[inside], 0))
+        assert np.isnan(out[:first]).all()
+        assert np.isnan(out[len(x) - last :]).all()
+        out.fill(NAN)
