@@ -34,6 +34,7 @@ MACHINE_VARIABLES = (
 
 MOST_BY_ITSELF = 4  # processes of the site: each keeps pages of its own, in 150 MB
 MOST_PROCESSES = 64
+BEFORE_BUILDS = -10  # nice
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def site(at: Place) -> Program:
         environment,
         end_round=1,
     )  # fmt: skip
-    return _off_the_measuring_cpu(program)
+    program = _off_the_measuring_cpu(program)
+    # People wait for a page, nobody for the milliseconds of a build. Where site and worker have one processor
+    # between them, all is as the machine would have it.
+    return replace(program, nice=BEFORE_BUILDS if program.cpus else 0)
 
 
 def site_processes(given: Mapping[str, str]) -> int:

@@ -57,6 +57,7 @@ class Program:
     grace_seconds: float = 5.0  # between SIGTERM and SIGKILL
     end_round: int = 0  # ended when all of lower rounds are gone: they need it to finish
     cpus: frozenset[int] | None = None  # the only ones that it and what it starts may use; None: all
+    nice: int = 0  # below 0 it goes before others, where we are root
 
 
 def launch(program: Program) -> subprocess.Popen[bytes]:
@@ -81,7 +82,16 @@ def launch(program: Program) -> subprocess.Popen[bytes]:
     if program.cpus:
         with contextlib.suppress(ProcessLookupError):  # it has ended: its log says why
             os.sched_setaffinity(process.pid, program.cpus)
+    if program.nice:
+        _set_nice(process.pid, program.nice)
     return process
+
+
+def _set_nice(pid: int, nice: int) -> None:
+    """Linux often divides the time between sessions first: then the value of a session counts."""
+    with contextlib.suppress(OSError):  # we are not root, or it has ended
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 @dataclass

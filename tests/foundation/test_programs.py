@@ -40,6 +40,15 @@ def test_a_public_demo_is_warned_of(
         assert ("WARNING: other machines reach this hub" in out.getvalue()) is (others and demo)
 
 
+@pytest.mark.parametrize(("cpus", "nice"), [(1, 0), (2, programs.BEFORE_BUILDS)])
+def test_pages_go_before_builds_where_the_worker_measures_elsewhere(
+    cpus: int, nice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cpus)))
+    at = programs.place("127.0.0.1", 8000, {})
+    assert (programs.site(at).nice, programs.worker(at).nice) == (nice, 0)
+
+
 @pytest.mark.parametrize(("cpus", "number"), [(1, 1), (2, 1), (3, 2), (64, programs.MOST_BY_ITSELF)])
 def test_the_site_has_a_process_for_each_processor_beside_the_workers(
     cpus: int, number: int, monkeypatch: pytest.MonkeyPatch

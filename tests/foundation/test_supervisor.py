@@ -220,3 +220,10 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path) -> None:
     log.write_text("".join(f"line {n}\n" for n in range(100)))
     assert tail(log, lines=2) == "line 98\nline 99"
     assert tail(tmp_path / "absent.log") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lets a program go before others")
+def test_a_program_and_its_session_have_the_nice_value_that_it_asks_for(supervisor, tmp_path) -> None:
+    code = "import os; print(os.nice(0), open('/proc/self/autogroup').read()); import time; time.sleep(9)"
+    supervisor.start(python(tmp_path, f"import time; time.sleep(0.3); {code}", nice=-7))
+    watch(supervisor, lambda: written(tmp_path / "log" / "guest.log").count("-7") == 2)
