@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -249,21 +249,14 @@ def rows_of(pull: PullRequest) -> Rows:
     """
     patch_sets = list(pull.patch_sets.all())
     by_key = {row.pk: row for row in patch_sets}
+    keys = list(by_key)
     rows = Rows(
         pull,
         patch_sets,
         judged(patch_sets),
-        _said(pull, "review", Review.objects.filter(patch_set__in=patch_sets).select_related("reviewer")),
-        _said(
-            pull,
-            "comment",
-            Comment.objects.filter(patch_set__in=patch_sets).select_related("author", "resolved_by"),
-        ),
-        _said(
-            pull,
-            "merge",
-            MergeAttempt.objects.filter(patch_set__in=patch_sets).select_related("by").order_by("id"),
-        ),
+        _said(pull, "review", _reviews, keys),
+        _said(pull, "comment", _comments, keys),
+        _said(pull, "merge", _merges, keys),
     )
     told: list[Any] = [*rows.reviews, *rows.comments, *rows.merges]
     for row in told:
@@ -271,9 +264,24 @@ def rows_of(pull: PullRequest) -> Rows:
     return rows
 
 
-def _said(pull: PullRequest, newest: str, rows: QuerySet[Any]) -> list[Any]:
+def _said(pull: PullRequest, newest: str, read: Callable[[list[int]], list[Any]], of: list[int]) -> list[Any]:
     """These rows; unless the pull request was read with the key of the newest one, and there is none."""
-    return [] if getattr(pull, newest, rows) is None else list(rows)
+    return [] if getattr(pull, newest, of) is None else read(of)
+
+
+@prepared
+def _reviews(patch_sets: list[int]) -> QuerySet[Review]:
+    return Review.objects.filter(patch_set__pk__in=patch_sets).select_related("reviewer")
+
+
+@prepared
+def _comments(patch_sets: list[int]) -> QuerySet[Comment]:
+    return Comment.objects.filter(patch_set__pk__in=patch_sets).select_related("author", "resolved_by")
+
+
+@prepared
+def _merges(patch_sets: list[int]) -> QuerySet[MergeAttempt]:
+    return MergeAttempt.objects.filter(patch_set__pk__in=patch_sets).select_related("by").order_by("id")
 
 
 def timeline(rows: Rows) -> list[TimelineItem]:
