@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -20,6 +21,9 @@ from hub.repos.git import GitFailed
 from hub.web.preferences import safe_next
 
 log = logging.getLogger(__name__)
+
+# Fields of forms in which people write sentences.
+WORDS = ("about_en", "about_zh", "body", "decision", "hand_over", "note", "reason", "text", "why")
 
 
 def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -36,7 +40,7 @@ def member_post(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 def act(request: HttpRequest, action: Callable[[], Any], *, done: str, back: str) -> HttpResponse:
-    """Carry `action` out and go `back` with a sentence: `done`, or why it was refused.
+    """Carry `action` out and go `back` with a sentence: `done`, or why it was refused and what was written.
 
     Raises:
         PermissionDenied: the person may not do this; answered with 403 and the sentence.
@@ -46,10 +50,21 @@ def act(request: HttpRequest, action: Callable[[], Any], *, done: str, back: str
     except NotAllowed as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, _refused(request, str(refusal)))
     except GitFailed:
         log.exception("%s: git failed", request.path)
-        messages.error(request, _("Our git repository failed; it is not your doing. Nothing was changed."))
+        sentence = _("Our git repository failed; it is not your doing. Nothing was changed.")
+        messages.error(request, _refused(request, sentence))
     else:
         messages.success(request, done)
     return HttpResponseRedirect(back)
+
+
+def _refused(request: HttpRequest, sentence: str) -> str:
+    """The sentence, and the words of the form, to be mended and sent again."""
+    written = [words for name in WORDS if (words := request.POST.get(name, "").strip())]
+    if not written:
+        return sentence
+    label, text = _("What you wrote"), "\n\n".join(written)
+    kept = '{}<label class="written">{}<textarea rows="3" readonly>\n{}</textarea></label>'
+    return format_html(kept, sentence, label, text)
