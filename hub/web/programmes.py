@@ -185,7 +185,8 @@ def statement_page(request: HttpRequest, slug: str) -> HttpResponse:
             raise PermissionDenied(
                 _("Maintainers see who is owed what; you see your own line once you have one.")
             )
-    shown = {**_head(request, programme), "lines": every, "all": queries.may_organise(request.user)}
+    page = Paginator(every, LINES_A_PAGE).get_page(request.GET.get("page"))
+    shown = {**_head(request, programme), "page": page, "all": queries.may_organise(request.user)}
     shown["assesses"] = queries.mentors_in(programme, request.user)
     return render(request, "programmes/statement.html", shown)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -22,6 +24,8 @@ from hub.web.acting import act, member_post
 from hub.web.errors import Sentence
 from hub.web.programmes import programme_of
 
+PARTS_A_PAGE = 20
+
 
 @login_required
 @require_safe
@@ -33,10 +37,12 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
         raise PermissionDenied(_("Only the mentors of a task and maintainers evaluate the work on it."))
     steps = stages.stages_of(programme.payout_stages)
     found = stages.parts(programme, ledger(programme), tasks) if steps else []
+    page = Paginator(found, PARTS_A_PAGE).get_page(request.GET.get("page"))
     shown = {
         "programme": programme,
         "stages": steps,
-        "parts": [(part, words, _next(words)) for part in found if (words := part.words(steps))],
+        "page": page,
+        "parts": [(part, words, _next(words)) for part in page if (words := part.words(steps))],
     }
     return render(request, "programmes/stages.html", shown)
 
@@ -48,7 +54,7 @@ def _next(words: Iterable[tuple[Stage, Assessment | None]]) -> int:
 
 @member_post
 def assess(request: HttpRequest, slug: str, task: str) -> HttpResponse:
-    """`user`, `stage`, `passed` (1 or 0) and a `note`."""
+    """`user`, `stage`, `passed` (1 or 0), a `note`, and of which `page` of the list the form is."""
     programme = programme_of(slug)
     about = get_object_or_404(Task, slug=task, programme=programme)
     sent = request.POST
@@ -67,4 +73,5 @@ def assess(request: HttpRequest, slug: str, task: str) -> HttpResponse:
     if not programme.payout_stages:
         raise Http404(Sentence(_("This programme does not pay by stages.")))
     done = _("It is kept, and %(name)s hears of it.") % {"name": name}
-    return act(request, say, done=done, back=reverse("web:programme_stages", args=[slug]))
+    back = f"{reverse('web:programme_stages', args=[slug])}?{urlencode({'page': sent.get('page', '')})}"
+    return act(request, say, done=done, back=back)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from hub.catalog.models import Programme, Task
 from hub.claims import actions as claims
+from hub.claims.models import Claim
 from hub.core import clock
 from hub.core.errors import BadInput, NotAllowed, NotNow
 from hub.notify.kinds import sentence
@@ -133,6 +134,7 @@ def test_pages_and_files_tell_each_stage_in_both_languages(staged: Programme, ca
     form |= {"user": "bob"}
     answer = mentor.client.post(f"{page}stages/vector-add/", form, follow=True)
     assert "bob does not work on this task" in answer.text
+    assert "Good.</textarea>" in answer.text, "and what was written is not lost"
     assert f'href="{page}stages/"' in mentor.get(page)
     shown = mentor.get(f"{page}stages/")
     assert "Good." in shown
@@ -171,3 +173,18 @@ def test_the_database_itself_keeps_words_about_stages(
         Assessment.objects.create(
             programme=made, task=task, user=cast.alice, by=cast.max, at=clock.now(), **columns
         )
+
+
+def test_long_lists_have_pages_and_a_form_leads_back_to_its_own(
+    staged: Programme, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.stages.PARTS_A_PAGE", 1)
+    monkeypatch.setattr("hub.web.programmes.LINES_A_PAGE", 1)
+    shared(Claim.objects.get(user=cast.alice), cast.bob)
+    page, sent = f"/programmes/{staged.slug}/", {"user": "bob", "stage": "1", "passed": "1", "page": "2"}
+    assert Visitor(cast.mei).post(f"{page}stages/vector-add/", sent).url == f"{page}stages/?page=2"
+    for path in (f"{page}stages/", f"{page}statement/"):
+        pages = [Visitor(cast.max).get(f"{path}?page={number}") for number in (1, 2)]
+        assert ["/people/alice/" in shown for shown in pages] == [True, False]
+        assert ["/people/bob/" in shown for shown in pages] == [False, True]
+        assert all("of 2" in shown for shown in pages)
