@@ -265,6 +265,11 @@ def _trace_of(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Cap
             "and the write would happen once, however often it runs: hold the tensor in a Parameter and "
             "assign that, or return the new value and assign it after"
         )
+    elif sources := captured.drawn_from():
+        found = TraceError(
+            f"the function draws random numbers from {sources}. It is traced once, and would use the first "
+            "ones ever after: draw with framework.ops.rand and its kin, or pass the numbers in"
+        )
     return captured, found
 
 

@@ -5,17 +5,20 @@ partials, containers, classes, modules and cells. Parameters found on the way be
 program (and outputs, where it assigns them). Of everything else it keeps guards: variables still hold the
 same object (or an equal number or text), tensors the same array, NumPy's arrays the same bytes, cells the
 same version, containers, objects and classes the same members. Where one fails, the function is traced again.
+A function that draws random numbers from elsewhere than the framework cannot be traced at all.
 """
 
 from __future__ import annotations
 
 import functools
+import random
 import sys
 import sysconfig
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from pickle import dumps
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -62,6 +65,10 @@ class Captured:
         self._entries: list[tuple[Mapping[Any, Any], Any, Any, str]] = []
         self._others: list[tuple[Callable[[], Any], Any, str]] = []
         self._tensors: list[tuple[Tensor, Any, str]] = []
+        self._drawn = [  # what numbers are drawn from, and its state
+            (what, get, dumps(get()))
+            for what, get in (("Python's random", random.getstate), ("numpy.random", np.random.get_state))
+        ]
         self._seen: dict[int, Any] = {}
         waiting = [("the random state", STATE), *(("the function", root) for root in roots)]
         while waiting:
@@ -94,6 +101,10 @@ class Captured:
             if not _same(get(), before):
                 return what
         return ""
+
+    def drawn_from(self) -> str:
+        """What random numbers have been drawn from meanwhile; empty if from nothing but the framework."""
+        return ", ".join(what for what, get, before in self._drawn if dumps(get()) != before)
 
     def written_back(self) -> str:
         """Give tensors that were written to meanwhile their values again; which, empty if none was."""
@@ -131,6 +142,11 @@ class Captured:
             yield from self._dictionary(what, value, "{}[{!r}]")
         elif isinstance(value, list | deque | tuple | set | frozenset):
             yield from self._members(what, value)
+        elif isinstance(value, np.random.Generator):
+            get = functools.partial(getattr, value.bit_generator, "state")
+            self._drawn.append((what, get, dumps(get())))
+        elif isinstance(value, random.Random):
+            self._drawn.append((what, value.getstate, dumps(value.getstate())))
         elif isinstance(value, ModuleType):
             return
         elif isinstance(value, type):

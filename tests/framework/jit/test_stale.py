@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from array import array
 from collections import deque
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from framework import Parameter, Tensor, grad, nn, ops, value_and_grad
+from framework.errors import TraceError
 from framework.jit import jit
 
 X = Tensor(np.array([1, 2], np.float32))
@@ -181,3 +183,21 @@ def test_the_gradient_of_a_compiled_function_sees_a_change_too(monkeypatch: pyte
     assert compiled(X).tolist() == [2, 2]
     monkeypatch.setattr(Settings, "rate", 3.0)
     assert compiled(X).tolist() == [3, 3]
+
+
+DRAWING = np.random.default_rng(0)
+LEGACY = random.Random(0)
+
+
+@pytest.mark.filterwarnings("ignore:jit. .* runs as it is:RuntimeWarning")
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, DRAWING.random, LEGACY.random])
+def test_numbers_drawn_outside_of_the_framework_are_never_frozen(draw: Callable[[], float]) -> None:
+    def noisy(x: Any) -> Any:
+        return x + draw()
+
+    with pytest.raises(TraceError, match=r"draws random numbers from .* draw with framework\.ops\.rand"):
+        jit(noisy, fullgraph=True)(Tensor([1.0]))
+    either = jit(noisy)
+    assert either(Tensor([1.0])).item() != either(Tensor([1.0])).item()
+    drawn = random.random()
+    assert jit(lambda x: x + drawn, fullgraph=True)(Tensor([0.0])).item() == pytest.approx(drawn)
