@@ -10,7 +10,7 @@ import functools
 import inspect
 import numbers
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -102,6 +102,8 @@ def _fits(value: Any, wanted: Any) -> bool:
         return isinstance(value, tuple | list) and (several or len(value) == len(parts)) and (
             all(_fits(each, parts[0] if several else parts[i]) for i, each in enumerate(value))
         )  # fmt: skip
+    if origin in (Sequence, Mapping) and isinstance(value, origin):
+        return all(_fits(each, parts[-1]) for each in (value.values() if origin is Mapping else value))
     if origin in (int, float):
         kind = numbers.Integral if origin is int else numbers.Real
         return isinstance(value, kind) and not isinstance(value, bool) and bool(value == value)

@@ -7,6 +7,7 @@ set of input shapes and dtypes a `Plan` is kept: the outputs' shapes and dtypes,
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from framework.core import dtypes
+from framework.core.arguments import checked
 from framework.core.prim import Aval
 from framework.core.tensor import Tensor, apply, as_tensor
 from framework.custom import library
@@ -71,6 +73,7 @@ class Custom:
     Source: the ABI and the call form are MindSpore's (`mindspore.ops.Custom`).
     """
 
+    @checked
     def __init__(
         self,
         func: Any,
@@ -84,6 +87,10 @@ class Custom:
         if func_type not in makers:
             raise ArgumentError(
                 f"Custom: func_type {func_type!r} is unknown; give one of {', '.join(makers)}"
+            )
+        if not (bprop is None or callable(bprop)):
+            raise ArgumentError(
+                f"Custom: bprop {bprop!r:.80} is no function; give (inputs…, out, dout) -> tuple"
             )
         self.name = reg_info.name if reg_info else library.name_of(func)
         self.reg_info = reg_info or CustomRegOp(self.name)
@@ -146,9 +153,12 @@ class Custom:
 
     def _outputs(self, ins: Sequence[Aval]) -> tuple[tuple[Aval, ...], bool]:
         """The outputs' shapes and dtypes as declared; whether it is one, not in a list."""
-        shape: Any = self.out_shape(*[x.shape for x in ins]) if callable(self.out_shape) else self.out_shape
-        named = not isinstance(self.out_dtype, type | np.dtype) and callable(self.out_dtype)
-        dtype: Any = self.out_dtype(*[x.dtype for x in ins]) if named else self.out_dtype
+        shape: Any = self.out_shape
+        if callable(shape):
+            shape = self._declared("out_shape", shape, [x.shape for x in ins])
+        dtype: Any = self.out_dtype
+        if callable(dtype) and not isinstance(dtype, type | np.dtype):
+            dtype = self._declared("out_dtype", dtype, [x.dtype for x in ins])
         if (shape is None or dtype is None) and not ins:
             raise ArgumentError(f"Custom {self.name!r} has no inputs: give out_shape and out_dtype")
         shape = ins[0].shape if shape is None else shape
@@ -163,6 +173,16 @@ class Custom:
             )
         pairs = zip(shapes, kinds, strict=True)
         return tuple([Aval(self._shape(each), dtypes.as_dtype(kind)) for each, kind in pairs]), alone
+
+    def _declared(self, what: str, rule: Callable[..., Any], given: Sequence[Any]) -> Any:
+        """What a function that declares outputs says of these inputs."""
+        try:
+            inspect.signature(rule).bind(*given)
+        except TypeError as fault:
+            raise CustomError(
+                f"Custom {self.name!r} was called with {len(given)} inputs; its {what} takes others: {fault}"
+            ) from None
+        return rule(*given)
 
     def _shape(self, given: Any) -> tuple[int, ...]:
         try:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from framework.core.arguments import checked
 from framework.errors import ArgumentError, DTypeError, ShapeError
 
 Column = Sequence[Any] | npt.NDArray[Any]
@@ -54,6 +55,7 @@ class Dataset:
             raise IndexError(f"row {index} asked for; an epoch of this dataset has rows 0 to {len(self) - 1}")
         return tuple(column[0] for column in self.fetch(epoch, np.array([index], np.int64)))
 
+    @checked
     def map(
         self,
         operation: Callable[..., Any],
@@ -72,10 +74,12 @@ class Dataset:
         """
         return _Map(self, operation, input_columns, output_columns, seed)
 
+    @checked
     def shuffle(self, seed: int = 0) -> Dataset:
         """The rows in an order of their own in each epoch: a permutation drawn from (`seed`, epoch)."""
         return _Shuffle(self, seed)
 
+    @checked
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Rows stacked along a new first axis; the last batch is shorter, or left out by `drop_remainder`.
 
@@ -212,7 +216,7 @@ class _Shuffle(Dataset):
 
 class _Batch(Dataset):
     def __init__(self, parent: Dataset, batch_size: int, drop_remainder: bool) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
+        if batch_size < 1:
             raise ArgumentError(f"batch: batch_size is {batch_size!r}; 1 or more is needed")
         self.parent, self.size, self.column_names = parent, batch_size, parent.column_names
         self.count = len(parent) // batch_size if drop_remainder else -(-len(parent) // batch_size)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from framework.amp import DynamicLossScaler, step_if_finite
+from framework.core.arguments import checked
 from framework.core.tensor import Tensor, as_tensor
 from framework.data import Dataset, Loader
 from framework.errors import ArgumentError
@@ -50,6 +51,8 @@ class Model:
             raise ArgumentError(
                 f"Model: optimizer {optimizer!r:.80} cannot be called; give one, or a cell around"
             )
+        if max_grad_norm is not None and not max_grad_norm > 0:
+            raise ArgumentError(f"Model: max_grad_norm is {max_grad_norm}; above 0, or None, is needed")
         self.network, self.loss_fn, self.optimizer = network, loss_fn, optimizer
         self.metrics, self.loss_scaler = dict(metrics or {}), loss_scaler
         self._step = _training_step(network, loss_fn, optimizer, loss_scaler, max_grad_norm)
@@ -66,6 +69,7 @@ class Model:
         loss: Tensor = self._step(*[as_tensor(column) for column in batch])
         return loss
 
+    @checked
     def fit(
         self,
         epoch: int,
@@ -85,8 +89,15 @@ class Model:
             ArgumentError: no loss_fn or optimizer.
             CheckpointError: the file is damaged or is of another network, optimiser or dataset.
         """
+        loader = _loader(train_dataset)
+        if epoch < 0 or not len(loader) or len(loader.dataset.column_names) < 2:
+            raise ArgumentError(
+                f"fit: epoch is {epoch}, train_dataset has {len(loader)} batches of the columns "
+                f"{', '.join(loader.dataset.column_names)}; 0 or more, at least one batch, and a column of "
+                "targets behind those of inputs are needed"
+            )
         shown = [Progress(), *callbacks] if progress else list(callbacks)
-        run = Run(self, epoch, _loader(train_dataset), valid_dataset, shown)
+        run = Run(self, epoch, loader, valid_dataset, shown)
         if resume is not None:
             run.load(resume)
         with self._mode(True):
@@ -102,6 +113,7 @@ class Model:
         """`fit` without validation: MindSpore's call."""
         return self.fit(epoch, train_dataset, callbacks=callbacks, progress=progress)
 
+    @checked
     def eval(self, dataset: Dataset | Loader) -> dict[str, float]:
         """The mean `loss` over all rows, and each metric, of one epoch of `dataset`."""
         if self.loss_fn is None:

@@ -23,6 +23,10 @@ def net() -> nn.Dense:
     return nn.Dense(3, 2)
 
 
+def model() -> train.Model:
+    return train.Model(net(), nn.MSELoss(), optim.SGD(net().trainable_params(), 0.1))
+
+
 # A wrong call, and words of the message.
 WRONG: list[tuple[Any, str]] = [
     (lambda: X + Tensor([1.0] * 4), "shapes (2, 3) and (4,) do not broadcast: dimension -1 is 3 and 4"),
@@ -127,6 +131,15 @@ WRONG: list[tuple[Any, str]] = [
     (lambda: optim.clip_by_global_norm(X, "a"), "max_norm is 'a' (str); float is needed"),
     (lambda: data.NumpySlicesDataset(3, "a"), "arrays of [None] rows given for the columns a"),
     (lambda: train.Checkpoint(None), "Checkpoint: directory is None (NoneType); str | Path is needed"),
+    (lambda: model().fit(1, ROWS), "train_dataset has 3 batches of the columns a; 0 or more, at least one"),
+    (lambda: model().fit(1.5, ROWS), "fit: epoch is 1.5 (float); int is needed"),
+    (lambda: model().fit(1, ROWS, callbacks=[3]), "callbacks is [3] (list); Sequence[Callback] is needed"),
+    (lambda: train.Model(net(), max_grad_norm=0.0), "Model: max_grad_norm is 0.0; above 0, or None"),
+    (lambda: train.Model(net(), metrics={"a": 3}), "(dict); Mapping[str, Metric] | None is needed"),
+    (lambda: ROWS.shuffle("a"), "shuffle: seed is 'a' (str); int is needed"),
+    (lambda: ROWS.map(3, "a"), "map: operation is 3 (int); Callable[..., Any] is needed"),
+    (lambda: ops.Custom(np.sin, bprop=3), "Custom: bprop is 3 (int); Callable[..., Any] | None is needed"),
+    (lambda: ops.Custom(np.sin, lambda s: s)(X, X), "called with 2 inputs; its out_shape takes others"),
     (lambda: ops.Custom(3), "Custom: func 3 must be a function where func_type is 'pyfunc'"),
 ]  # fmt: skip
 
