@@ -3,6 +3,8 @@
 //
 // NaN gives NaN, infinities give the limits, and small arguments, subnormal ones too, keep their relative
 // precision. The errors stated are the largest over all floats, with and without fused multiply-add.
+//
+// They are always inlined: the compiler calls what a file uses often, and a call loads all constants again.
 #pragma once
 #include "simd.h"
 
@@ -20,9 +22,9 @@ inline vf sqrt(vf x) { return (vf)_mm256_sqrt_ps((__m256)x); }
 inline vf sqrt(vf x) { return (vf)_mm_sqrt_ps((__m128)x); }
 #endif
 
-// a / b for b from 1 to 1e4, to 0.6 ulp: the division of AVX-512 takes as long as ten other instructions, an estimate of
-// 14 bits put right by what it leaves over three, and one for the sign of -0.
-inline vf quotient(vf a, vf b) {
+// a / b for b from 1 to 1e4, to 0.6 ulp: without the division, which is slow, by an estimate of 14 bits that is put right
+// by what it leaves over; the sign is that of -0 too.
+[[gnu::always_inline]] inline vf quotient(vf a, vf b) {
 #if defined(__AVX512F__)
     const __m512 r = _mm512_rcp14_ps((__m512)b), y = _mm512_mul_ps((__m512)a, r);
     const vf found = (vf)_mm512_fmadd_ps(_mm512_fnmadd_ps(y, (__m512)b, (__m512)a), r, y);
@@ -34,7 +36,7 @@ inline vf quotient(vf a, vf b) {
 
 // P(x^2) x / Q(x^2), fitted to the smallest largest relative error up to where the function rounds to 1. At the
 // outer end the quotient exceeds 1 by more than it can be wrong, so that cutting it off at 1 gives 1 exactly.
-inline vf tanh(vf x) {  // 5 ulp
+[[gnu::always_inline]] inline vf tanh(vf x) {  // 5 ulp
     x = clamp(x, -9.7f, 9.7f);
     vf t = x * x;
     vf p = t * 1.331932165e-08f + 2.058370228e-05f;
@@ -74,7 +76,7 @@ alignas(64) static const float NORMAL[6][16] = {
      -0.00184493931f, 0.00154431001f, 0.00228971266f, 0.00168463716f, 0.000891223841f,
      0.000370839378f, 0.000126020343f, 3.56784476e-05f, 8.51780533e-06f, 1.72172452e-06f},
 };
-inline vf normal_within(vf x) {  // 1.1 ulp
+[[gnu::always_inline]] inline vf normal_within(vf x) {  // 1.1 ulp
     const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
     vf size = min(splat(5.62f), abs(x));
     vf point = size * (1 / NORMAL_STEP) + magic;
@@ -90,7 +92,8 @@ inline vf normal_within(vf x) {  // 1.1 ulp
     return bits<vf>(bits<vi>(y) | (bits<vi>(x) & int32_t(0x80000000)));
 }
 #else
-inline vf normal_within(vf x) {  // 6 ulp; as `tanh`, because without a permutation of 16 lanes tables are slow
+// As `tanh`, because without a permutation of 16 lanes tables are slow.
+[[gnu::always_inline]] inline vf normal_within(vf x) {  // 6 ulp
     x = clamp(x * 0.70710678118654752f, -4.1f, 4.1f);
     vf t = x * x;
     vf p = t * 3.724230737e-06f + 5.175230326e-04f;
@@ -107,12 +110,12 @@ inline vf normal_within(vf x) {  // 6 ulp; as `tanh`, because without a permutat
 }
 #endif
 
-inline vf sigmoid(vf x) {  // 2 ulp
+[[gnu::always_inline]] inline vf sigmoid(vf x) {  // 2 ulp
     return 1.0f / (1.0f + exp(-x));
 }
 
 // Reduction as in `exp`; then 2^n (e^r - 1) + (2^n - 1), halved on the way because 2^128 is no float.
-inline vf expm1(vf x) {  // 1.5 ulp
+[[gnu::always_inline]] inline vf expm1(vf x) {  // 1.5 ulp
     const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
     x = clamp(x, -40.0f, 89.0f);
     vf shifted = x * 1.44269504088896341f + magic;
