@@ -35,7 +35,8 @@ from hub.catalog.models import Task, TaskRevision
 from hub.catalog.queries import open_to_all, published_tasks
 from hub.catalog.roles import Reader, hides_from
 from hub.core import clock
-from hub.pulls.together import shared_merged
+from hub.core.prepared import prepared
+from hub.pulls.together import shared_merged, work_of
 
 NEWEST_OF_EACH = 20  # standings looked through for each board that is to be found
 UNREAD = ("log", "cases", "environment", "assembly", "seconds", "reason_args", "figures")  # of a verdict
@@ -168,9 +169,12 @@ def classes_before(task: Task, reader: Reader = NOBODY) -> list[str]:
 
 
 def stands(user: User, task: Task, hardware_class: str) -> bool:
-    """Whether this person has an entry on that board."""
+    """Whether this person has an entry on that board, or a share in one."""
     rows = Standing.objects.filter(revision=task.current_id, hardware_class=hardware_class)
-    return rows.filter(author=user.pk).exists()
+    own = Q(author=user.pk)
+    if task.together > 1:
+        own |= Q(verdict__job__patch_set__pull__in=task.pulls.filter(work_of(user)))
+    return rows.filter(own).exists()
 
 
 class Whole(Sequence[Entry]):
@@ -307,8 +311,12 @@ def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
 
 def best_of(revision: int, hardware_class: str) -> Entry | None:
     """The first entry of the board by these rules, whoever asks."""
-    row = _read(_entries().filter(revision=revision, hardware_class=hardware_class, place=1)).first()
-    return _entry(row) if row else None
+    return next((_entry(row) for row in _first(revision, hardware_class)), None)
+
+
+@prepared
+def _first(revision: int, hardware_class: str) -> QuerySet[Standing]:
+    return _read(_entries().filter(revision__pk=revision, hardware_class=hardware_class, place=1))
 
 
 def _record(revision: int, hardware_class: str) -> Moment | Entry | None:

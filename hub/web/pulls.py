@@ -34,7 +34,7 @@ from hub.pulls import queries
 from hub.pulls.mentors import unrated
 from hub.pulls.models import MergeAttempt, PatchSet, PullRequest, Rating, Review
 from hub.pulls.queries import Facts, Rows, Stage, Turn, Who
-from hub.pulls.together import others
+from hub.pulls.together import others, work_of
 from hub.rulings.queries import may_see
 from hub.web import conversation, kept, live, outcome, timing_plot
 from hub.web.acting import act, member_post
@@ -300,7 +300,8 @@ def _matching(asked: Asked) -> QuerySet[PullRequest] | list[PullRequest]:
     if asked.task:
         rows = rows.filter(task__slug=asked.task)
     if asked.author:
-        rows = rows.filter(author__username=asked.author)
+        author = User.objects.filter(username=asked.author).first()
+        rows = rows.filter(work_of(author)) if author else rows.none()
     if asked.stage in (Stage.MERGED, Stage.CLOSED):
         return rows.filter(state=asked.stage)
     if asked.stage == OPEN:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -18,7 +18,8 @@ from django.views.decorators.http import require_safe
 from hub.bench import queries
 from hub.bench.models import Attempt, Job
 from hub.bench.places import Line, Place, roughly
-from hub.pulls.together import others
+from hub.claims.queries import live_claims
+from hub.pulls.together import open_with, others
 
 ROWS_MOST = 50  # of each class; the visitor's own are shown in any case
 
@@ -62,8 +63,9 @@ def queue_page(request: HttpRequest) -> HttpResponse:
     rows = Job.objects.filter(state__in=Job.moves.live).order_by().values_list("hardware_class", flat=True)
     live = set(rows)
     online = Counter(queries.online_workers().order_by().values_list("hardware_class", flat=True))
+    own = _work_of(request.user.pk) if request.user.is_authenticated else Q()
     queues = [
-        _queue(name, online[name], request.user.pk) if name in live else Queue(name, online[name])
+        _queue(name, online[name], own) if name in live else Queue(name, online[name])
         for name in sorted({*live, *queries.hardware_classes()})
     ]
     shown = [row.attempt.job for queue in queues for row in queue.running]
@@ -73,10 +75,15 @@ def queue_page(request: HttpRequest) -> HttpResponse:
     return render(request, "queue/page.html", {"queues": queues, "together": together, "any_live": any_live})
 
 
-def _queue(name: str, online: int, visitor: int | None) -> Queue:
+def _work_of(user: int) -> Q:
+    """Of jobs: those about this person's work, also where others push it."""
+    return Q(patch_set__pull__author=user) | Q(patch_set__pull__in=open_with(live_claims(user)))
+
+
+def _queue(name: str, online: int, is_own: Q) -> Queue:
     line = Line(name)
-    mine = _jobs().filter(hardware_class=name, patch_set__pull__author=visitor)
-    own = set(mine.values_list("pk", flat=True)) if visitor else set()
+    mine = _jobs().filter(is_own, hardware_class=name)
+    own = set(mine.values_list("pk", flat=True)) if is_own else set()
     shown = [place for place in line.places if place.number <= ROWS_MOST or place.job in own]
     jobs = _jobs().in_bulk([place.job for place in shown])
     open_ones = Attempt.objects.filter(state=Attempt.State.OPEN, job__hardware_class=name).order_by(

@@ -20,7 +20,8 @@ from hub.rewards.models import Reward
 from hub.rewards.queries import points_of, split
 from tests import people
 from tests.hub.racing import at_once
-from tests.hub.story import Story
+from tests.hub.story import HARDWARE, Story
+from tests.hub.web.conftest import Visitor
 
 pytestmark = pytest.mark.slow
 
@@ -215,6 +216,23 @@ def test_a_merge_pays_each_their_share_and_ends_the_claim_for_all(story: Story, 
     certificate = honours.certify(cast.alice, f"task:{story.task.slug}")
     assert "alice 8" in certificate.statement
     assert "bob 7" in certificate.statement
+
+
+def test_lists_mark_and_find_shared_work_as_ones_own(story: Story, cast: people.Cast) -> None:
+    Task.objects.filter(pk=story.task.pk).update(policy="exclusive", slots=1, together=2)
+    story.task.refresh_from_db()
+    shared(actions.claim(story.task, cast.alice), cast.mei)
+    story.worker()
+    pull = story.push(cast.alice).pull
+    mine, other = Visitor(cast.mei), Visitor(cast.bob)
+    assert 'class="is-yours"' in mine.get("/queue/")
+    assert 'class="is-yours"' not in other.get("/queue/")
+    story.run_all()
+    board = f"/boards/{story.task.slug}/{HARDWARE}/"
+    assert 'class="is-yours"' in mine.get(board)
+    assert 'class="is-yours"' not in other.get(board)
+    for name, found in (("alice", True), ("mei", True), ("bob", False), ("nobody-here", False)):
+        assert (f'href="/pulls/{pull.pk}/"' in other.get(f"/pulls/?author={name}")) is found
 
 
 def test_nobody_reviews_the_work_of_whom_they_share_a_claim_with(story: Story, cast: people.Cast) -> None:
