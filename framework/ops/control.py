@@ -41,8 +41,9 @@ def _same(name: str, first: Graph, second: list[Tensor], trees: tuple[tree.Tree,
     given = [(x.shape, x.dtype.name) for x in first.outputs]
     wanted = [(x.shape, x.dtype.name) for x in second]
     if trees[0] != trees[1] or given != wanted:
+        among = tuple(f" in {each}" if trees[0] != trees[1] else "" for each in trees)
         raise ShapeError(
-            f"{name}: {given} in {trees[0]} must equal {wanted} in {trees[1]}; cast or reshape one of them"
+            f"{name}: {given}{among[0]} must equal {wanted}{among[1]}; cast or reshape one of them"
         )
 
 
@@ -148,6 +149,8 @@ def while_loop(
     many steps at the latest, and its gradient inside a trace costs as much as the steps; without, as much as
     their square. `jax.lax.while_loop`.
     """
+    if max_steps is not None and max_steps < 0:
+        raise ArgumentError(f"while_loop: max_steps is {max_steps}; 0 or more, or None, is needed")
     value, steps, stream = init, 0, Stream()
     while max_steps is None or steps < max_steps:
         carries, shape = _tensors(value)

@@ -59,41 +59,45 @@ def _at_once(array: Any, where: Any) -> Tensor | None:
 def _entries(x: Tensor, where: tuple[Any, ...]) -> list[Any]:
     """An entry per dimension of x (int, slice, tensor of integers), and None for each new one."""
     found: list[Any] = []
+    masks: list[tuple[Tensor, tuple[int, ...]]] = []  # the first of a mask's entries, and the mask's shape
     for e in where:
         if e is None or e is Ellipsis or isinstance(e, slice):
             found.append(e)
         elif isinstance(e, int | np.integer) and not isinstance(e, bool):
             found.append(int(e))
         else:
-            found += _as_indices(e, x.shape)
+            indices, mask = _as_indices(e)
+            found += indices
+            masks += [(indices[0], mask)] if mask else []
     taken = sum(1 for e in found if e is not None and e is not Ellipsis)
     if taken > x.ndim or sum(1 for e in found if e is Ellipsis) > 1:
         raise ShapeError(
             f"index {where!r:.100} has {taken} entries for a tensor of shape {x.shape}, at most one '...'"
         )
     rest = [slice(None)] * (x.ndim - taken)
-    if not any(e is Ellipsis for e in found):
-        return found + rest
-    i = next(i for i, e in enumerate(found) if e is Ellipsis)
-    return found[:i] + rest + found[i + 1 :]
+    i = next((i for i, e in enumerate(found) if e is Ellipsis), len(found))
+    found = found[:i] + rest + found[i + 1 :]
+    for first, mask in masks:
+        at = [e is first for e in found if e is not None].index(True)
+        if x.shape[at : at + len(mask)] != mask:
+            raise ShapeError(
+                f"a boolean mask of shape {mask} for dimension {at} of shape {x.shape}: make them equal"
+            )
+    return found
 
 
-def _as_indices(e: Any, shape: tuple[int, ...]) -> list[Tensor]:
-    """An array, tensor or list as integer tensors: one, or one per dimension of a mask."""
+def _as_indices(e: Any) -> tuple[list[Tensor], tuple[int, ...]]:
+    """An array, tensor or list as integer tensors, a mask as one per dimension; and the mask's shape."""
     t = as_tensor(e)
     if t.dtype == dtypes.bool_ and t.ndim:
-        if t.shape not in [shape[i : i + t.ndim] for i in range(len(shape))]:
-            raise ShapeError(
-                f"a boolean mask of shape {t.shape} for a tensor of shape {shape}: make them equal"
-            )
-        return [as_tensor(i) for i in known(t, "a boolean mask as index").nonzero()]
+        return [as_tensor(i) for i in known(t, "a boolean mask as index").nonzero()], t.shape
     if isinstance(e, list | tuple) and t.size == 0:
         t = cast(t, dtypes.int64)
     if not dtypes.is_integer(t.dtype):
         raise DTypeError(
             f"an index must be integers, slices or a boolean mask, not {t.dtype.name} {e!r:.80}: cast it"
         )
-    return [t]
+    return [t], ()
 
 
 def _with_sizes(entries: list[Any], shape: tuple[int, ...]) -> list[tuple[Any, int]]:
@@ -141,7 +145,10 @@ def index_put(x: Operand, where: Any, value: Operand) -> Tensor:
     """
     t = as_tensor(x)
     places = getitem(reshape(arange(t.size), t.shape), where)
-    given = broadcast_to(cast(value, t.dtype), places.shape)
+    given = as_tensor(value)
+    if dtypes.is_complex(given.dtype) and not dtypes.is_complex(t.dtype):
+        raise DTypeError(f"index_put: {given.dtype.name} into {t.dtype.name}: take the real part first")
+    given = broadcast_to(cast(given, t.dtype), places.shape)
     flat: Tensor = apply(p.SCATTER, reshape(t, (-1,)), reshape(given, (-1,)), reshape(places, (-1,)))
     return reshape(flat, t.shape)
 
