@@ -25,11 +25,7 @@ MISTAKES = [
     ("level = 2", "level = true", "level: True is not an integer from 1 to 5"),
     ("points = 20", "points = -20", "points: -20 is not an integer from 1 to 1000; give the points on merge"),
     ("points = 20", "pionts = 20", "pionts: unknown key; known are background, case, claim, dims, entry"),
-    (
-        "points = 20",
-        "pionts = 20",
-        "points, read, requires, sig, speed",
-    ),
+    ("points = 20", "pionts = 20", "points, read, requires, sig, speed"),
     (
         'mentors = ["mentor"]',
         "mentors = []",
