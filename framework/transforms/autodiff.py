@@ -144,7 +144,6 @@ class _Borrowed:
             self.parameter.held = self.before
 
 
-@checked
 def vjp(fn: Callable[..., Any], *inputs: Any, weights: Any = None, has_aux: bool = False) -> tuple[Any, ...]:
     """`(out, vjp_fn)` or, with `has_aux`, `(out, vjp_fn, aux)`.
 
@@ -172,7 +171,6 @@ def vjp(fn: Callable[..., Any], *inputs: Any, weights: Any = None, has_aux: bool
     return (run.value(), vjp_fn, released(run.aux)) if has_aux else (run.value(), vjp_fn)
 
 
-@checked
 def jvp(fn: Callable[..., Any], inputs: Any, v: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """`(out, tangent)` or `(out, tangent, aux)`: the derivative of `fn` at `inputs` along `v`.
 

@@ -86,7 +86,6 @@ def _checked(
     return gradients
 
 
-@checked
 def recompute(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """`fn(*args, **kwargs)`, of which a gradient keeps the inputs alone and computes the rest again when
     needed.
