@@ -68,7 +68,7 @@ bench-judge: prepare  ## Time a judged job by part, each start beside its peer w
 bench-kernels: prepare-dev  ## Time the operators beside NumPy and, where installed, torch, onnxruntime, bitsandbytes (OPS="softmax")
 	@$(PY) -m kernels bench $(OPS)
 
-bench-framework: prepare-dev  ## Time compiled training steps beside torch, JAX, onnxruntime (STEPS="mlp-small")
+bench-framework: prepare-dev  ## Time eager operators and compiled training steps beside torch, JAX, onnxruntime (STEPS="mlp-small")
 	@$(PY) -m framework.bench $(STEPS)
 
 bench-gpu: prepare-dev  ## Time the operators on an NVIDIA card beside torch, copy and matmul ceilings in the same run (OPS="softmax")

@@ -1,8 +1,9 @@
-"""`python -m framework.bench [workload …]`: time compiled steps beside peers, one thread; keep the figures.
+"""`python -m framework.bench [workload …]`: time what we run beside peers, one thread; keep the figures.
 
 Each workload runs in a process of its own, pinned to one processor; there all contenders take turns
 (`kernels/bench/harness.py`), after their results were compared: who computes something else is not timed.
-Where there are several processors, another process times ours on one and on all of them, in turns.
+Where there are several processors, another process times our compiled step on one and on all of them, in
+turns.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ def main() -> int:
 def _in_a_process(name: str, seconds: float) -> Any:
     processors = sorted(os.sched_getaffinity(0))
     row = _run(name, seconds, "alone", processors[-1:])
-    if len(processors) > 1:
+    if len(processors) > 1 and "first_call" in row:
         row["threads"] = _run(name, seconds / 4, "threads", processors)
-    first = ", ".join(f"{seconds:.2f} s {how}" for how, seconds in row["first_call"].items())
-    print(f"{name}: ours {1e6 * row['seconds']['ours']:,.1f} µs; first call {first}", flush=True)
+    unit = 1e6 / row.get("operators", 1)
+    print(f"{name}: ours {unit * row['seconds']['ours']:,.2f} µs{_said(row)}", flush=True)
     for peer, (ratio, low, high) in row["ratios"].items():
         print(
-            f"  {peer}: {1e6 * row['seconds'][peer]:,.1f} µs, {ratio:.2f} ({low:.2f}-{high:.2f}) times ours",
+            f"  {peer}: {unit * row['seconds'][peer]:,.2f} µs, {ratio:.2f} ({low:.2f}-{high:.2f}) times ours",
             flush=True,
         )
     if "threads" in row:
@@ -75,6 +76,15 @@ def _in_a_process(name: str, seconds: float) -> Any:
         ratio, low, high = threads[APART]
         print(f"  {APART}, on as many: {ratio:.2f} ({low:.2f}-{high:.2f}) times ours")
     return row
+
+
+def _said(row: Any) -> str:
+    """What else there is to say of ours."""
+    if "operators" in row:
+        return " an operator"
+    first = ", ".join(f"{seconds:.2f} s {how}" for how, seconds in row["first_call"].items())
+    block, naive = row["memory"].values()
+    return f"; first call {first}; {block:,} bytes, {block / naive:.0%} of one buffer per value"
 
 
 def _run(name: str, seconds: float, how: str, processors: list[int]) -> Any:
@@ -122,14 +132,19 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
     """One workload, all contenders: seconds, and ratios to ours with their 95 % intervals."""
     from framework.bench import peers, workloads
     from kernels.bench.harness import race
-    from kernels.toolchain import cc
 
     work = workloads.WORKLOADS[name]()
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ[cc.VARIABLE] = cache
-        first_calls = [_first_call(workloads.ours(work)) for _ in range(2)]
-        del os.environ[cc.VARIABLE]
-    runs = {"ours": workloads.ours(work), APART: _apart(work), **peers.contenders(work)}
+    row: dict[str, Any] = {"workload": name, "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}"}
+    runs = {"ours": workloads.ours(work)}
+    if isinstance(work, workloads.Chain):
+        row["operators"] = workloads.OPERATORS
+    else:
+        row["first_call"] = _first_calls(work)
+        function, args = workloads.compiled(work)
+        block, naive = function.lower(*args).memory
+        row["memory"] = {"block": block, "one buffer per value": naive}
+        runs[APART] = _apart(work)
+    runs |= peers.contenders(work)
     expected = _result(workloads.ours(work, "O0"))
     for peer, run in runs.items():
         difference = float(np.abs(_result(run) - expected).max())
@@ -137,9 +152,7 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
             raise SystemExit(f"{name}: {peer} gives a result that differs by {difference:.2g}")
     timed = race(runs, seconds)
     return {
-        "workload": name,
-        "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        "first_call": dict(zip(("compiling", "from the cache"), first_calls, strict=True)),
+        **row,
         "seconds": {each: timing.seconds for each, timing in timed.items()},
         "ratios": {
             each: (timing.ratio.value, timing.ratio.low, timing.ratio.high)
@@ -164,15 +177,26 @@ def _apart(work: Any) -> Callable[[], Any]:
     return run
 
 
-def _first_call(run: Any) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def _first_calls(work: Any) -> dict[str, float]:
+    """Seconds of the first call, in a cache of its own, and of another function's that finds it there."""
+    from framework.bench import workloads
+    from kernels.toolchain import cc
+
+    seconds = {}
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, {cc.VARIABLE: cache}):
+        for how in ("compiling", "from the cache"):
+            run = workloads.ours(work)
+            start = time.perf_counter()
+            run()
+            seconds[how] = time.perf_counter() - start
+    return seconds
 
 
 def _result(run: Any) -> Any:
+    """What a contender gives, a result or several of one shape, as an array."""
     value = run()
-    return np.asarray(value.detach() if hasattr(value, "detach") else value)
+    each = value if isinstance(value, tuple) else (value,)
+    return np.stack([np.asarray(x.detach() if hasattr(x, "detach") else x) for x in each])
 
 
 def _machine() -> dict[str, Any]:

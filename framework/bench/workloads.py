@@ -1,8 +1,11 @@
-"""What is timed: training steps of an MLP and a transformer block, small and big; the block's forward pass.
+"""What is timed: small operators in eager mode; compiled training steps of an MLP and a transformer block,
+small and big; the forward pass of the big block.
 
-Every contender gets the same numbers and does the same mathematics: a loss, its gradients, plain gradient
-descent. Layers of the MLP are relu(x W + b), its loss the mean cross-entropy. The block is GPT-2's: pre-norm,
-one projection for query, key and value, causal attention, GELU by tanh; its loss the mean square.
+Every contender gets the same numbers and does the same mathematics. In eager mode that is
+tanh(x · scale + shift) of 16 numbers again and again, without and with the gradients of its sum by all three.
+Compiled, it is a loss, its gradients, plain gradient descent: layers of the MLP are relu(x W + b), its loss
+the mean cross-entropy; the block is GPT-2's: pre-norm, one projection for query, key and value, causal
+attention, GELU by tanh; its loss the mean square.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ import numpy as np
 
 from framework import ops, value_and_grad
 from framework.core.tensor import Tensor
-from framework.jit import jit
+from framework.jit import Jit, jit
 
 RATE = 0.01
+OPERATORS = 30  # of a chain
 Arrays = dict[str, np.ndarray]
 
 
@@ -33,6 +37,27 @@ class Workload:
     y: np.ndarray
     heads: int = 0
     training: bool = True
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`OPERATORS` small operators, one after another."""
+
+    name: str
+    numbers: tuple[np.ndarray, ...]  # x, scale, shift
+    training: bool = False
+
+    def through(self, tanh: Callable[[Any], Any], x: Any, scale: Any, shift: Any) -> Any:
+        """The chain, in anybody's arrays."""
+        for _ in range(OPERATORS // 3):
+            x = tanh(x * scale + shift)
+        return x
+
+
+def chain(name: str, training: bool = False) -> Chain:
+    rng = np.random.default_rng(0)
+    x, scale, shift = (rng.standard_normal(16, np.float32) for _ in range(3))
+    return Chain(name, (x, scale, shift), training)
 
 
 def mlp(name: str, batch: int, sizes: tuple[int, ...]) -> Workload:
@@ -63,7 +88,9 @@ def _matrix(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
     return rng.standard_normal((n, m), np.float32) / np.float32(math.sqrt(n))
 
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {
+WORKLOADS: dict[str, Callable[[], Workload | Chain]] = {
+    "eager": lambda: chain("eager"),
+    "eager-gradients": lambda: chain("eager-gradients", training=True),
     "mlp-small": lambda: mlp("mlp-small", 32, (64, 64, 64, 10)),
     "mlp-big": lambda: mlp("mlp-big", 128, (784, 512, 512, 10)),
     "block-small": lambda: block("block-small", 1, 32, 64, 4, 256),
@@ -106,8 +133,8 @@ def forward_of_block(w: dict[str, Any], x: Any, heads: int) -> Any:
     return x + h @ w["down_w"] + w["down_b"]
 
 
-def ours(work: Workload, level: str = "O1") -> Callable[[], Any]:
-    """The compiled step, its weights donated and replaced at every call; or the forward pass."""
+def compiled(work: Workload, level: str = "O1") -> tuple[Jit, tuple[Any, ...]]:
+    """The training step, its weights donated, or the forward pass; and what it is called with."""
     heads = work.heads  # what is closed over is compared at every call: not all the arrays of the workload
 
     def loss(w: dict[str, Any], x: Any, y: Any) -> Any:
@@ -120,16 +147,31 @@ def ours(work: Workload, level: str = "O1") -> Callable[[], Any]:
         value, gradients = value_and_grad(loss)(w, x, y)
         return value, {name: w[name] - RATE * gradients[name] for name in w}
 
-    w = {name: Tensor(value) for name, value in work.weights.items()}
-    x, y = Tensor(work.x), Tensor(work.y)
+    args = ({name: Tensor(value) for name, value in work.weights.items()}, Tensor(work.x))
     if not work.training:
-        forward = jit(lambda w, x: forward_of_block(w, x, heads), jit_level=level, fullgraph=True)
-        return lambda: forward(w, x)
-    compiled = jit(step, jit_level=level, fullgraph=True, donate=0)
+        return jit(lambda w, x: forward_of_block(w, x, heads), jit_level=level, fullgraph=True), args
+    return jit(step, jit_level=level, fullgraph=True, donate=0), (*args, Tensor(work.y))
+
+
+def ours(work: Workload | Chain, level: str = "O1") -> Callable[[], Any]:
+    """The workload by this framework, ready to be called again and again; weights are replaced each time."""
+    if isinstance(work, Chain):
+        return _eager(work)
+    function, (w, *data) = compiled(work, level)
+    if not work.training:
+        return lambda: function(w, *data)
     state = {"w": w}
 
     def run() -> Any:
-        value, state["w"] = compiled(state["w"], x, y)
+        value, state["w"] = function(state["w"], *data)
         return value
 
     return run
+
+
+def _eager(work: Chain) -> Callable[[], Any]:
+    numbers = [Tensor(each) for each in work.numbers]
+    if not work.training:
+        return lambda: work.through(ops.tanh, *numbers)
+    both = value_and_grad(lambda *given: ops.sum(work.through(ops.tanh, *given)), (0, 1, 2))
+    return lambda: both(*numbers)[1]

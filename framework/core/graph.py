@@ -23,14 +23,13 @@ def dependents(outputs: Iterable[Tensor], leaves: Sequence[Tensor]) -> list[Tens
     marked = {id(x) for x in leaves}
     seen = set(marked)
     found: list[Tensor] = []
-    stack = [x for x in outputs if x.prim is not None]
+    stack: list[Iterable[Tensor]] = [outputs]
     while stack:
-        node = stack.pop()
-        if id(node) in seen or node.index < first:  # what is older than all leaves cannot depend on one
-            continue
-        seen.add(id(node))
-        found.append(node)
-        stack += [x for x in node.ins if x.prim is not None]
+        for x in stack.pop():  # what is older than all leaves cannot depend on one
+            if x.prim is not None and id(x) not in seen and x.index >= first:
+                seen.add(id(x))
+                found.append(x)
+                stack.append(x.ins)
     found.sort(key=_BY_TIME)
     nodes = []
     for node in found:

@@ -101,6 +101,7 @@ class Jit:
             summary(len(traced.graph.nodes), after.count("\nv"), plan),
             "" if plan is None else emit(plan),
             "" if plan is None else emit_cuda(plan),
+            (0, 0) if plan is None else (plan.nbytes, plan.naive),
         )
 
     def _entry(self, marks: list[Any], args: Any, kwargs: Any) -> Entry:

@@ -46,6 +46,7 @@ class Lowered:
     passes: str  # what each stage made of how many nodes, and the memory plan
     code: str  # the C that O1 runs; empty at O0
     cuda: str  # the same nests of loops as CUDA kernels; not printed with the rest
+    memory: tuple[int, int]  # bytes of O1's block, and were every value given a buffer of its own
 
     def __str__(self) -> str:
         titles = ("traced", "optimised", "passes", "code")

@@ -49,6 +49,8 @@ def binary(prim: Prim, x: Operand, y: Operand) -> Tensor:
             x, y = pair(x, y)
     elif x.__class__ is Tensor and (y.__class__ is float or y.__class__ is int) and x.dtype.kind == "f":
         y = scalar(y, x.dtype)
+    elif y.__class__ is Tensor and (x.__class__ is float or x.__class__ is int) and y.dtype.kind == "f":
+        x = scalar(x, y.dtype)
     else:
         x, y = pair(x, y)
     result: Tensor = apply(prim, x, y)

@@ -15,6 +15,7 @@ from framework.core import dtypes, tree
 from framework.core.graph import dependents
 from framework.core.prim import Prim
 from framework.core.tensor import PICK, Tensor, apply, leaf, outputs_of, recording
+from framework.prims.elementwise import ADD
 
 Cotangent = Any  # Tensor | None; of a `multi` node a list of them
 
@@ -101,7 +102,7 @@ def _accumulate(held: dict[int, Cotangent], x: Tensor, g: Tensor) -> None:
     if a is None or b is None or a.shape != b.shape or a.dtype is not b.dtype:
         g = fit(g, x)
     old = held.get(id(x))
-    held[id(x)] = g if old is None else ops.add(old, g)
+    held[id(x)] = g if old is None else apply(ADD, old, g)
 
 
 def push(

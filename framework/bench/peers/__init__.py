@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from framework.bench.workloads import Workload
+from framework.bench.workloads import Chain, Workload
 
 PEERS = {"torch": "torch_peer", "jax": "jax_peer", "onnxruntime": "onnx_peer"}
 
@@ -17,7 +17,7 @@ def missing() -> list[str]:
     return [package for package in PEERS if importlib.util.find_spec(package) is None]
 
 
-def contenders(work: Workload) -> dict[str, Callable[[], Any]]:
+def contenders(work: Workload | Chain) -> dict[str, Callable[[], Any]]:
     """What the installed peers run, ready to be called again and again."""
     found: dict[str, Callable[[], Any]] = {}
     for package, module in PEERS.items():

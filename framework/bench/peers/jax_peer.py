@@ -1,4 +1,4 @@
-"""The workloads in JAX: `jit` of the whole step, weights donated."""
+"""The workloads in JAX: `jit` of the whole step, weights donated; chains without `jit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from framework.bench.workloads import RATE, Workload
+from framework.bench.workloads import RATE, Chain, Workload
 
 
 def forward_of_mlp(w: dict[str, Any], x: Any) -> Any:
@@ -36,7 +36,9 @@ def forward_of_block(w: dict[str, Any], x: Any, heads: int) -> Any:
     return x + h @ w["down_w"] + w["down_b"]
 
 
-def contenders(work: Workload) -> dict[str, Callable[[], Any]]:
+def contenders(work: Workload | Chain) -> dict[str, Callable[[], Any]]:
+    if isinstance(work, Chain):
+        return {"jax": _eager(work)}
     w = {name: jnp.array(value) for name, value in work.weights.items()}
     x, y = jnp.array(work.x), jnp.array(work.y)
 
@@ -61,3 +63,11 @@ def contenders(work: Workload) -> dict[str, Callable[[], Any]]:
         return jax.block_until_ready(value)
 
     return {"jax.jit": run}
+
+
+def _eager(work: Chain) -> Callable[[], Any]:
+    numbers = [jnp.array(each) for each in work.numbers]
+    if not work.training:
+        return lambda: work.through(jnp.tanh, *numbers).block_until_ready()
+    both = jax.value_and_grad(lambda *given: jnp.sum(work.through(jnp.tanh, *given)), (0, 1, 2))
+    return lambda: jax.block_until_ready(both(*numbers)[1])

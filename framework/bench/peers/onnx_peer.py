@@ -10,11 +10,11 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from framework.bench.workloads import Workload
+from framework.bench.workloads import Chain, Workload
 
 
-def contenders(work: Workload) -> dict[str, Callable[[], Any]]:
-    if work.training:
+def contenders(work: Workload | Chain) -> dict[str, Callable[[], Any]]:
+    if isinstance(work, Chain) or work.training:
         return {}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

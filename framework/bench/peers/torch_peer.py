@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812 - everybody's name for it
 
-from framework.bench.workloads import RATE, Workload
+from framework.bench.workloads import RATE, Chain, Workload
 
 
 def forward_of_mlp(w: dict[str, Any], x: Any) -> Any:
@@ -30,8 +30,10 @@ def forward_of_block(w: dict[str, Any], x: Any, heads: int) -> Any:
     return x + F.linear(h, w["down_w"].T, w["down_b"])
 
 
-def contenders(work: Workload) -> dict[str, Callable[[], Any]]:
+def contenders(work: Workload | Chain) -> dict[str, Callable[[], Any]]:
     torch.set_num_threads(1)
+    if isinstance(work, Chain):
+        return {"torch": _eager(work)}
     x, y = torch.tensor(work.x), torch.tensor(work.y)
     labels = y.argmax(-1) if not work.heads else None
 
@@ -83,3 +85,15 @@ def _whole(w: dict[str, Any], loss: Callable[[dict[str, Any]], Any]) -> Callable
         return value
 
     return lambda: step(w)
+
+
+def _eager(work: Chain) -> Callable[[], Any]:
+    numbers = [torch.tensor(each, requires_grad=work.training) for each in work.numbers]
+
+    def run() -> Any:
+        for each in numbers:
+            each.grad = None
+        work.through(torch.tanh, *numbers).sum().backward()
+        return tuple(each.grad for each in numbers)
+
+    return run if work.training else lambda: work.through(torch.tanh, *numbers)

@@ -66,6 +66,7 @@ def test_the_step_of_a_block_works_in_little_memory() -> None:
     plan = _planned(function, *args)
     values = sum(node.nbytes for node in plan.program.nodes if not node.is_view)
     assert plan.nbytes <= 0.55 * plan.naive <= 0.55 * values
+    assert jit(function).lower(*args).memory == (plan.nbytes, plan.naive)
     assert len(plan.kernels) < 50
 
 
