@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -273,8 +274,8 @@ def moved_last(most: int) -> list[Moment | Entry]:
         revision__task__in=published_tasks().filter(open_to_all(clock.now())).order_by().values("pk")
     )
     newest = rows.order_by("-first_at").values_list("revision", "hardware_class")[: most * NEWEST_OF_EACH]
-    found = [_record(*board) for board in list(dict.fromkeys(newest))[:most]]
-    return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+    found = _records(list(dict.fromkeys(newest))[:most])
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def places_of(user: User, most: int) -> list[tuple[Board, Entry]]:
@@ -319,13 +320,13 @@ def _first(revision: int, hardware_class: str) -> QuerySet[Standing]:
     return _read(_entries().filter(revision__pk=revision, hardware_class=hardware_class, place=1))
 
 
-def _record(revision: int, hardware_class: str) -> Moment | Entry | None:
-    rows = _read(Standing.objects.filter(revision=revision, hardware_class=hardware_class))
-    record = rows.filter(is_record=True).order_by("-first_at").first()
-    if record is not None:
-        return _moment(record)
-    first = rows.filter(place=1).first()
-    return _entry(first) if first else None
+def _records(boards: Collection[tuple[int, str]]) -> list[Moment | Entry]:
+    """Of each board the record as it stands, or the first entry where nothing is one; in one query."""
+    those = [Q(revision=revision, hardware_class=name) for revision, name in boards]
+    rows = _read(Standing.objects.filter(reduce(or_, those, Q(pk__in=[]))))
+    rows = rows.filter(Q(is_record=True) | Q(place=1)).order_by("is_record", "first_at")
+    last = {(row.revision_id, row.hardware_class): row for row in rows}  # records come after first entries
+    return [_moment(row) if row.is_record else _entry(row) for row in last.values()]
 
 
 def _entries() -> QuerySet[Standing]:

@@ -309,6 +309,7 @@ def test_a_record_is_confirmed_and_clearly_above_the_one_before_it(cast, bench):
     ]
     assert record_of(found).user == cast.bob
     assert record_of([]) is None
+    assert [(made.user, made.ratio) for made in stored.moved_last(1)] == [(cast.bob, 3.0)]
 
 
 def test_what_fell_off_the_board_is_in_no_history(cast, bench):
@@ -351,5 +352,7 @@ def test_boards_of_many_tasks_take_as_many_queries_as_of_one(
         "vector-add": [2.0],
         "row-softmax": [3.0, 1.5],
     }
-    assert [made.pull.task.slug for made in stored.moved_last(5)] == ["row-softmax", "vector-add"]
+    with django_assert_num_queries(2):
+        moved = stored.moved_last(5)
+    assert [made.pull.task.slug for made in moved] == ["row-softmax", "vector-add"]
     assert [made.pull.task.slug for made in stored.moved_last(1)] == ["row-softmax"]

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from hub.accounts.models import User
 from hub.bench import actions as bench
 from hub.bench.models import Worker
+from hub.boards.models import Standing
 from hub.catalog.models import Task
 from hub.claims import together
 from hub.claims.actions import answer, claim, release
@@ -17,6 +18,7 @@ from hub.pulls import actions as pulls
 from hub.pulls import threads
 from hub.pulls.models import PullRequest
 from hub.web import live
+from hub.web.home import TOP_BOARDS
 from hub.web.tasks import WORKING
 from tests.hub.conftest import new_task
 from tests.hub.programmes.conftest import new_programme
@@ -142,6 +144,15 @@ def test_so_does_a_task_of_a_programme_with_everything_on_its_page(
     pages += [f"/programmes/spring/{part}/" for part in ("standing", "report", "statement", "stages")]
     asked = {path: queries(Visitor(getattr(cast, who)), path) for path in pages}
     assert {path: found for path, found in asked.items() if len(found) > MOST} == {}
+
+
+def test_so_does_the_first_page_with_records_of_many_boards(busy: dict[str, PullRequest]) -> None:
+    for row in Standing.objects.filter(place=1):
+        for number in range(TOP_BOARDS):
+            row.pk, row.hardware_class, row.is_record = None, f"cpu-{number}", bool(number % 2)
+            row.save()
+    found = queries(Visitor(None), "/")
+    assert len(found) <= MOST, found
 
 
 def queries(visitor: Visitor, path: str) -> list[str]:
