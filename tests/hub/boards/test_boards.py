@@ -13,7 +13,7 @@ from hub.accounts.models import User
 from hub.bench.models import Attempt, Job, Verdict, Worker
 from hub.boards import stored
 from hub.boards.history import history, record_of
-from hub.boards.plots import figure, history_figure
+from hub.boards.plots import MOST_TICKS, figure, history_figure, ratio_axis
 from hub.boards.queries import (
     board,
     earlier_board,
@@ -283,6 +283,12 @@ def test_the_figure_is_plain_json_with_an_interval_for_each_entry(cast, bench):
     bench.verdict(bench.pull(cast.alice), 2.0)
     found = json.loads(json.dumps(figure(board(bench.task, HARDWARE))))
     assert found["data"][0]["error_x"]["array"] == pytest.approx([0.05])
+
+
+@pytest.mark.parametrize("ends", [(0.3, 1), (0.91, 1.76), (0.99, 1.21), (1, 1.5), (1, 2.2), (1, 5), (1, 60)])
+def test_the_axis_of_ratios_has_enough_labels_to_read_it_and_few_enough_for_a_phone(ends):
+    seen = [tick for tick in ratio_axis(ends)["tickvals"] if ends[0] <= tick <= ends[1]]
+    assert 3 <= len(seen) <= MOST_TICKS, seen
 
 
 def timed(bench: Bench, who: User, ratio: float, *, confirmed: bool = True) -> PatchSet:
