@@ -35,9 +35,10 @@ from hub.rulings.models import Ruling
 from hub.web import kept, outcome, timing_plot
 from hub.web.acting import act, member_post
 from hub.web.code import code_lines
-from hub.web.labels import facts_of, shown_value
+from hub.web.labels import facts_of, is_number, shown_value
 from hub.web.plain import plain_line
 from hub.web.security import with_plot
+from hub.web.templatetags.touchstone import duration
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ FILES_MOST = 12
 SAME_SHOWN = 20  # patch sets with the same artefact
 EVIDENCE: dict[str, Promise] = {  # arguments of the judge's reasons
     "case": gettext_lazy("case"),
-    "seconds": gettext_lazy("seconds a call"),
-    "floor": gettext_lazy("least seconds that this machine needs"),
+    "seconds": gettext_lazy("time of a call"),
+    "floor": gettext_lazy("least time that this machine needs"),
 }
 
 
@@ -121,7 +122,7 @@ def evidence(request: HttpRequest, verdict_id: int) -> HttpResponse:
         "figure": timing_plot.figure(measured) if measured else None,
         "environment": facts_of(verdict.environment),
         "figures": [
-            (EVIDENCE.get(name, plain_line(name)), shown_value(value))
+            (EVIDENCE.get(name, plain_line(name)), _figure(name, value))
             for name, value in verdict.reason_args.items()
         ],
         "same": _same_artefact(verdict),
@@ -164,6 +165,10 @@ def judge_again(request: HttpRequest, verdict_id: int) -> HttpResponse:
         done=done,
         back=_page(verdict),
     )
+
+
+def _figure(name: str, value: object) -> str:
+    return duration(value) if name in outcome.SECONDS and is_number(value) else shown_value(value)
 
 
 def _line(verdict: Verdict, appealed: bool) -> Held:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
@@ -47,6 +48,7 @@ LONG: tuple[tuple[str, object, Any], ...] = (
     ("environment", {}, JSONField()),
     ("assembly", None, JSONField()),
 )
+SECONDS = ("seconds", "floor")  # arguments of reasons that may be millionths
 NOT_RUN = "not_run"  # detail of a case that was not reached any more
 REASON = "reason"  # detail that the verdict's words tell already
 
@@ -274,6 +276,7 @@ def judges_words(verdict: Verdict) -> Words:
     if reason is None:  # a newer worker knows more reasons than this site
         return Words(plain_line(verdict.reason.replace("_", " ")), "", _("See the log and the tables below."))
     args = {name: _plain_value(value) for name, value in verdict.reason_args.items()}
+    args |= {name: _decimal(args[name]) for name in SECONDS if is_number(args.get(name))}
     return reason.words(get_language() or "en", args)
 
 
@@ -328,6 +331,11 @@ def _timed_row(spec: Spec, verdict: Verdict, measurement: Measurement) -> TimedR
 def _dims(spec: Spec, name: str) -> str:
     case = next((case for case in spec.cases if case.id == name), None)
     return " × ".join(f"{key} {value}" for key, value in case.dims.items()) if case else ""
+
+
+def _decimal(value: float) -> str:
+    """Three digits that count, without an exponent: 0.0000012."""
+    return f"{Decimal(f'{value:.3g}'):f}"
 
 
 def _plain_value(value: Any) -> Any:
