@@ -171,3 +171,12 @@ def test_a_lead_plans_an_event_and_tells_the_members(company: Company) -> None:
     assert "Cache lines" in lead.fetched(f"{sig}events.ics")
     lead.send("/off/", why="No room.")
     lead.sees(".notice.is-error", "No room.")
+
+
+def test_no_part_of_a_page_runs_into_the_next_where_the_window_is_just_wide_enough(company: Company) -> None:
+    maintainer = company.person("maintainer", viewport={"width": 1280, "height": 800})
+    maintainer.open(f"/sigs/{company['sig']}/")
+    for part in (".top-in", ".meeting-when"):
+        box = maintainer.find(part)
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), part
+    assert maintainer.find(".menu-name").evaluate("name => name.clientWidth") > 60

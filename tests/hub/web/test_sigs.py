@@ -43,6 +43,7 @@ def test_a_sig_shows_its_tasks_leads_members_and_events(meeting: Event, cast: Ca
     ):
         assert part in page
     assert "1 member" in page
+    assert "1 seat<" in page
     assert "Announce something" not in page
     assert "Leave the SIG" in Visitor(cast.alice).get("/sigs/kernels/")
     assert "Announce something" in Visitor(cast.mei).get("/sigs/kernels/")
