@@ -39,6 +39,7 @@ _KINDS = {
     "renamed": "renamed",
     "default": "different default",
     "meaning": "different meaning",
+    "written": "written otherwise",
     "missing": "missing",
 }
 

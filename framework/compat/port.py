@@ -2,8 +2,9 @@
 
 Theory of operation. Names are resolved through the file's imports, looked up in the table (`table.py`), and
 edited in place by their positions, so that comments and layout stay. Arguments are renamed; one that ours
-takes at another place is passed by name. What the table does not call alike stays, under torch's full name
-(`nn` is ours now), and is remarked on, line by line, with what to write instead. Methods (`x.view(...)`)
+takes at another place is passed by name. Training steps become `value_and_grad` (`steps.py`). What the table
+does not call alike stays, under torch's full name (`nn` is ours now), and is remarked on, line by line, with
+what to write instead. Methods (`x.view(...)`)
 belong to objects whose type is not known: they are renamed where the table has them under `torch.Tensor` and
 the file defines no such function, and that is remarked on too.
 """
@@ -11,14 +12,14 @@ the file defines no such function, and that is remarked on too.
 from __future__ import annotations
 
 import ast
-import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from framework.compat.table import ALIKE, Argument, Row, rows
+from framework.compat.calls import PACKAGES, Calls, Remark
+from framework.compat.steps import CLIPS, last, steps
+from framework.compat.table import ALIKE, Row, rows
 from framework.errors import ArgumentError
 
-PACKAGES = ("nn", "ops", "optim")  # imported by name; all else is framework.…
 # Whose methods are looked for in the table, where an object's type is not known.
 OWNERS = {
     "torch.Tensor": "a tensor",
@@ -28,7 +29,7 @@ OWNERS = {
 }
 # Methods of tensors that are attributes, conversions or nothing here: what `.name()` becomes.
 ENDINGS = {
-    "size": ".shape", "dim": ".ndim", "numel": ".size", "contiguous": "", "t": ".T",
+    "size": ".shape", "dim": ".ndim", "numel": ".size", "contiguous": "", "cpu": "", "t": ".T",
     **{name: f".astype(framework.{dtype})" for name, dtype in (
         ("float", "float32"), ("double", "float64"), ("half", "float16"), ("bfloat16", "bfloat16"),
         ("long", "int64"), ("int", "int32"), ("bool", "bool_"),
@@ -36,12 +37,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, order=True)
-class Remark:
-    """Something to look at, and where."""
-
-    line: int
-    text: str
+UNRECORDED = {"torch.no_grad", "torch.inference_mode"}
 
 
 @dataclass(frozen=True)
@@ -63,53 +59,27 @@ def port(source: str) -> Ported:
     return porter.finish()
 
 
-@dataclass
-class _Edits:
-    """Replacements in a text, by position; positions of `ast` are in bytes of UTF-8."""
-
-    source: bytes
-    starts: list[int] = field(init=False)
-    made: list[tuple[int, int, bytes]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.starts = [0]
-        for line in self.source.splitlines(keepends=True):
-            self.starts.append(self.starts[-1] + len(line))
-
-    def at(self, line: int, column: int) -> int:
-        return self.starts[line - 1] + column
-
-    def span(self, node: Any) -> tuple[int, int]:
-        return self.at(node.lineno, node.col_offset), self.at(node.end_lineno, node.end_col_offset)
-
-    def replace(self, start: int, end: int, text: str) -> None:
-        self.made.append((start, end, text.encode()))
-
-    def result(self) -> str:
-        text = self.source
-        for start, end, new in sorted(self.made, reverse=True):
-            text = text[:start] + new + text[end:]
-        return text.decode()
-
-
 def _spelled(ours: str) -> str:
     """framework.nn.Dense as a script that imports the packages writes it."""
     rest = ours.removeprefix("framework.")
     return rest if rest.partition(".")[0] in PACKAGES else ours
 
 
-class _Porter(ast.NodeVisitor):
+class _Porter(Calls, ast.NodeVisitor):
     def __init__(self, source: str, tree: ast.Module) -> None:
-        self.edits = _Edits(source.encode())
-        self.remarks: list[Remark] = []
+        super().__init__(source, tree)
         self.imports: list[ast.Import | ast.ImportFrom] = []
         self.aliases: dict[str, str] = {}  # a name of the file -> torch's dotted one
-        self.used: set[str] = set()  # packages of ours
-        self.torch_stays = False
         self.foreign: set[str] = set()  # modules beside torch: their functions are no methods of tensors
         self.cells: set[str] = set()  # classes of the file that are modules
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        self.own = {node.name for node in functions}
+        self.steps = list(steps(tree))
+        self.stepped = {call for step in self.steps for call in step.calls()}
+        # Names that the file gives functions and attributes of its own: no methods of tensors.
+        self.own = {node.name for node in self.above if isinstance(node, ast.FunctionDef)} | {
+            node.attr
+            for node in self.above
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _root(node) == "self"
+        }
 
     # ---- imports
 
@@ -141,9 +111,6 @@ class _Porter(ast.NodeVisitor):
             return None
         return ".".join([self.aliases[node.id], *reversed(parts)])
 
-    def _remark(self, node: Any, text: str) -> None:
-        self.remarks.append(Remark(node.lineno, text))
-
     def _row(self, node: Any, full: str) -> Row | None:
         """The row of a name if it can be ported; else a remark."""
         row = rows().get(full)
@@ -159,7 +126,6 @@ class _Porter(ast.NodeVisitor):
 
     def _leave(self, node: Any, full: str) -> None:
         """Torch's name in full: what the file called by a shorter one may be a package of ours now."""
-        self.torch_stays = True
         self.edits.replace(*self.edits.span(node), full)
 
     def _name(self, node: Any, ours: str) -> None:
@@ -170,7 +136,10 @@ class _Porter(ast.NodeVisitor):
         """A name that is not called. The class of tensors, in an annotation, is the same; its call is not."""
         if full == "torch.Tensor":
             self._name(node, "framework.Tensor")
-        elif row := self._row(node, full):
+        elif (row := self._row(node, full)) and row.kind == "written":
+            self._leave(node, full)
+            self._remark(node, f"{full} is written {row.ours} when it is called: give a function of that")
+        elif row is not None:
             self._name(node, row.ours)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -195,22 +164,59 @@ class _Porter(ast.NodeVisitor):
     # ---- calls
 
     def visit_Call(self, node: ast.Call) -> None:
+        stepped = node in self.stepped
+        for each in (*node.args[stepped:], *[keyword.value for keyword in node.keywords]):
+            self.visit(each)
         full = self._full(node.func)
-        if full is not None:
-            row = self._row(node.func, full)
-            if row is not None and self._arguments(node, row):
-                self._name(node.func, row.ours)
-            elif row is not None:
-                self._leave(node.func, full)
+        if stepped:
+            self.used |= {"framework"} | ({"optim"} if last(node.func) in CLIPS else set())
+        elif full is not None:
+            self._function(node, full)
         elif isinstance(node.func, ast.Attribute):
             self._method(node, node.func)
         else:
             self.visit(node.func)
-        for each in (*node.args, *[keyword.value for keyword in node.keywords]):
-            self.visit(each)
+
+    def _function(self, node: ast.Call, full: str) -> None:
+        row = self._row(node.func, full)
+        if row is not None and row.kind == "written":
+            if not self._write(node, row, node.args):
+                self._leave(node.func, full)
+        elif row is not None and self._arguments(node, row):
+            self._name(node.func, row.ours)
+        elif row is not None:
+            self._leave(node.func, full)
+
+    def _placed(self, node: ast.Call, func: ast.Attribute) -> bool:
+        """Methods that are told by where they stand, or what with."""
+        above, (_, end) = self.above[node], self.edits.span(node)
+        taker = (self._full(above.func) or "") if isinstance(above, ast.Call) else ""
+        if func.attr == "parameters" and taker.startswith("torch.optim."):
+            self._attribute(func, "trainable_params")
+        elif func.attr == "zero_grad" and isinstance(above, ast.Expr):
+            self._leave_out(above)
+        elif func.attr == "to" and len(node.args) == 1 and "device" in ast.unparse(node.args[0]):
+            self.edits.replace(self.edits.span(func.value)[1], end, "")
+            self._remark(node, ".to(device) was left out: framework.set_device() chooses for all")
+        elif func.attr == "to" and len(node.args) == 1 and self._full(node.args[0]) in rows():
+            pass  # a dtype
+        elif func.attr == "register_buffer" and isinstance(above, ast.Expr) and len(node.args) == 2:
+            name, value = node.args
+            if not isinstance(name, ast.Constant):
+                return False
+            last = self.edits.span(value)[1]
+            self.edits.replace(last, last, ", requires_grad=False")
+            start = self.edits.span(func.value)[1]
+            self.edits.replace(start, self.edits.span(value)[0], f".{name.value!s} = framework.Parameter(")
+            self.used.add("framework")
+        else:
+            return False
+        return True
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> None:
         self.visit(func.value)
+        if self._placed(node, func):
+            return
         owner = next((each for each in OWNERS if f"{each}.{func.attr}" in rows()), None)
         if func.attr == "forward":
             self._attribute(func, "construct")
@@ -219,6 +225,9 @@ class _Porter(ast.NodeVisitor):
         row, what_it_is = rows()[f"{owner}.{func.attr}"], OWNERS[owner]
         if func.attr in ENDINGS and not node.keywords and len(node.args) <= (func.attr == "size"):
             self._ending(node, func)
+        elif row.kind == "written":
+            if self._write(node, row, [func.value, *node.args]):
+                self._remark(node, f".{func.attr}() was written {row.ours}, as if of {what_it_is}")
         elif row.kind not in ALIKE:
             cure = row.note or "there is nothing like it"
             self._remark(node, f".{func.attr}(): if this is {what_it_is}: {cure}")
@@ -246,96 +255,54 @@ class _Porter(ast.NodeVisitor):
         end = self.edits.span(node)[1]
         self.edits.replace(end - len(node.attr.encode()), end, name)
 
-    def _arguments(self, node: ast.Call, row: Row, method: bool = False) -> bool:
-        """Rename and drop arguments; False, with a remark, where one cannot be kept."""
-        if row.passes_on():
-            return True
-        known = list(row.parsed())[1 if method else 0 :]
-        starred = any(isinstance(each, ast.Starred) for each in node.args)
-        if starred or any(keyword.arg is None for keyword in node.keywords):
-            self._remark(node, f"{row.torch}: * and ** hide which arguments are passed: see {row.ours}")
-            return False
-        planned = self._planned(node, row, known, method)
-        if planned is None:
-            return False
-        for start, end, text in planned:
-            self.edits.replace(start, end, text)
-        return True
+    # ---- statements
 
-    def _planned(
-        self, node: ast.Call, row: Row, known: list[Argument], method: bool
-    ) -> list[tuple[int, int, str]] | None:
-        edits: list[tuple[int, int, str]] = []
-        places = _positional(row, method)
-        if len(node.args) > len(known) and not (known and known[0].many):
-            self._remark(node, f"{row.torch}: {len(node.args)} arguments, {row.ours} takes {len(known)}")
-            return None
-        given: set[str] = set()
-        dropped = False
-        for place, (argument, value) in enumerate(zip(known, node.args, strict=False)):
-            given.add(argument.theirs)
-            start, end = self.edits.span(value)
-            if argument.ours in ("-", "~"):
-                if not self._droppable(node, row, argument, value):
-                    return None
-                edits.append((*self._with_comma(start, end), ""))
-                dropped = True
-                continue
-            if argument.many and len(node.args) > 1:
-                last = self.edits.span(node.args[-1])[1]
-                edits += [(start, start, "("), (last, last, ")")]
-                break
-            if argument.ours and (dropped or places[place : place + 1] != [argument.ours]):
-                edits.append((start, start, f"{argument.ours}="))
-        for keyword in node.keywords:
-            argument = next((each for each in known if each.theirs == keyword.arg), Argument("", ""))
-            given.add(argument.theirs)
-            edit = self._keyword(node, row, argument, keyword)
-            if edit is None:
-                return None
-            edits += edit
-        return edits + self._defaults(node, known, given)
+    def visit_With(self, node: ast.With) -> None:
+        calls = [each.context_expr for each in node.items if isinstance(each.context_expr, ast.Call)]
+        names = [self._full(each.func) for each in calls]
+        if len(node.items) > 1 or not UNRECORDED.intersection(names) or self._is_forward(node):
+            self.generic_visit(node)
+            return
+        for each in node.body:
+            self.visit(each)
+        self._remark(node, f"{names[0]} was left out: {rows()[str(names[0])].note}")
+        self._delete(node.lineno)
+        width = node.body[0].col_offset - node.col_offset
+        for line in range(node.lineno + 1, (node.end_lineno or 0) + 1):
+            start, end = self.edits.starts[line - 1 : line + 1]
+            if self.edits.rendered(start, end).strip():
+                self.edits.replace(start, start + width, "")
 
-    def _keyword(
-        self, node: ast.Call, row: Row, argument: Argument, keyword: ast.keyword
-    ) -> list[tuple[int, int, str]] | None:
-        start, end = self.edits.span(keyword)
-        if argument.ours in ("", "-", "~"):
-            named = argument if argument.theirs else Argument(str(keyword.arg), "-")
-            if not self._droppable(node, row, named, keyword.value):
-                return None
-            return [(*self._with_comma(start, end), "")]
-        assert keyword.arg is not None  # noqa: S101 (** was refused before)
-        return [(start, start + len(keyword.arg.encode()), argument.ours)]
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        for each in node.decorator_list:
+            name = self._full(each.func if isinstance(each, ast.Call) else each)
+            if name in UNRECORDED and node.name != "forward":
+                self._remark(each, f"{name} was left out: {rows()[str(name)].note}")
+                self._delete(each.lineno)
+            else:
+                self.visit(each)
+        for below in ast.iter_child_nodes(node):
+            if below not in node.decorator_list:
+                self.visit(below)
 
-    def _droppable(self, node: ast.Call, row: Row, argument: Argument, value: ast.expr) -> bool:
-        """May an argument that ours has not be left out? A remark if not, and where that may matter."""
-        given = value.value if isinstance(value, ast.Constant) else ...
-        if argument.ours == "~" or given is None or given is False or given == argument.allowed:
-            return True
-        if argument.theirs == "device" and argument.ours == "-":
-            self._remark(node, f"{row.torch}: device= was left out: framework.set_device() chooses for all")
-            return True
-        self._remark(node, f"{row.torch}: {argument.theirs}= has nothing like it in {row.ours}")
+    def _is_forward(self, node: ast.AST) -> bool:
+        """Does it stand in a module's forward, which somebody differentiates?"""
+        while node in self.above:
+            node = self.above[node]
+            if isinstance(node, ast.FunctionDef):
+                return node.name == "forward"
         return False
 
-    def _with_comma(self, start: int, end: int) -> tuple[int, int]:
-        """The span of an argument and of the comma before it, or else of the one behind it."""
-        before = self.edits.source[:start].rstrip()
-        if before.endswith(b","):
-            return len(before) - 1, end
-        rest = self.edits.source[end:]
-        if rest.lstrip().startswith(b","):
-            behind = rest.lstrip()[1:]
-            return start, end + len(rest) - len(behind.lstrip(b" "))
-        return start, end
+    def _delete(self, line: int) -> None:
+        self.edits.replace(self.edits.starts[line - 1], self.edits.starts[line], "")
 
-    def _defaults(self, node: ast.Call, known: list[Argument], given: set[str]) -> list[tuple[int, int, str]]:
-        """Torch's defaults where ours differ."""
-        missing = [each for each in known if each.has_default() and each.theirs not in given]
-        text = ", ".join(f"{each.ours}={each.default!r}" for each in missing)
-        end = self.edits.span(node)[1] - 1
-        return [(end, end, f", {text}" if node.args or node.keywords else text)] if text else []
+    def _leave_out(self, statement: ast.stmt) -> None:
+        """A statement of one line that does nothing here."""
+        body = getattr(self.above[statement], "body", [])
+        if len(body) > 1 or not isinstance(body, list):
+            self._delete(statement.lineno)
+        else:
+            self.edits.replace(*self.edits.span(statement), "pass")
 
     # ---- classes
 
@@ -353,10 +320,13 @@ class _Porter(ast.NodeVisitor):
     # ---- the end
 
     def finish(self) -> Ported:
+        for step in self.steps:
+            step.write(self.edits)
         packages = [name for name in PACKAGES if name in self.used]
         lines = ["import framework"] if "framework" in self.used else []
         lines += [f"from framework import {', '.join(packages)}"] if packages else []
-        lines += ["import torch"] if self.torch_stays else []
+        stays = any(new.split(b".")[0] == b"torch" for *_, new in self.edits.made)
+        lines += ["import torch"] if stays else []
         for node in self.imports:
             start, end = self.edits.span(node)
             kept = [ast.unparse(ast.Import([each])) for each in node.names if self._is_other(node, each)]
@@ -384,13 +354,3 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
-
-
-def _positional(row: Row, method: bool) -> list[str]:
-    """The names that our function takes by position, in order."""
-    try:
-        parameters = list(inspect.signature(row.target()).parameters.values())
-    except (TypeError, ValueError):
-        return []
-    names = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    return names[1:] if method else names

@@ -6,6 +6,7 @@ alike; a note. Classes:
     same      the same name, arguments in the same order, the same values and gradients
     renamed   as that, but the name or names of arguments differ
     default   as that, but a default differs, which the arguments say
+    written   as that, but by an expression of the arguments' names, without the keywords that are not given
     meaning   something else happens under the name that comes nearest; the note says what
     missing   there is nothing; the note says what to write
 
@@ -28,8 +29,8 @@ from typing import Any
 from framework.errors import ArgumentError
 
 FILE = Path(__file__).with_name("torch_api.tsv")
-CLASSES = ("same", "renamed", "default", "meaning", "missing")
-ALIKE = ("same", "renamed", "default")  # a script that uses the name can use ours
+CLASSES = ("same", "renamed", "default", "written", "meaning", "missing")
+ALIKE = ("same", "renamed", "default", "written")  # a script that uses the name can use ours
 _NONE = object()
 
 
@@ -83,6 +84,8 @@ class Row:
 
     def target(self) -> Any:
         """Our function, class or dtype."""
+        if self.kind == "written":
+            return self._written
         module, names = importlib.import_module("framework"), self.ours.split(".")[1:]
         found: Any = module
         for at, name in enumerate(names):
@@ -90,6 +93,20 @@ class Row:
                 importlib.import_module(".".join(["framework", *names[: at + 1]]))
             found = getattr(found, name)
         return found
+
+    def expression(self, given: Mapping[str, str]) -> str:
+        """A written row's expression, of these texts for its arguments' names.
+
+        Raises:
+            ArgumentError: an argument that it cannot do without is not given.
+        """
+        made = _Filled(given, {each.ours for each in self.parsed()}).visit(ast.parse(self.ours, mode="eval"))
+        return ast.unparse(made)
+
+    def _written(self, **options: Any) -> Any:
+        names = {name: importlib.import_module(f"framework.{name}") for name in ("nn", "ops")}
+        names["framework"] = importlib.import_module("framework")
+        return eval(self.expression({name: name for name in options}), names, options)  # noqa: S307 (the table's)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Torch's arguments as ours. Raises ArgumentError for one that ours cannot do."""
@@ -129,6 +146,29 @@ class Row:
             f"{self.torch}: {argument.theirs}={value!r} has nothing like it in {self.ours}"
             + (f"; {self.note}" if self.note else "; leave it out")
         )
+
+
+class _Filled(ast.NodeTransformer):
+    """Texts for names, and no keywords whose value was not given."""
+
+    def __init__(self, given: Mapping[str, str], names: set[str]) -> None:
+        self.given, self.names = given, names
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        left_out = self.names - self.given.keys()
+        node.keywords = [
+            each
+            for each in node.keywords
+            if not (isinstance(each.value, ast.Name) and each.value.id in left_out)
+        ]
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id not in self.names:
+            return node
+        if node.id not in self.given:
+            raise ArgumentError(f"argument {node.id!r} is needed")
+        return ast.parse(self.given[node.id], mode="eval").body
 
 
 @cache

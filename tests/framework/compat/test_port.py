@@ -221,3 +221,101 @@ def test_the_command_writes_the_script_and_tells_what_is_left(
     monkeypatch.setattr(sys, "argv", ["framework", "port", "/nowhere.py"])
     assert main() == 2
     assert "/nowhere.py" in capsys.readouterr().err
+
+
+STEP = """import torch
+for x, y in rows:
+    optimizer.zero_grad()
+    {middle}
+    loss = f(x, y)
+    loss.backward()
+    {clip}
+    optimizer.step()
+    print({read})
+"""
+
+
+def test_a_training_step_becomes_a_function_that_returns_what_others_read() -> None:
+    found = ported(STEP.format(middle="h = net(x); z = h", clip="pass", read="loss, h")).text
+    assert "loss.backward()" in found  # something else than clipping stands between
+    text = STEP.format(
+        middle="h = net(x)", clip="torch.nn.utils.clip_grad_value_(ps, clip_value=2)", read="h"
+    )
+    found = ported(text)
+    assert found.remarks == []
+    assert (
+        found.text
+        == """import framework
+from framework import optim
+for x, y in rows:
+    def forward():
+        h = net(x)
+        loss = f(x, y)
+        return loss, (h,)
+    (loss, (h,)), gradients = framework.value_and_grad(forward, None, optimizer.parameters, has_aux=True)()
+    gradients = optim.clip_by_value(gradients, 2)
+    optimizer(gradients)
+    print(h)
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        "state = net(x, state)",  # reads what it assigns: of the step before
+        "total += net(x)",
+        "y = w * y",
+        "if g(x): break",
+        'text = g("""\n    two lines""")',
+        "gradients = g()",
+    ],
+)
+def test_a_step_that_cannot_be_a_function_is_remarked_on(middle: str) -> None:
+    text = STEP.replace("    {clip}\n", "").format(middle=middle, read="loss")
+    found = ported(text)
+    assert "loss.backward()\n    optimizer.step()" in found.text
+    assert [remark.text.partition("(")[0] for remark in found.remarks] == [".backward", ".step"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("y = x.eq(a.view_as(b)).sum()", "y = (x == a.reshape(b.shape)).sum()"),
+        ("y = torch.nn.functional.l1_loss(a, b, reduction=r)", "y = nn.L1Loss(reduction=r)(a, b)"),
+        ("y = torch.addmm(a, b, c) * 2", "y = (a + b @ c) * 2"),
+        ("torch.nn.init.normal_(p.weight, std=0.1)", "p.weight.assign(ops.normal(p.weight.shape, std=0.1))"),
+        ("n.register_buffer('b', x.t())", "n.b = framework.Parameter(x.T, requires_grad=False)"),
+        ("opt = torch.optim.SGD(net.parameters(), 0.1)", "opt = optim.SGD(net.trainable_params(), 0.1)"),
+        ("with torch.no_grad():\n    x = y\n\n    z = x", "x = y\n\nz = x"),
+        ("if c:\n    opt.zero_grad()", "if c:\n    pass"),
+        ("y = x.to(torch.long)", "y = x.to(framework.int64)"),
+    ],
+)  # fmt: skip
+def test_what_has_another_form_here_is_written_in_it(theirs: str, ours: str) -> None:
+    found = ported(f"import torch\n{theirs}\n")
+    assert found.text.endswith(f"{ours}\n")
+    assert "torch" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("line", "remark"),
+    [
+        (
+            "torch.nn.functional.tanhshrink(f(x))",
+            "is written x - ops.tanh(x): give x a name, to call it once",
+        ),
+        ("torch.nn.functional.linear(x, w)", "argument 'bias' is needed: without a bias: x @ ops.matrix_tr"),
+        (
+            "torch.nn.functional.mse_loss(x, y, z=1)",
+            "its arguments are not those of nn.MSELoss(reduction=redu",
+        ),
+        ("loss = torch.nn.functional.mse_loss", "when it is called: give a function of that"),
+        ("torch.optim.lr_scheduler.StepLR(opt, 3)", "optim.ExponentialDecayLR(lr, gamma, step_size * n, is"),
+    ],
+)
+def test_what_cannot_be_written_so_says_why_and_what_to_write(line: str, remark: str) -> None:
+    found = ported(f"import torch\n{line}\n")
+    assert found.text.endswith(f"{line}\n")
+    assert len(found.remarks) == 1
+    assert remark in found.remarks[0].text

@@ -189,7 +189,12 @@ WITHOUT_EXAMPLE = {
     "torch.bfloat16", "torch.manual_seed", "torch.rand", "torch.randn", "torch.randperm", "torch.bernoulli",
     "torch.empty", "torch.empty_like", "torch.nn.Module", "torch.nn.ModuleDict", "torch.nn.ModuleList",
     "torch.nn.Module.named_modules", "torch.nn.Parameter", "torch.Tensor.item", "torch.Tensor.numpy",
-    "torch.Tensor.tolist",
+    "torch.Tensor.tolist", "torch.numel", "torch.rand_like", "torch.randn_like", "torch.randint",
+    "torch.device",
+    *(f"torch.nn.init.{name}_" for name in (
+        "zeros", "ones", "constant", "normal", "uniform", "xavier_uniform", "xavier_normal", "orthogonal",
+        "kaiming_uniform", "kaiming_normal",
+    )),
 }  # fmt: skip
 
 
