@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from framework.errors import FrameworkError
+from framework.errors import ArgumentError, FrameworkError
 
 T = TypeVar("T")
 
@@ -31,10 +31,20 @@ LEAF = Tree(None, None, ())
 _REGISTRY: dict[type, tuple[Callable[[Any], tuple[Sequence[Any], Any]], Callable[[Any, list[Any]], Any]]] = {
     tuple: (lambda value: (value, None), lambda keys, children: tuple(children)),
     list: (lambda value: (value, None), lambda keys, children: children),
-    dict: (lambda value: ([value[k] for k in sorted(value)], tuple(sorted(value))),
+    dict: (lambda value: ([value[k] for k in keys_of(value)], tuple(keys_of(value))),
            lambda keys, children: dict(zip(keys, children, strict=True))),
     type(None): (lambda value: ((), None), lambda keys, children: None),
 }  # fmt: skip
+
+
+def keys_of(value: dict[Any, Any]) -> list[Any]:
+    """The keys of a dict in their order. ArgumentError where they have none."""
+    try:
+        return sorted(value)
+    except TypeError as fault:
+        raise ArgumentError(
+            f"a dict with the keys {list(value)!r:.200} has no order ({fault}): use keys of one type"
+        ) from None
 
 
 def register(

@@ -268,8 +268,8 @@ def _trace_of(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Cap
         )
     elif sources := captured.drawn_from():
         found = TraceError(
-            f"the function draws random numbers from {sources}. It is traced once, and would use the first "
-            "ones ever after: draw with framework.ops.rand and its kin, or pass the numbers in"
+            f"the function draws random numbers or next values from {sources}. It is traced once, and would "
+            "use the first ones ever after: draw with framework.ops.rand and its kin, or pass the values in"
         )
     return captured, found
 
@@ -324,7 +324,7 @@ def _scan(value: Any, arrays: list[Any], marks: list[Any]) -> bool:
         marks.append(len(value))
         return _scan_all(value, arrays, marks)
     if kind is dict:
-        names = sorted(value)
+        names = tree.keys_of(value)
         marks.append(kind)
         marks.extend(names)
         return _scan_all([value[name] for name in names], arrays, marks)

@@ -5,7 +5,8 @@ partials, containers, classes, modules and cells. Parameters found on the way be
 program (and outputs, where it assigns them). Of everything else it keeps guards: variables still hold the
 same object (or an equal number or text), tensors the same array, NumPy's arrays the same bytes, cells the
 same version, containers, objects and classes the same members. Where one fails, the function is traced again.
-A function that draws random numbers from elsewhere than the framework cannot be traced at all.
+A function that draws random numbers from elsewhere than the framework, or takes the next value of an iterator
+from outside, cannot be traced at all.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from types import (
     CellType,
     CodeType,
     FunctionType,
+    GeneratorType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
@@ -103,7 +105,7 @@ class Captured:
         return ""
 
     def drawn_from(self) -> str:
-        """What random numbers have been drawn from meanwhile; empty if from nothing but the framework."""
+        """What has been drawn from meanwhile; empty if nothing but the framework's random numbers."""
         return ", ".join(what for what, get, before in self._drawn if dumps(get()) != before)
 
     def written_back(self) -> str:
@@ -147,6 +149,9 @@ class Captured:
             self._drawn.append((what, get, dumps(get())))
         elif isinstance(value, random.Random):
             self._drawn.append((what, value.getstate, dumps(value.getstate())))
+        elif isinstance(value, GeneratorType) or hasattr(value, "__length_hint__"):
+            get = functools.partial(_position, value)
+            self._drawn.append((what, get, dumps(get())))
         elif isinstance(value, ModuleType):
             return
         elif isinstance(value, type):
@@ -254,6 +259,14 @@ def _own_bases(kind: type) -> Iterator[type]:
     return (base for base in kind.__mro__ if not _is_settled(sys.modules.get(base.__module__)))
 
 
+def _position(iterator: Any) -> Any:
+    """Where an iterator stands: what is left of it; of a generator, its instruction and local variables."""
+    if not isinstance(iterator, GeneratorType):
+        return iterator.__length_hint__()
+    frame = iterator.gi_frame
+    return frame and (frame.f_lasti, *map(id, frame.f_locals.values()))
+
+
 def _same(now: Any, before: Any) -> bool:
     """The same object, or an equal number or text of the same type."""
     if now is before:
@@ -289,6 +302,8 @@ def _member(value: Any, i: int) -> Any:
 def _names(code: CodeType) -> set[str]:
     """The names that a function's code, and that of functions written inside it, looks up."""
     names = set(code.co_names)
+    if "globals" in names:  # globals()["name"]
+        names.update(each for each in code.co_consts if isinstance(each, str))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _names(constant)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from framework import Parameter, Tensor, grad, nn, ops, value_and_grad
-from framework.errors import TraceError
+from framework.errors import ArgumentError, TraceError
 from framework.jit import jit
 
 X = Tensor(np.array([1, 2], np.float32))
@@ -195,9 +195,37 @@ def test_numbers_drawn_outside_of_the_framework_are_never_frozen(draw: Callable[
     def noisy(x: Any) -> Any:
         return x + draw()
 
-    with pytest.raises(TraceError, match=r"draws random numbers from .* draw with framework\.ops\.rand"):
+    with pytest.raises(
+        TraceError, match=r"draws random numbers or next values from .* draw with framework\.ops\.rand"
+    ):
         jit(noisy, fullgraph=True)(Tensor([1.0]))
     either = jit(noisy)
     assert either(Tensor([1.0])).item() != either(Tensor([1.0])).item()
     drawn = random.random()
     assert jit(lambda x: x + drawn, fullgraph=True)(Tensor([0.0])).item() == pytest.approx(drawn)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: (n for n in range(3)), lambda: iter([0, 1, 2]), lambda: iter({0: 0, 1: 1})]
+)
+def test_values_of_an_iterator_from_outside_are_never_frozen(make: Callable[[], Any]) -> None:
+    values = make()
+    with pytest.raises(TraceError, match="next values from variable 'values'"):
+        jit(lambda x: x + next(values), fullgraph=True)(Tensor([0.0]))
+    unused = make()
+    assert jit(lambda x: x if unused else -x, fullgraph=True)(Tensor([1.0])).item() == 1
+
+
+def test_a_global_looked_up_by_its_name_as_a_text_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    scaled = jit(lambda x: x * globals()["FACTOR"])
+    assert scaled(Tensor([1.0])).item() == 2
+    monkeypatch.setitem(globals(), "FACTOR", 3.0)
+    assert scaled(Tensor([1.0])).item() == 3
+
+
+def test_a_dict_whose_keys_have_no_order_is_named() -> None:
+    with pytest.raises(ArgumentError, match=r"keys \['a', 1\] has no order .* use keys of one type"):
+        jit(lambda d: d[1])({"a": Tensor([1.0]), 1: Tensor([2.0])})
+    with pytest.raises(ArgumentError, match="has no order"):
+        grad(lambda d: d[1].sum())({"a": Tensor([1.0]), 1: Tensor([2.0])})
