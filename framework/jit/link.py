@@ -136,8 +136,18 @@ def build(source: str) -> tuple[Any, Callable[[], None]]:
         private = file.with_suffix(f".{os.getpid()}.{get_ident()}")
         private.write_text(source)
         private.replace(file)  # nobody sees half of it
-    library = cc.load(cc.library(name, [cc.Unit(file, flags())]))
+    library = _loaded(name, cc.Unit(file, flags()))
     return RUN(("run", library)), functools.partial(_ctypes.dlclose, library._handle)
+
+
+def _loaded(name: str, unit: cc.Unit) -> ctypes.CDLL:
+    """The library of a unit, built again where what the cache has of it is damaged."""
+    try:
+        return cc.load(cc.library(name, [unit]))
+    except OSError:
+        for damaged in cc.cache().glob(f"{name}-*"):
+            damaged.unlink(missing_ok=True)
+        return cc.load(cc.library(name, [unit]))
 
 
 def environment(host: Any) -> Env:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,16 @@ def test_without_blas_products_are_those_of_the_implementation(monkeypatch: pyte
     x = Tensor(np.arange(18, dtype=np.float32).reshape(2, 3, 3))
     for value, expected in zip(jit(f, fullgraph=True)(x), f(x), strict=True):
         assert value.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_what_is_damaged_in_the_cache_is_compiled_again(
+    left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNELS_CACHE", str(tmp_path))
+    expected = jit(lambda x: x * 3)(X).tolist()
+    for damaged in (*tmp_path.glob("*.so"), *tmp_path.glob("*.o")):
+        content = damaged.read_bytes()
+        damaged.unlink()  # the library that is loaded stays as it is
+        damaged.write_bytes(content[:left])
+    assert jit(lambda x: x * 3)(X).tolist() == expected
