@@ -335,11 +335,14 @@ def why_not_offer(claim: Claim) -> str | None:
     return None
 
 
-def open_proposals(mentor: User) -> list[Claim]:
-    """Proposals that this person may answer, longest waiting first."""
-    if mentor.is_maintainer or mentor.is_mentor:
+def open_proposals(mentor: User, tasks: QuerySet[Task] | None = None) -> list[Claim]:
+    """Proposals that this person may answer, on these tasks or on all, longest waiting first."""
+    answers_all = mentor.is_maintainer or mentor.is_mentor
+    if answers_all and tasks is None:
         return _every_proposal(mentor.pk)
-    return list(_proposals(mentor.pk).filter(roles.mentored_by(mentor)).distinct())
+    waiting = _proposals(mentor.pk)
+    waiting = waiting if answers_all else waiting.filter(roles.mentored_by(mentor)).distinct()
+    return list(waiting if tasks is None else waiting.filter(task__in=tasks.values("pk")))
 
 
 def _proposals(mentor: int) -> QuerySet[Claim]:

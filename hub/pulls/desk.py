@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -48,37 +49,73 @@ class DeskRow:
 KINDS = {Stage.APPROVED: "merge", Stage.MERGING: "merge", Stage.HELD: "held"}
 
 
-def desk(mentor: User, found: Iterable[Facts] | None = None) -> list[DeskRow]:
+@dataclass(frozen=True)
+class Wanted:
+    """What a mentor narrows the desk to; whatever is empty does not."""
+
+    task: str = ""  # its slug
+    language: str = ""
+    hardware: str = ""  # the first part of a hardware class
+    mine: bool = False  # tasks that name them as a mentor
+
+    def __bool__(self) -> bool:
+        return self != Wanted()
+
+    def tasks(self, mentor: User) -> QuerySet[Task]:
+        """The tasks that it leaves, to be asked for within another query."""
+        # A list of texts is queried differently by each database; within its text a name stands in quotes.
+        texts = {name: Cast(name, TextField()) for name in ("languages", "hardware")}
+        found = Task.objects.order_by().alias(**{f"{name}_text": text for name, text in texts.items()})
+        if self.task:
+            found = found.filter(slug=self.task)
+        if self.language:
+            found = found.filter(languages_text__contains=f'"{self.language}"')
+        if self.hardware:
+            found = found.filter(hardware_text__contains=f'"{self.hardware}"')
+        return found.filter(mentors=mentor) if self.mine else found
+
+
+EVERYTHING = Wanted()
+
+
+def desk(mentor: User, found: Iterable[Facts] | None = None, wanted: Wanted = EVERYTHING) -> list[DeskRow]:
     """What this mentor may answer: first what waits for a mentor, in it the longest waiting first.
 
     `found`: the facts about `desk_pulls`, if they are known already.
     """
-    known = facts_of(desk_pulls(mentor)).values() if found is None else found
-    rows = [*_pull_rows(known), *_proposal_rows(mentor)]
+    known = facts_of(desk_pulls(mentor, wanted)).values() if found is None else found
+    rows = [*_pull_rows(known), *_proposal_rows(mentor, wanted)]
     return sorted(rows, key=lambda row: (row.whose is not Who.MENTOR, row.since))
 
 
-def desk_pulls(mentor: User) -> list[PullRequest]:
+def desk_pulls(mentor: User, wanted: Wanted = EVERYTHING) -> list[PullRequest]:
     """Of what is open that of tasks that they mentor first, then what is open longest: LOOKED_AT of them.
 
     Each with `is_own`: whether they are named as a mentor of its task.
     """
-    if mentor.is_mentor or mentor.is_maintainer:
+    if not (mentor.is_mentor or mentor.is_maintainer):
+        waiting = _waiting(mentor.pk).filter(roles.mentored_by(mentor)).distinct()
+    elif wanted:
+        waiting = _seen(mentor.pk, clock.now(), mentor.is_maintainer)
+    else:
         return _desk_of_all(mentor.is_maintainer, LOOKED_AT)(mentor.pk, clock.now())
-    named = _waiting(mentor.pk).filter(roles.mentored_by(mentor)).distinct()
-    return list(_first(named, mentor.pk, LOOKED_AT))
+    if wanted:
+        waiting = waiting.filter(task__in=wanted.tasks(mentor).values("pk"))
+    return list(_first(waiting, mentor.pk, LOOKED_AT))
 
 
 @cache
 def _desk_of_all(sees_hidden: bool, most: int) -> Callable[[int, datetime], list[PullRequest]]:
     @prepared
     def rows(mentor: int, now: datetime) -> QuerySet[PullRequest]:
-        waiting = _waiting(mentor)
-        if not sees_hidden:
-            waiting = waiting.exclude(task__in=roles.hidden_from(mentor, now))
-        return _first(waiting, mentor, most)
+        return _first(_seen(mentor, now, sees_hidden), mentor, most)
 
     return rows
+
+
+def _seen(mentor: int, now: datetime, sees_hidden: bool) -> QuerySet[PullRequest]:
+    waiting = _waiting(mentor)
+    return waiting if sees_hidden else waiting.exclude(task__in=roles.hidden_from(mentor, now))
 
 
 def _waiting(mentor: int) -> QuerySet[PullRequest]:
@@ -108,8 +145,8 @@ def _pull_rows(found: Iterable[Facts]) -> Iterable[DeskRow]:
         yield DeskRow(kind, turn.who, turn.since, turn.sentence, pull=known.pull, stage=now)
 
 
-def _proposal_rows(mentor: User) -> Iterable[DeskRow]:
-    for claim in open_proposals(mentor):
+def _proposal_rows(mentor: User, wanted: Wanted) -> Iterable[DeskRow]:
+    for claim in open_proposals(mentor, wanted.tasks(mentor) if wanted else None):
         yield DeskRow(
             "proposal", Who.MENTOR, claim.requested_at, _("A proposal waits for an answer."), claim=claim
         )

@@ -64,11 +64,19 @@ def held() -> QuerySet[Verdict]:
 
 
 def held_keys(user: User, most: int) -> list[int]:
-    """The keys of the `most` that wait longest, of what `why_not_see` lets this person see of `held`.
+    """The keys of the `most` that wait longest, of what `why_not_see` lets this person see of `held`."""
+    return _held_keys(user, most, _on_hold())
 
-    Each of the two ways to be held has an index to go by; asked for either way at once every one is read.
-    """
-    on_hold = _on_hold()
+
+def numbers(user: User, most: int) -> tuple[int, int]:
+    """How many `held_keys` there are, and how many sets wait for a maintainer."""
+    rows = _on_hold_and_ready()
+    on_hold = [key for what, key in rows if what == HOLD]
+    return len(_held_keys(user, most, on_hold)), len(rows) - len(on_hold)
+
+
+def _held_keys(user: User, most: int, on_hold: list[int]) -> list[int]:
+    """Each of the two ways has an index to go by; asked for either way at once every verdict is read."""
     if user.is_mentor or user.is_maintainer:
         undecided, among = _first_held(user.is_maintainer, most)
         found = [*undecided(user.pk, clock.now()), *among(user.pk, clock.now(), on_hold)]
@@ -107,6 +115,14 @@ def _longest(rows: QuerySet[Verdict], most: int) -> QuerySet[Verdict, Any]:
 @prepared
 def _on_hold() -> QuerySet[Ruling, int]:
     return _ruled(HOLD)
+
+
+@prepared
+def _on_hold_and_ready() -> QuerySet[Ruling, tuple[str, int]]:
+    """Both at once, each with what it is: the desk tells two small numbers in one query."""
+    rulings = Ruling.objects.filter(kind=HOLD).order_by().values_list("kind", "verdict")
+    sets = Rejudge.objects.filter(state=Rejudge.State.READY).order_by().values_list("state", "pk")
+    return rulings.union(sets)
 
 
 def _undecided() -> Q:
@@ -250,12 +266,6 @@ def why_not_appeal(verdict: Verdict, user: User) -> str | None:
 
 def rejudges() -> QuerySet[Rejudge]:
     return Rejudge.objects.select_related("task__programme", "revision", "by", "decided_by", "about")
-
-
-@prepared
-def ready_keys() -> QuerySet[Rejudge, int]:
-    """The keys of the sets that wait for a maintainer."""
-    return Rejudge.objects.filter(state=Rejudge.State.READY).values_list("pk", flat=True)
 
 
 @prepared

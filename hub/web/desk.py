@@ -5,14 +5,14 @@ Not in charge of whose turn it is (`hub/pulls/stages.py`) nor of who may answer 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,12 +27,13 @@ from hub.core import clock
 from hub.core.clock import working_days_after
 from hub.pulls import desk as desks
 from hub.pulls import queries
-from hub.pulls.desk import DeskRow
+from hub.pulls.desk import DeskRow, Wanted
 from hub.pulls.locks import locks
 from hub.pulls.mentors import care_of
 from hub.pulls.models import PullRequest, ReviewLock
 from hub.pulls.queries import Facts, Stage, Turn, Who
 from hub.rulings import queries as rulings
+from hub.web.words import HARDWARE, PROGRAMMING_LANGUAGES
 
 ANSWER_WITHIN = 3  # working days: the first review, and the answer to a proposal
 SHOWN, SHOWN_ELSEWHERE = 20, 5  # rows of what waits for a mentor, and for others; the filters find the rest
@@ -111,40 +112,44 @@ def desk(request: HttpRequest) -> HttpResponse:
     is_mentor = roles.mentors_any(user)
     held = claims.live_claims(user.pk)
     own = queries.open_work_of(user, held)
-    waiting = desks.desk_pulls(user) if is_mentor else []
+    wanted = _wanted(request.GET)
+    waiting = desks.desk_pulls(user, wanted) if is_mentor else []
     found = queries.facts_of([*own, *waiting])
     shown = {"is_mentor": is_mentor, "within": ANSWER_WITHIN}
     shown |= _own_work(user, (found[pull.pk] for pull in own), held)
     if is_mentor:
-        shown |= {
-            "held_number": len(rulings.held_keys(user, COUNTED)),
-            "held_more": COUNTED,
-            "ready_number": len(rulings.ready_keys()),
-        }
-        rows = desks.desk(user, (found[pull.pk] for pull in waiting))
-        shown |= _queue(user, rows, request.GET.get("task", ""), request.GET.get("whose", ""))
+        held_number, ready_number = rulings.numbers(user, COUNTED)
+        shown |= {"held_number": held_number, "held_more": COUNTED, "ready_number": ready_number}
+        shown |= _queue(user, desks.desk(user, (found[pull.pk] for pull in waiting), wanted), wanted)
         shown["looked_at"] = len(waiting) if len(waiting) == desks.LOOKED_AT else 0
     return render(request, "desk/page.html", shown)
 
 
-def _queue(user: User, found: list[DeskRow], task: str, whose: str) -> dict[str, Any]:
-    mine = whose == "mine"
-    mentored = set(user.mentored_tasks.values_list("pk", flat=True)) if mine else set()
+def _wanted(asked: QueryDict) -> Wanted:
+    return Wanted(
+        task=asked.get("task", ""),
+        language=_known(asked.get("language", ""), PROGRAMMING_LANGUAGES),
+        hardware=_known(asked.get("hardware", ""), HARDWARE),
+        mine=asked.get("whose", "") == "mine",
+    )
+
+
+def _known(given: str, words: Mapping[str, object]) -> str:
+    return given if given in words else ""
+
+
+def _queue(user: User, found: list[DeskRow], wanted: Wanted) -> dict[str, Any]:
     held = {lock.pull_id: lock for lock in locks()}
-    every = [Waiting(row, due(row), held.get(row.pull.pk) if row.pull else None) for row in found]
-    rows = [
-        waiting
-        for waiting in every
-        if (not task or waiting.task.slug == task) and (not mine or waiting.task.pk in mentored)
-    ]
+    rows = [Waiting(row, due(row), held.get(row.pull.pk) if row.pull else None) for row in found]
     turns = {who: _part(rows, who) for who in Who}
     return {
         "care": care_of(user),
-        "asked_task": task,
-        "whose": whose,
-        "has_mentored": mine or any(row.pull is not None and row.pull.is_own for row in found),
-        "filtered": bool(task) or mine,
-        "tasks": sorted({waiting.task for waiting in every}, key=lambda found: found.slug),
+        "wanted": wanted,
+        "has_mentored": wanted.mine or any(row.pull is not None and row.pull.is_own for row in found),
+        "filtered": bool(wanted),
+        "tasks": sorted({waiting.task for waiting in rows}, key=lambda found: found.slug),
+        "languages": PROGRAMMING_LANGUAGES,
+        "hardware": HARDWARE,
         "mentors_turn": turns[Who.MENTOR],
         "contributors_turn": turns[Who.CONTRIBUTOR],
         "judges_turn": turns[Who.JUDGE],

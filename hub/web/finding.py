@@ -33,7 +33,7 @@ from hub.pulls.queries import merged_counts
 from hub.web import kept
 from hub.web.acting import act, member_post
 from hub.web.preferences import safe_next
-from hub.web.words import PROGRAMMING_LANGUAGES
+from hub.web.words import HARDWARE, PROGRAMMING_LANGUAGES
 
 TASKS_A_PAGE = 24
 TITLES_SECONDS = 60  # that the titles of the SIGs are kept for
@@ -49,7 +49,6 @@ STATES = {"free": _("free to take"), "taken": _("all slots taken"), "retired": _
 BANDS = {
     str(most): f"{above + 1}–{most}" for above, most in zip((0, *REWARDS[:-1]), REWARDS, strict=True)
 } | {ABOVE: f"> {REWARDS[-1]}"}
-HARDWARE = {"cpu": "CPU", "gpu": "GPU"}
 TITLES: dict[str, tuple[str | Promise, dict[str, Any]]] = {
     "state": (_("State"), STATES),
     "kind": (_("Kind"), dict(Task.Kind.choices)),

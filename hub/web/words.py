@@ -107,6 +107,8 @@ PROGRAMMING_LANGUAGES = {
     "c": "C", "cpp": "C++", "python": "Python", "cuda": "CUDA C++", "cupy": "CuPy", "triton": "Triton",
 }  # fmt: skip
 
+HARDWARE = {"cpu": "CPU", "gpu": "GPU"}  # the first part of a hardware class
+
 
 def word(table: dict[str, Word], key: object) -> Word:
     """The word of `key`; a key that the table does not know yet is shown as it is."""

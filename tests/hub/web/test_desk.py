@@ -14,9 +14,10 @@ from hub.claims.models import Claim
 from hub.core import clock
 from hub.pulls import actions as pulls
 from hub.pulls import desk
-from hub.pulls.models import PatchSet
+from hub.pulls.models import PatchSet, PullRequest
 from hub.web.desk import working_days_after
 from tests import people
+from tests.hub.conftest import new_task
 from tests.hub.story import Story
 from tests.hub.web import scenes
 from tests.hub.web.conftest import LANGUAGES, PROPOSAL, Visitor
@@ -104,6 +105,23 @@ def test_filters_choose_a_task_or_ones_own(story: Story, cast: people.Cast, prop
     assert "Make it fast" in mine
     assert "proposes to work on it" not in mine
     assert "Nothing here waits for a mentor" in visitor.get("/desk/?task=no-such-task")
+    story.task.languages = ["c", "cuda"]
+    story.task.save(update_fields=["languages"])
+    assert "Make it fast" in visitor.get("/desk/?language=cuda&hardware=cpu")
+    assert "Make it fast" not in visitor.get("/desk/?language=python&task=vector-add")
+    assert "Make it fast" in visitor.get("/desk/?language=no-such-language")
+
+
+def test_a_filter_finds_what_the_whole_desk_does_not_look_at(
+    story: Story, cast: people.Cast, proposal: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes.in_stage("needs_review", story, cast)
+    later = story.push(cast.bob, subject="Blocks of rows").pull
+    PullRequest.objects.filter(pk=later.pk).update(task=new_task("row-softmax"))
+    monkeypatch.setattr(desk, "LOOKED_AT", 1)
+    visitor = Visitor(cast.mei)
+    assert "Blocks of rows" not in visitor.get("/desk/")
+    assert "Blocks of rows" in visitor.get("/desk/?task=row-softmax")
 
 
 def test_a_proposal_is_answered_on_the_desk(cast: people.Cast, proposal: Claim) -> None:

@@ -14,9 +14,11 @@ from hub.catalog.models import Task
 from hub.claims import together
 from hub.claims.actions import answer, claim, release
 from hub.community.actions import say
+from hub.core import clock
 from hub.pulls import actions as pulls
-from hub.pulls import threads
+from hub.pulls import locks, threads
 from hub.pulls.models import PullRequest
+from hub.rulings.models import Ruling
 from hub.web import live
 from hub.web.home import TOP_BOARDS
 from hub.web.tasks import WORKING
@@ -153,6 +155,22 @@ def test_so_does_the_first_page_with_records_of_many_boards(busy: dict[str, Pull
             row.save()
     found = queries(Visitor(None), "/")
     assert len(found) <= MOST, found
+
+
+def test_so_does_the_desk_with_everything_on_it(
+    busy: dict[str, PullRequest], cast: Cast, story: Story
+) -> None:
+    copy = busy["reviewed"].patch_sets.last().jobs.first().verdict
+    other = busy["merged"].patch_sets.first()
+    Ruling.objects.create(verdict=copy, kind=Ruling.Kind.HOLD, like=other, share=0.9, at=clock.now())
+    story.task.mentors.add(cast.mei)
+    claim(new_task("layer-norm-gelu", policy="proposal"), cast.bob, PROPOSAL)
+    claim(new_task("row-softmax", policy="exclusive"), cast.mei)
+    story.push(cast.mei, "own")
+    locks.take(busy["reviewed"], cast.mei)
+    for filters in ("", "?task=vector-add&language=c&hardware=cpu&whose=mine"):
+        found = queries(Visitor(cast.mei), f"/desk/{filters}")
+        assert len(found) <= MOST, found
 
 
 def queries(visitor: Visitor, path: str) -> list[str]:
