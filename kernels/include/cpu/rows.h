@@ -35,24 +35,31 @@ inline void each_vector(int64_t n, Body body) {
     if (j < n) body(j, int(n - j));
 }
 
-// y[j] = value(j, lanes) for every vector of a row of n; FAR: past the caches, in vectors that begin where a line does.
+// y[j] = value(j, lanes) for every vector of a row of n; FAR: past the caches, in vectors that begin where a line does,
+// n >= W, and a row that is put with the same seam as another follows it.
 template <bool FAR, class T, class Value>
-inline void put_row(T *y, int64_t n, Value value) {
+inline void put_row(T *y, int64_t n, Seam &seam, Value value) {
     if constexpr (FAR) {
+        T *place = (T *)seam.place;
         int64_t j = -int64_t((uintptr_t)y / sizeof(T)) & (W - 1);
-        if (j > n) j = n;
-        if (j) put(y, int(j), value(0, int(j)));
+        if (j) put(place + W - j, int(j), value(0, int(j)));
+        if (j && seam.kept)
+            store_past(y + j - W, load(place));
+        else if (j)
+            memcpy(y, place + W - j, j * sizeof(T));
         for (; j + W <= n; j += W) store_past(y + j, value(j, Whole{}));
-        if (j < n) put(y + j, int(n - j), value(j, int(n - j)));
+        if (j < n) put(place, int(n - j), value(j, int(n - j)));
+        seam.to = y + j;
+        seam.kept = (n - j) * sizeof(T);
     } else {
         each_vector(n, [=](int64_t j, auto lanes) { put(y + j, lanes, value(j, lanes)); });
     }
 }
 
-// Whether rows of y are better written past the caches: many bytes, and not what is read.
+// Whether rows of y are better written past the caches: many bytes, in rows of some length, and not what is read.
 template <class T>
 inline bool far(int64_t rows, int64_t n, const T *y, const T *x) {
-    return rows * n * int64_t(sizeof(T)) >= PAST_BYTES && y != x;
+    return rows * n * int64_t(sizeof(T)) >= PAST_BYTES && n >= W && y != x;
 }
 
 // step(accumulator, j, lanes) for every vector of a row of n. Four accumulators take turns, so that a step need
@@ -108,11 +115,16 @@ inline float largest(const T *x, int64_t n) {
             .value);
 }
 
-// row(i) for every row of n elements, on up to `threads` threads; a thread has some work for its pay.
+// row(i) or row(i, seam) for every row of n elements, on up to `threads` threads; a thread has some work for its pay.
 template <class Row>
 inline int each_row(int64_t rows, int64_t n, int threads, Row row) {
     parallel_for(rows, 65536 / (n + 1) + 1, threads, [=](int64_t from, int64_t to) {
-        for (int64_t i = from; i < to; i++) row(i);
+        Seam seam;
+        for (int64_t i = from; i < to; i++)
+            if constexpr (std::is_invocable_v<Row, int64_t, Seam &>)
+                row(i, seam);
+            else
+                row(i);
         _mm_sfence();  // for rows that are written past the caches
     });
     return OK;

@@ -25,18 +25,18 @@ static float mean_of(const T *x, int64_t n) {
 }
 
 template <bool FAR, class T>
-static Statistics forward(const T *x, const T *weight, const T *bias, T *y, int64_t n, double eps) {
+static Statistics forward(const T *x, const T *weight, const T *bias, T *y, int64_t n, double eps, Seam &seam) {
     const float mean = mean_of(x, n);
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = next_row<T>(n) * sizeof(T);
     const Sums part = fold(n, Sums{}, [=](Sums &a, int64_t j, auto lanes) {
-        fetch(x + j + ahead);
+        fetch_ahead(x + j, ahead);
         if (!FAR) fetch(y + j);
         const vf distance = get(x + j, lanes, mean) - mean;
         a.first += distance;
         a.second += distance * distance;
     });
     const Statistics row(mean, sum(part.first), sum(part.second), n, eps);
-    put_row<FAR>(y, n, [=](int64_t j, auto lanes) {
+    put_row<FAR>(y, n, seam, [=](int64_t j, auto lanes) {
         vf value = rounded((get(x + j, lanes, 0) - row.mean - row.rest) * row.rstd);
         if (weight) value = rounded(value * get(weight + j, lanes, 0));
         if (bias) value += get(bias + j, lanes, 0);
@@ -47,13 +47,14 @@ static Statistics forward(const T *x, const T *weight, const T *bias, T *y, int6
 
 // `sums` has n for the weight and n for the bias, or is NULL.
 template <bool FAR, class T>
-static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sums, int64_t n, double eps) {
+static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sums, int64_t n, double eps,
+                     Seam &seam) {
     const float mean = mean_of(x, n);
-    const int64_t ahead = next_row<T>(n);
+    const int64_t ahead = next_row<T>(n) * sizeof(T);
     vf distances = {}, squares = {}, total = {}, dot = {};
     each_vector(n, [&](int64_t j, auto lanes) {
-        fetch(x + j + ahead);
-        fetch(dy + j + ahead);
+        fetch_ahead(x + j, ahead);
+        fetch_ahead(dy + j, ahead);
         if (!FAR) fetch(dx + j);
         const vf distance = get(x + j, lanes, mean) - mean;
         vf g = get(dy + j, lanes, 0);
@@ -66,7 +67,7 @@ static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sum
     const Statistics row(mean, sum(distances), sum(squares), n, eps);
     const float mean_g = sum(total) / float(n);
     const float mean_dot = (sum(dot) / float(n) - row.rest * mean_g) * row.rstd;
-    put_row<FAR>(dx, n, [=](int64_t j, auto lanes) {
+    put_row<FAR>(dx, n, seam, [=](int64_t j, auto lanes) {
         const vf normal = rounded((get(x + j, lanes, 0) - row.mean - row.rest) * row.rstd);
         const vf d = get(dy + j, lanes, 0);
         const vf g = weight ? rounded(d * get(weight + j, lanes, 0)) : d;
@@ -82,9 +83,9 @@ template <class T>
 static int forward_all(const T *x, const T *weight, const T *bias, T *y, float *mean, float *rstd, int64_t rows,
                        int64_t n, double eps, int threads) {
     const bool past = far(rows, n, y, x);
-    return each_row(rows, n, threads, [=](int64_t i) {
-        const Statistics row = past ? forward<true>(x + i * n, weight, bias, y + i * n, n, eps)
-                                    : forward<false>(x + i * n, weight, bias, y + i * n, n, eps);
+    return each_row(rows, n, threads, [=](int64_t i, Seam &seam) {
+        const Statistics row = past ? forward<true>(x + i * n, weight, bias, y + i * n, n, eps, seam)
+                                    : forward<false>(x + i * n, weight, bias, y + i * n, n, eps, seam);
         if (mean) mean[i] = row.rest == row.rest ? row.mean + row.rest : row.mean;  // which may be infinite
         if (rstd) rstd[i] = row.rstd;
     });
@@ -94,12 +95,13 @@ template <bool FAR, class T>
 static int backward_all(const T *dy, const T *x, const T *weight, T *dx, T *dweight, T *dbias, int64_t rows,
                         int64_t n, double eps, int threads) {
     if (!dweight && !dbias)
-        return each_row(rows, n, threads, [=](int64_t i) {
-            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, nullptr, n, eps);
+        return each_row(rows, n, threads, [=](int64_t i, Seam &seam) {
+            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, nullptr, n, eps, seam);
         });
     const auto add = [=](int64_t from, int64_t to, float *sums) {
+        Seam seam;
         for (int64_t i = from; i < to; i++)
-            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps);
+            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps, seam);
     };
     return column_sums(rows, n, 2 * n, threads, add, [=](const float *sums) {
         each_vector(n, [=](int64_t j, auto lanes) {

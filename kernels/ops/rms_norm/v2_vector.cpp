@@ -12,16 +12,16 @@ static float reciprocal_root(float squares, int64_t n, double eps) {
 }
 
 template <bool FAR, class T>
-static float forward(const T *x, const T *weight, T *y, int64_t n, double eps) {
-    const int64_t ahead = next_row<T>(n);
+static float forward(const T *x, const T *weight, T *y, int64_t n, double eps, Seam &seam) {
+    const int64_t ahead = next_row<T>(n) * sizeof(T);
     const Sum squares = fold(n, Sum{}, [=](Sum &a, int64_t j, auto lanes) {
         if (!FAR) fetch(y + j);
         const vf value = get(x + j, lanes, 0);
         a.value += value * value;
     });
     const float rstd = reciprocal_root(sum(squares.value), n, eps);
-    put_row<FAR>(y, n, [=](int64_t j, auto lanes) {
-        fetch(x + j + ahead);
+    put_row<FAR>(y, n, seam, [=](int64_t j, auto lanes) {
+        fetch_ahead(x + j, ahead);
         const vf value = get(x + j, lanes, 0) * rstd;
         return weight ? value * get(weight + j, lanes, 0) : value;
     });
@@ -30,8 +30,9 @@ static float forward(const T *x, const T *weight, T *y, int64_t n, double eps) {
 
 // `sums` has n for the weight, or is NULL.
 template <bool FAR, class T>
-static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sums, int64_t n, double eps) {
-    const int64_t ahead = next_row<T>(n);
+static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sums, int64_t n, double eps,
+                     Seam &seam) {
+    const int64_t ahead = next_row<T>(n) * sizeof(T);
     const Sums part = fold(n, Sums{}, [=](Sums &a, int64_t j, auto lanes) {
         if (!FAR) fetch(dx + j);
         const vf value = get(x + j, lanes, 0), d = get(dy + j, lanes, 0);
@@ -40,9 +41,9 @@ static void backward(const T *dy, const T *x, const T *weight, T *dx, float *sum
     });
     const float rstd = reciprocal_root(sum(part.first), n, eps);
     const float mean_dot = sum(part.second) * rstd / float(n);
-    put_row<FAR>(dx, n, [=](int64_t j, auto lanes) {
-        fetch(x + j + ahead);
-        fetch(dy + j + ahead);
+    put_row<FAR>(dx, n, seam, [=](int64_t j, auto lanes) {
+        fetch_ahead(x + j, ahead);
+        fetch_ahead(dy + j, ahead);
         const vf normal = rounded(get(x + j, lanes, 0) * rstd), d = get(dy + j, lanes, 0);
         const vf g = weight ? rounded(d * get(weight + j, lanes, 0)) : d;
         if (sums) put(sums + j, lanes, get(sums + j, lanes, 0) + rounded(d * normal));
@@ -54,12 +55,13 @@ template <bool FAR, class T>
 static int backward_all(const T *dy, const T *x, const T *weight, T *dx, T *dweight, int64_t rows, int64_t n,
                         double eps, int threads) {
     if (!dweight)
-        return each_row(rows, n, threads, [=](int64_t i) {
-            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, nullptr, n, eps);
+        return each_row(rows, n, threads, [=](int64_t i, Seam &seam) {
+            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, nullptr, n, eps, seam);
         });
     const auto add = [=](int64_t from, int64_t to, float *sums) {
+        Seam seam;
         for (int64_t i = from; i < to; i++)
-            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps);
+            backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps, seam);
     };
     return column_sums(rows, n, n, threads, add, [=](const float *sums) {
         each_vector(n, [=](int64_t j, auto lanes) { put(dweight + j, lanes, get(sums + j, lanes, 0)); });
@@ -70,9 +72,9 @@ static int backward_all(const T *dy, const T *x, const T *weight, T *dx, T *dwei
     KERNEL rms_norm_v2_vector_##NAME(const T *x, const T *weight, T *y, float *rstd, int64_t rows, int64_t n,  \
                                      double eps, int threads) {                                                \
         const bool past = far(rows, n, y, x);                                                                  \
-        return each_row(rows, n, threads, [=](int64_t i) {                                                     \
-            const float r = past ? forward<true>(x + i * n, weight, y + i * n, n, eps)                         \
-                                 : forward<false>(x + i * n, weight, y + i * n, n, eps);                       \
+        return each_row(rows, n, threads, [=](int64_t i, Seam &seam) {                                         \
+            const float r = past ? forward<true>(x + i * n, weight, y + i * n, n, eps, seam)                   \
+                                 : forward<false>(x + i * n, weight, y + i * n, n, eps, seam);                 \
             if (rstd) rstd[i] = r;                                                                             \
         });                                                                                                    \
     }                                                                                                          \

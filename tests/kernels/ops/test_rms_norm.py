@@ -34,6 +34,33 @@ def test_at_full_size_the_gradients_are_those_of_the_formulas() -> None:
     np.testing.assert_allclose(dweight, (dy * wide / root).sum(0), atol=5e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_past_the_caches_are_those_within_them(dtype: type, threads: int) -> None:
+    """Large arrays, whose rows begin and end anywhere in a line."""
+    n = 1021
+    rows = (16 << 20) // np.dtype(dtype).itemsize // n + 2
+    x, dy = (rng.uniform(-1, 1, (rows, n)).astype(dtype) for _ in range(2))
+    weight = rng.uniform(0, 1, n).astype(dtype)
+    store = np.full(rows * n + 64, 7, dtype)
+    out = store[5 : rows * n + 5].reshape(rows, n)
+    halves = slice(rows // 2), slice(rows // 2, rows)
+    before = kernels.get_num_threads()
+    try:
+        kernels.set_num_threads(threads)
+        kernels.rms_norm(x, weight, out=out)
+        for half in halves:
+            np.testing.assert_array_equal(out[half], kernels.rms_norm(x[half], weight))
+        kernels.rms_norm_grad(dy, x, weight, out=(out, *(np.empty_like(weight) for _ in range(1))))
+        for half in halves:
+            dx, *_ = kernels.rms_norm_grad(dy[half], x[half], weight)
+            np.testing.assert_array_equal(out[half], dx)
+    finally:
+        kernels.set_num_threads(before)
+    assert (store[:5] == 7).all()
+    assert (store[rows * n + 5 :] == 7).all()
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_results_may_take_the_place_of_inputs(version: str) -> None:
     x, dy = rng.standard_normal((2, 9, 130)).astype(np.float32)
