@@ -69,7 +69,9 @@ class Workers:
                     self._ask(epoch, index, asked)
                 yield row
         finally:
-            while asked:  # left early: nobody wants these answers, the next epoch must not meet them
+            while (
+                asked and self._ends
+            ):  # left early: nobody wants these answers, the next epoch must not meet them
                 self._receive(asked.popleft())
 
     def close(self) -> None:
@@ -90,6 +92,10 @@ class Workers:
         asked.append(index)
 
     def _answer(self, epoch: int, index: int) -> tuple[Any, ...]:
+        if not self._ends:
+            raise WorkerError(
+                f"row {index} of epoch {epoch}: the loader was closed meanwhile; iterate it anew"
+            )
         answer = self._receive(index)
         if answer is None:
             raise self._died(index)

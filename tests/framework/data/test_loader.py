@@ -111,3 +111,13 @@ def test_closing_ends_the_processes():
     assert all(process.is_alive() for process in processes)
     loader.close()
     assert not any(process.is_alive() for process in processes)
+
+
+def test_a_loader_closed_while_it_is_read_says_so_and_ends_quietly() -> None:
+    loader = Loader(NumpySlicesDataset((np.arange(20),), ("n",)).batch(2), num_workers=2)
+    rows, left = iter(loader), iter(loader)
+    next(rows)
+    loader.close()
+    with pytest.raises(WorkerError, match=r"the loader was closed meanwhile; iterate it anew"):
+        next(rows)
+    del left
