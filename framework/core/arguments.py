@@ -82,8 +82,9 @@ def _wrong(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
 
 
 def _name(function: Callable[..., Any], args: Any) -> str:
-    """The function's name; where it makes an object, the class's."""
-    return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+    """The function's name; where it makes an object, or is what an object is called for, the class's."""
+    of_class = function.__name__ in ("__init__", "construct")
+    return type(args[0]).__name__ if of_class else function.__name__
 
 
 @functools.cache

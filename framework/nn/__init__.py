@@ -1,6 +1,7 @@
 """Cells: what networks are made of. Names are MindSpore's, defaults and names of weights torch's."""
 
 from framework.core.arguments import check_classes as _check_classes
+from framework.core.arguments import worded as _worded
 from framework.nn import contracts as _contracts
 from framework.nn import init
 from framework.nn.activation import (
@@ -63,3 +64,10 @@ __all__ = [
 ]  # fmt: skip
 _finish(globals(), _contracts.CELLS)
 _check_classes(globals(), __all__)
+# A layer that is given no tensor says so. Containers call what users wrote, whose errors stay as they are.
+_OPEN = ("framework.nn.cell", "framework.nn.containers")
+for _name in __all__:
+    for _kind in getattr(globals()[_name], "__mro__", ()):
+        _construct = vars(_kind).get("construct")
+        if _construct and _kind.__module__ not in _OPEN and not hasattr(_construct, "__wrapped__"):
+            _kind.construct = _worded(_construct)

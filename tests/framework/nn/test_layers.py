@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from framework import Tensor, grad, nn, ops, vjp, vmap
+from framework.errors import DTypeError
 
 RNG = np.random.default_rng(0)
 
@@ -226,3 +227,16 @@ def test_a_batch_of_batches_and_its_gradients_are_a_loop_s(name):
     for fn in (lambda x: first(layer(x)), slope):
         for found, row in zip(vmap(fn)(rows), rows, strict=True):
             np.testing.assert_allclose(found.asnumpy(), fn(row).asnumpy(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [nn.Dense(3, 4), nn.BatchNorm1d(3), nn.LSTM(3, 4), nn.LayerNorm(3)])
+def test_a_layer_that_is_given_no_tensor_says_so(layer):
+    with pytest.raises(
+        DTypeError, match=rf"^{type(layer).__name__}: x is None \(NoneType\); Tensor is needed"
+    ):
+        layer(None)
+
+
+def test_what_a_user_s_own_function_raises_in_a_container_stays_as_it_is():
+    with pytest.raises(KeyError, match="missing"):
+        nn.SequentialCell(nn.Dense(3, 3), lambda x: {}["missing"])(Tensor(np.ones((1, 3)), "float32"))
