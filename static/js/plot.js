@@ -30,13 +30,19 @@ function themed(figure, width) {
   if (width < 560 && layout.yaxis) {
     if (layout.xaxis) layout.xaxis = { ...layout.xaxis, nticks: 4 }; // more would be turned, to fit
     // On a phone the names go above their lines, so that the plot has the whole width.
+    const above = { x: 0, xref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false };
+    const names = [...new Set(figure.data.flatMap((trace) => trace.y ?? []))];
     layout.yaxis = { ...layout.yaxis, ticklabelposition: "inside top", tickfont: { color: ink }, automargin: false };
-    const lines = new Set(figure.data.flatMap((trace) => trace.y ?? [])).size;
-    if (layout.yaxis.type !== "log" && lines) layout.yaxis.range = [-0.6, lines - 0.2];
+    if (layout.yaxis.type !== "log" && names.length) {
+      // As annotations: Plotly leaves out what the other axis says below labels that stand inside.
+      const said = names.map((name) => ({ ...above, y: name, yref: "y", text: name }));
+      layout.yaxis = { ...layout.yaxis, showticklabels: false, range: [-0.6, names.length - 0.2] };
+      layout.annotations = [...(layout.annotations ?? []), ...said];
+    }
     if (layout.yaxis.type === "log" && layout.yaxis.title) {
       // Beside the axis it would lie on the numbers: it stands above them.
-      const above = { x: 0, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false };
-      layout.annotations = [...(layout.annotations ?? []), { ...above, text: layout.yaxis.title.text }];
+      const title = { ...above, y: 1, yref: "paper", text: layout.yaxis.title.text };
+      layout.annotations = [...(layout.annotations ?? []), title];
       layout.yaxis.title = undefined;
     }
     layout.margin = { ...layout.margin, l: 4, r: 12 };

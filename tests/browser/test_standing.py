@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -84,3 +85,11 @@ def test_what_somebody_keeps_private_others_do_not_see(company: Company) -> None
     stranger.open(f"/people/{company.name('rival')}/points/", status=403)
     stranger.open(f"/people/{company.name('rival')}/")
     stranger.sees("main h1")
+
+
+def test_a_board_drawn_on_a_phone_has_names_and_every_label_of_its_axis(company: Company) -> None:
+    stranger = company.stranger(viewport={"width": 360, "height": 800})
+    stranger.open(f"/boards/{TASK}/{company['hardware']}/")
+    plot = stranger.page.locator('[data-plot="board-figure"]')
+    expect(plot.locator(".xtick text", has_text=re.compile("^1×$"))).to_be_visible()
+    expect(plot.locator(".annotation-text", has_text="author-en").first).to_be_visible()
