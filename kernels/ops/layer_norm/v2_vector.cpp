@@ -103,7 +103,7 @@ static int backward_all(const T *dy, const T *x, const T *weight, T *dx, T *dwei
         for (int64_t i = from; i < to; i++)
             backward<FAR>(dy + i * n, x + i * n, weight, dx + i * n, sums, n, eps, seam);
     };
-    return column_sums(rows, n, 2 * n, threads, add, [=](const float *sums) {
+    return column_sums(rows, n, 2 * n, threads, FAR ? dx : nullptr, add, [=](const float *sums) {
         each_vector(n, [=](int64_t j, auto lanes) {
             if (dweight) put(dweight + j, lanes, get(sums + j, lanes, 0));
             if (dbias) put(dbias + j, lanes, get(sums + n + j, lanes, 0));
