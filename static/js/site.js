@@ -1,5 +1,11 @@
 // Small comforts; every page works without them.
 
+// Where a row of links is wider than the screen, the one that is open is brought into sight.
+for (const row of document.querySelectorAll(".sections, .tabs")) {
+  const open = row.querySelector("[aria-current]");
+  if (open) row.scrollLeft = open.offsetLeft - row.offsetLeft - (row.clientWidth - open.offsetWidth) / 2;
+}
+
 // Copy buttons appear only where the clipboard can be used.
 function showCopyButtons(root) {
   for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;

@@ -180,3 +180,9 @@ def test_no_part_of_a_page_runs_into_the_next_where_the_window_is_just_wide_enou
         box = maintainer.find(part)
         assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), part
     assert maintainer.find(".menu-name").evaluate("name => name.clientWidth") > 60
+
+
+def test_the_section_that_is_open_is_in_sight_on_a_phone(company: Company) -> None:
+    mentor = company.person("mentor", viewport={"width": 360, "height": 800})
+    mentor.open("/desk/")
+    expect(mentor.find(".sections [aria-current]")).to_be_in_viewport(ratio=1)
