@@ -114,15 +114,19 @@ class Calls:
             if edit is None:
                 return None
             edits += edit
-        return edits + self._defaults(node, known, given)
+        removed = sum(not text for *_, text in edits)
+        kept = len(node.args) + len(node.keywords) > removed
+        return edits + self._defaults(node, [each for each in known if each.theirs not in given], kept)
 
     def _keyword(
         self, node: ast.Call, row: Row, argument: Argument, keyword: ast.keyword
     ) -> list[tuple[int, int, str]] | None:
         start, end = self.edits.span(keyword)
+        if not argument.theirs:
+            self._remark(node, f"{row.torch}: {keyword.arg}= is not known to {row.ours}")
+            return None
         if argument.ours in ("", "-", "~"):
-            named = argument if argument.theirs else Argument(str(keyword.arg), "-")
-            if not self._droppable(node, row, named, keyword.value):
+            if not self._droppable(node, row, argument, keyword.value):
                 return None
             return [(*self._with_comma(start, end), "")]
         assert keyword.arg is not None  # noqa: S101 (** was refused before)
@@ -150,12 +154,13 @@ class Calls:
             return start, end + len(rest) - len(behind.lstrip(b" "))
         return start, end
 
-    def _defaults(self, node: ast.Call, known: list[Argument], given: set[str]) -> list[tuple[int, int, str]]:
+    def _defaults(
+        self, node: ast.Call, missing: list[Argument], behind_others: bool
+    ) -> list[tuple[int, int, str]]:
         """Torch's defaults where ours differ."""
-        missing = [each for each in known if each.has_default() and each.theirs not in given]
-        text = ", ".join(f"{each.ours}={each.default!r}" for each in missing)
+        text = ", ".join(f"{each.ours}={each.default!r}" for each in missing if each.has_default())
         end = self.edits.span(node)[1] - 1
-        return [(end, end, f", {text}" if node.args or node.keywords else text)] if text else []
+        return [(end, end, f", {text}" if behind_others else text)] if text else []
 
 
 def _positional(row: Row, method: bool) -> list[str]:

@@ -32,9 +32,11 @@ class Edits:
         return self.starts[node.lineno - 1], self.starts[min(node.end_lineno, len(self.starts) - 1)]
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Put a text there, instead of what stood there and of edits of it."""
-        if end > start:
-            self.made = [each for each in self.made if not (start <= each[0] and each[1] <= end)]
+        """Put a text there, instead of what stood there and of its edits; not inside of what was replaced."""
+        if any(a < start < b and end <= b for a, b, _ in self.made):
+            return
+        if end > start:  # what was put before or behind it stays
+            self.made = [(a, b, t) for a, b, t in self.made if a < start or b > end or b == start or a == end]
         self.made.append((start, end, text.encode()))
 
     def rendered(self, start: int, end: int) -> str:

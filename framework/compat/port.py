@@ -154,7 +154,7 @@ class _Porter(Calls, ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        full = self.aliases.get(node.id)
+        full = self.aliases.get(node.id) if isinstance(node.ctx, ast.Load) else None
         if full == "torch":
             self._leave(node, full)
             self._remark(node, "torch itself is used, not one of its names: what for is not known")
@@ -260,7 +260,8 @@ class _Porter(Calls, ast.NodeVisitor):
     def visit_With(self, node: ast.With) -> None:
         calls = [each.context_expr for each in node.items if isinstance(each.context_expr, ast.Call)]
         names = [self._full(each.func) for each in calls]
-        if len(node.items) > 1 or not UNRECORDED.intersection(names) or self._is_forward(node):
+        beside = node.body[0].lineno == node.lineno  # on the same line
+        if beside or len(node.items) > 1 or not UNRECORDED.intersection(names) or self._is_forward(node):
             self.generic_visit(node)
             return
         for each in node.body:
@@ -297,12 +298,15 @@ class _Porter(Calls, ast.NodeVisitor):
         self.edits.replace(self.edits.starts[line - 1], self.edits.starts[line], "")
 
     def _leave_out(self, statement: ast.stmt) -> None:
-        """A statement of one line that does nothing here."""
+        """A statement that does nothing here."""
         body = getattr(self.above[statement], "body", [])
-        if len(body) > 1 or not isinstance(body, list):
+        (start, end), line = self.edits.span(statement), self.edits.starts[statement.lineno - 1]
+        rest = self.edits.source[end : self.edits.starts[statement.lineno]].strip()
+        alone = not self.edits.source[line:start].strip() and rest[:1] in (b"", b"#")
+        if alone and statement in body and len(body) > 1:
             self._delete(statement.lineno)
         else:
-            self.edits.replace(*self.edits.span(statement), "pass")
+            self.edits.replace(start, end, "pass")
 
     # ---- classes
 

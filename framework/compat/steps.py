@@ -45,17 +45,19 @@ class Step:
 
     def write(self, edits: Edits) -> None:
         """The same by `value_and_grad`."""
-        indent = " " * self.backward.col_offset
+        start = edits.span(self.backward)[0]
+        indent = edits.source[start - self.backward.col_offset : start].decode()
+        deeper = "\t" if indent.startswith("\t") else "    "
         for line in range(self.forward[0].lineno, self.forward[-1].end_lineno + 1):  # type: ignore[operator]
             if edits.rendered(edits.starts[line - 1], edits.starts[line]).strip():
                 head = f"{indent}def forward():\n" if line == self.forward[0].lineno else ""
-                edits.replace(edits.starts[line - 1], edits.starts[line - 1], f"{head}    ")
+                edits.replace(edits.starts[line - 1], edits.starts[line - 1], f"{head}{deeper}")
         others = f"({', '.join(self.others)}{',' * (len(self.others) == 1)})"
         result = f"{self.loss}, {others}" if self.others else self.loss
         value, aux = (f"({result})", ", has_aux=True") if self.others else (self.loss, "")
         edits.replace(
             *edits.span(self.backward),
-            f"    return {result}\n{indent}{value}, gradients = "
+            f"{deeper}return {result}\n{indent}{value}, gradients = "
             f"framework.value_and_grad(forward, None, {self.optimizer}.parameters{aux})()",
         )
         for call in self.clips:
@@ -84,16 +86,20 @@ def _blocks(scope: ast.AST) -> Iterator[list[ast.stmt]]:
 
 
 def _found(scope: ast.AST, block: list[ast.stmt]) -> Iterator[Step]:
+    begin = 0
     for at, statement in enumerate(block):
-        loss = _calls_of_name(statement, "backward")
-        if loss is None:
+        loss = _owner(statement, "backward")
+        if loss is None or "." in loss:
             continue
         rest = block[at + 1 :]
         clips = [call for each in rest[:1] if (call := _clip(each)) is not None]
-        optimizer = _calls_of_name(rest[len(clips)], "step") if len(rest) > len(clips) else None
-        forward = _forward(block[:at])
+        optimizer = _owner(rest[len(clips)], "step") if len(rest) > len(clips) else None
+        forward = _forward(block[begin:at])
         if optimizer is None or not forward or not _movable(forward):
             continue
+        before = block[block.index(forward[0]) - 1] if forward[0] is not block[0] else None
+        if before is not None and before.end_lineno == forward[0].lineno:
+            continue  # lines are moved as a whole
         inside = {id(node) for each in forward for node in ast.walk(each)}
         assigned = _names(forward, ast.Store)
         read = {
@@ -103,6 +109,7 @@ def _found(scope: ast.AST, block: list[ast.stmt]) -> Iterator[Step]:
         }
         if loss in assigned and not {"forward", "gradients", "framework"} & (read | assigned):
             others = sorted((assigned & read) - {loss})
+            begin = at + len(clips) + 2
             yield Step(forward, statement, clips, rest[len(clips)], loss, optimizer, others)
 
 
@@ -123,7 +130,8 @@ def _movable(forward: list[ast.stmt]) -> bool:
     for statement in forward:
         for node in ast.walk(statement):
             lines = isinstance(node, ast.Constant | ast.JoinedStr) and node.lineno != node.end_lineno
-            if lines or isinstance(node, _IMMOVABLE):  # a text of several lines would be indented
+            steps = isinstance(node, ast.Call) and last(node.func) in ("backward", "step")
+            if lines or steps or isinstance(node, _IMMOVABLE):  # a text of several lines would be indented
                 return False
         if _names([statement], ast.Load) & unassigned:
             return False
@@ -136,18 +144,13 @@ def _names(statements: list[ast.stmt], context: type) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
 
 
-def _calls_of_name(statement: ast.stmt, method: str) -> str | None:
-    """Of a statement `name.method()`, the name."""
+def _owner(statement: ast.stmt, method: str) -> str | None:
+    """Of a statement `name.method()`, the name, dotted perhaps."""
     call = statement.value if isinstance(statement, ast.Expr) else None
-    if (
-        not isinstance(call, ast.Call)
-        or call.args
-        or call.keywords
-        or not isinstance(call.func, ast.Attribute)
-    ):
+    if not isinstance(call, ast.Call) or call.args or call.keywords or last(call.func) != method:
         return None
-    owner = call.func.value
-    return owner.id if call.func.attr == method and isinstance(owner, ast.Name) else None
+    name = ast.unparse(call.func).rpartition(".")[0]
+    return name if name and all(part.isidentifier() for part in name.split(".")) else None
 
 
 def _clip(statement: ast.stmt) -> ast.Call | None:

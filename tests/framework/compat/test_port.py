@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def test_a_network_is_rewritten_and_runs_alike() -> None:
         ("torch.sum(a, 1, True)", "ops.sum(a, 1, keepdims=True)"),
         ("torch.zeros(2, 3, dtype=torch.long)", "ops.zeros((2, 3), dtype=framework.int64)"),
         ("torch.zeros((2, 3), device=None)", "ops.zeros((2, 3))"),
+        ("torch.zeros(2, 3, device=None, dtype=d)", "ops.zeros((2, 3), dtype=d)"),
+        ("torch.std(out=None)", "ops.std(correction=1)"),
         ("torch.add(a, b, alpha=1)", "ops.add(a, b)"),
         ("torch.gather(a, 1, b)", "ops.take_along_axis(a, axis=1, indices=b)"),
         ("torch.std(a, dim=0)", "ops.std(a, axis=0, correction=1)"),
@@ -107,6 +110,7 @@ def test_calls_are_rewritten(theirs: str, ours: str) -> None:
         ("torch.max(a, 1)", "torch.max is not the same as framework.ops.max: "),
         ("torch.add(a, b, alpha=2)", "torch.add: alpha= has nothing like it in framework.ops.add"),
         ("torch.frobnicate(a)", "torch.frobnicate is not in the table"),
+        ("torch.std(a, unbiased=False)", "torch.std: unbiased= is not known to framework.ops.std"),
         ("torch.sum(*a)", "torch.sum: * and ** hide which arguments are passed"),
         ("loss.backward()", ".backward(): if this is a tensor: framework.value_and_grad("),
         ("opt.step()", ".step(): if this is an optimiser or a scheduler: optimizer(gradients); a schedule"),
@@ -260,6 +264,50 @@ for x, y in rows:
     )
 
 
+def test_two_steps_in_a_block_of_a_method_indented_by_tabs_are_two_functions() -> None:
+    text = """import torch
+class Trainer:
+	def step(self, x):
+		self.d.zero_grad()
+		# the critic's
+		down = torch.nn.functional.mse_loss(
+			self.critic(x),
+			x,
+		)
+		down.backward(); self.d.step()
+		up = -self.critic(x)
+		up.backward()
+		self.g.step()
+"""
+    assert (
+        ported(text).text
+        == """import framework
+from framework import nn
+class Trainer:
+	def step(self, x):
+		# the critic's
+		def forward():
+			down = nn.MSELoss()(self.critic(x), x)
+			return down
+		down, gradients = framework.value_and_grad(forward, None, self.d.parameters)(); self.d(gradients)
+		def forward():
+			up = -self.critic(x)
+			return up
+		up, gradients = framework.value_and_grad(forward, None, self.g.parameters)()
+		self.g(gradients)
+"""
+    )
+
+
+@pytest.mark.slow
+def test_whatever_is_ported_is_python() -> None:
+    torch = pytest.importorskip("torch")
+    files = sorted((Path(torch.__file__).parent / "nn").rglob("*.py"))
+    assert len(files) > 50
+    for file in files:
+        ast.parse(ported(file.read_text(encoding="utf-8")).text, str(file))
+
+
 @pytest.mark.parametrize(
     "middle",
     [
@@ -290,6 +338,7 @@ def test_a_step_that_cannot_be_a_function_is_remarked_on(middle: str) -> None:
         ("with torch.no_grad():\n    x = y\n\n    z = x", "x = y\n\nz = x"),
         ("if c:\n    opt.zero_grad()", "if c:\n    pass"),
         ("y = x.to(torch.long)", "y = x.to(framework.int64)"),
+        ("c = 1; opt.zero_grad()  # forget", "c = 1; pass  # forget"),
     ],
 )  # fmt: skip
 def test_what_has_another_form_here_is_written_in_it(theirs: str, ours: str) -> None:
