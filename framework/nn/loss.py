@@ -1,7 +1,8 @@
 """Losses: cells of (outputs, targets) that give a scalar, or with reduction "none" a value per element or
 row.
 
-Signatures, defaults and values are torch's.
+Signatures, defaults and values are torch's. Of 16-bit floats a loss is computed, and given, in
+float32: rounded to 8 bits a small one would be 0, and the count of the rows wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from framework import ops
 from framework.core.tensor import Tensor, as_tensor
 from framework.errors import ArgumentError, ShapeError
 from framework.nn.cell import Cell
+from framework.nn.norm import wide
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -31,7 +33,7 @@ class _Loss(Cell):
         return total
 
     def _pair(self, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
-        x, y = as_tensor(outputs), as_tensor(targets)
+        x, y = wide(as_tensor(outputs)), wide(as_tensor(targets))
         if x.shape != y.shape:
             raise ShapeError(
                 f"{type(self).__name__}: outputs have shape {x.shape}, targets {y.shape}; one is needed"
@@ -164,7 +166,7 @@ class NLLLoss(_Loss):
         self.weight, self.ignore_index = None if weight is None else as_tensor(weight), ignore_index
 
     def construct(self, outputs: Any, targets: Any) -> Tensor:
-        x, y = as_tensor(outputs), as_tensor(targets)
+        x, y = wide(as_tensor(outputs)), as_tensor(targets)
         kept, weights, index = self._rows(x, y)
         picked = ops.squeeze(ops.take_along_axis(_classes_last(x), index, axis=-1), -1)
         return self._over(-picked * weights, weights, kept)
@@ -216,7 +218,7 @@ class CrossEntropyLoss(NLLLoss):
         self.label_smoothing = label_smoothing
 
     def construct(self, outputs: Any, targets: Any) -> Tensor:
-        x, y = as_tensor(outputs), as_tensor(targets)
+        x, y = wide(as_tensor(outputs)), as_tensor(targets)
         kept, weights, _ = self._rows(x, y)
         rows = _classes_last(x)
         values = ops.cross_entropy(rows, y, ignore_index=self.ignore_index) * weights

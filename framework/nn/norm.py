@@ -92,7 +92,7 @@ class GroupNorm(_Affine):
 
     def construct(self, x: Tensor) -> Tensor:
         shape = _channels(self, x, self.num_channels)
-        grouped = ops.reshape(_wide(x), (x.shape[0], self.num_groups, -1))
+        grouped = ops.reshape(wide(x), (x.shape[0], self.num_groups, -1))
         return self._scaled(ops.reshape(ops.layer_norm(grouped, eps=self.eps), x.shape), x, shape)
 
 
@@ -123,9 +123,9 @@ class BatchNorm(_Affine):
 
     def construct(self, x: Tensor) -> Tensor:
         shape = _channels(self, x, self.num_features, self.ranks)
-        wide = _wide(x)
-        mean, variance = self._moments(wide) if self.training else (self.running_mean, self.running_var)
-        centred = wide - ops.reshape(mean, shape)
+        whole = wide(x)
+        mean, variance = self._moments(whole) if self.training else (self.running_mean, self.running_var)
+        centred = whole - ops.reshape(mean, shape)
         return self._scaled(centred * ops.rsqrt(ops.reshape(variance, shape) + self.eps), x, shape)
 
     def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,7 +165,7 @@ def _rows(cell: Any, x: Tensor) -> Tensor:
     shape = cell.normalized_shape
     if x.shape[max(0, x.ndim - len(shape)) :] != shape:
         raise ShapeError(f"{type(cell).__name__}: x has shape {x.shape}; its last axes must be {shape}")
-    return ops.reshape(_wide(x), (*x.shape[: x.ndim - len(shape)], math.prod(shape)))
+    return ops.reshape(wide(x), (*x.shape[: x.ndim - len(shape)], math.prod(shape)))
 
 
 def _flat(x: Tensor | None) -> Tensor | None:
@@ -181,5 +181,6 @@ def _channels(cell: Any, x: Tensor, count: int, ranks: tuple[int, ...] = ()) -> 
     return (1, count, *[1] * (x.ndim - 2))
 
 
-def _wide(x: Tensor) -> Tensor:
+def wide(x: Tensor) -> Tensor:
+    """x, in float32 if it is narrower: means and losses are computed in it."""
     return x.astype(dtypes.float32) if x.dtype.itemsize < 4 else x

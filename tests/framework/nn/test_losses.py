@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework import Tensor, grad, nn, ops
+from framework import Tensor, grad, nn, ops, value_and_grad
 from framework.errors import ArgumentError, ShapeError
 
 RNG = np.random.default_rng(0)
@@ -99,3 +99,23 @@ def test_what_does_not_fit_is_named():
         nn.CrossEntropyLoss()(draw(6, 5), np.zeros(5, int))
     with pytest.raises(ArgumentError, match="label_smoothing is 2"):
         nn.CrossEntropyLoss(label_smoothing=2)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (nn.CrossEntropyLoss(), np.zeros(300, np.int64)),
+        (nn.NLLLoss(), np.zeros(300, np.int64)),
+        (nn.BCEWithLogitsLoss(), np.ones((300, 2), np.float32)),
+        (nn.MSELoss(), np.full((300, 2), 8.0, np.float32)),
+    ],
+)  # fmt: skip
+def test_a_loss_of_sixteen_bit_outputs_is_that_of_the_same_numbers_in_float32(loss, target, dtype):
+    narrow = Tensor(np.tile([8.0, 0.5], (300, 1)), dtype)
+    wide = narrow.astype("float32")
+    value, gradient = value_and_grad(lambda x: loss(x, Tensor(target)))(narrow)
+    expected, exact = value_and_grad(lambda x: loss(x, Tensor(target)))(wide)
+    assert value.dtype == np.float32
+    assert value.item() == expected.item() != 0
+    np.testing.assert_array_equal(gradient.asnumpy(), exact.astype(dtype).asnumpy())
