@@ -7,6 +7,7 @@ nothing. Not in charge of what follows: a task may be about being right, so nobo
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Shortfall:
 
     hardware_class: str
     ratio: float
-    low: float  # its 95 % interval
+    low: float  # its 95 % interval, rounded down: 1.4987 is not to look like 1.50, the goal
     high: float
     target: float
 
@@ -65,7 +66,7 @@ def _missed(verdict: Verdict) -> Shortfall | None:
     target = spec_of(verdict.job.revision).on(name).speed.target
     if low >= target:
         return None
-    return Shortfall(name, verdict.ratio or 0.0, low, verdict.high or 0.0, target)
+    return Shortfall(name, verdict.ratio or 0.0, math.floor(100 * low) / 100, verdict.high or 0.0, target)
 
 
 def accepted(patch_set: PatchSet, reason: str) -> dict[str, object]:
