@@ -5,6 +5,9 @@ Theory of operation. A round calls every contender once, in random order; a call
 hits all contenders of a round alike, and the figure that counts is the ratio within a round. Rounds go on
 until the interval of every ratio is narrow or the time is spent.
 
+Threads of some libraries go on spinning for a next call (onnxruntime's for 36 ms, torch's for 8) and would
+take the processors of whoever comes after them: once a contender has been called, nobody is until they rest.
+
 The interval is Student's on the logarithm of the ratio, over rounds, after a tenth of the rounds has been cut
 off at each end (Yuen 1974). All rounds share one process, so what differs from one process to the next (the
 placement of memory) is not in it; a claim about a change of 2 % needs several runs.
@@ -25,6 +28,8 @@ ROUNDS = (12, 200)  # at least, at most
 FEW = 3  # rounds of a contender that takes very long
 NARROW = 0.01  # half width of a ratio's interval at which a contender is done
 TRIM = 0.1
+WINDOW = 0.01  # seconds over which threads that spin are seen: the kernel counts their time in ticks of 4 ms
+MOST_WINDOWS = 20
 # Student's t for a two-sided 95 % interval, by degrees of freedom; linear in 1/df between them.
 _T = {2: 4.303, 3: 3.182, 5: 2.571, 7: 2.365, 10: 2.228, 15: 2.131, 30: 2.042, 60: 2.0, 10**9: 1.96}
 
@@ -58,14 +63,21 @@ def race(contenders: Mapping[str, Run], budget: float, seed: int = 0) -> dict[st
     """
     names = list(contenders)
     ours = names[0]
-    repeats = {name: _repeats(run) for name, run in contenders.items()}
+    repeats: dict[str, int] = {}
+    spins: dict[str, float] = {}
+    for name, run in contenders.items():
+        repeats[name] = _repeats(run)
+        spins[name] = _spinning()
     rng = random.Random(seed)  # noqa: S311 - an order, not a secret
     pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}  # theirs and ours of a round
     until = time.perf_counter() + budget
     while len(pairs[ours]) < ROUNDS[1]:
         spent = {name for name in names if _spent(pairs[name], repeats[name], budget)}
         running = [name for name in names if name == ours or name not in spent]
-        found = {name: _sample(contenders[name], repeats[name]) for name in rng.sample(running, len(running))}
+        found: dict[str, float] = {}
+        for name in rng.sample(running, len(running)):
+            found[name] = _sample(contenders[name], repeats[name])
+            time.sleep(spins[name])
         for name, seconds in found.items():
             pairs[name].append((seconds, found[ours]))
         enough = len(pairs[ours]) >= ROUNDS[0] or ours in spent
@@ -106,6 +118,16 @@ def _repeats(run: Run) -> int:
     while (spent := _sample(run, repeats) * repeats) < SAMPLE_SECONDS:
         repeats = max(repeats + 1, min(repeats * 10, math.ceil(repeats * SAMPLE_SECONDS / max(spent, 1e-7))))
     return repeats
+
+
+def _spinning() -> float:
+    """Wait until no thread of this process is busy: how many seconds, and a window more; 0 if none was."""
+    for window in range(MOST_WINDOWS):
+        before = time.process_time()
+        time.sleep(WINDOW)
+        if time.process_time() - before < WINDOW / 10:
+            return (window + 1) * WINDOW if window else 0.0
+    return MOST_WINDOWS * WINDOW
 
 
 def _sample(run: Run, repeats: int) -> float:

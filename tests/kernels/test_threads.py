@@ -140,6 +140,35 @@ for name in ("first", "second"):
 
 
 @needs_compiler
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+def test_helpers_keep_off_the_processor_of_their_caller(cache: Path, tmp_path: Path) -> None:
+    """And stay where they are once there is no other that the caller may run on."""
+    script = f"""
+import os, time
+from pathlib import Path
+from tests.kernels.test_threads import _loop
+usable, before = os.sched_getaffinity(0), set(os.listdir("/proc/self/task"))
+call = _loop("apart", Path({str(tmp_path)!r}))
+def left_out():
+    call(100, 1, 2)
+    [helper] = set(os.listdir("/proc/self/task")) - before
+    return usable - os.sched_getaffinity(int(helper))
+for _ in range(1000):
+    if left_out():
+        break
+    time.sleep(0.002)  # the helper is about to sleep for the first time
+for processor in usable:
+    os.sched_setaffinity(0, {{processor}})
+    os.sched_setaffinity(0, usable)  # it stays where it is, until it sleeps
+    assert len(left_out()) == 1, left_out()
+os.sched_setaffinity(0, {{min(usable)}})
+there = left_out()
+assert left_out() == there and len(there) == 1
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
+@needs_compiler
 def test_openmps_threads_are_told_to_sleep_unless_somebody_says_otherwise(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

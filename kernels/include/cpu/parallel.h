@@ -7,6 +7,10 @@
 // parts that somebody has begun. (Cut once and waited for, a copy of 0.8 ms took up to 3 beside threads that spin.)
 // Helpers sleep between loops: if they spun, others would have to wait for them.
 //
+// Helpers keep off the caller's processor. A virtual machine's idle processor looks to Linux as if its host had taken
+// it away, so that helpers are woken behind the caller instead and wait for the end of the loop: two threads took as
+// long as one. They run wherever else the caller may run, told anew when it has moved.
+//
 // What is free is one word, of which parts are taken by compare-and-swap, and what the loop is about is read only
 // after that: while a part is taken its loop is not over. A loop within a loop, or beside another thread's, goes by
 // itself, part by part. Helpers do not survive fork(): kernels/threads.py has a forked child compute in one thread.
@@ -14,6 +18,7 @@
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +31,7 @@ namespace parallel {
 
 constexpr int64_t SHARES = 4;  // parts per thread, at most
 constexpr int SPINS = 2000;    // looks for the end of the others' parts before sleeping: some 50 µs
+constexpr int FEW = 16;        // helpers who keep off the caller's processor; among many it matters little
 
 inline void futex(std::atomic<uint32_t> &word, int what, uint32_t value, uint32_t who = FUTEX_BITSET_MATCH_ANY) {
     syscall(SYS_futex, &word, what | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, who);
@@ -46,7 +52,10 @@ public:
         unfinished = uint32_t(parts);
         free = Free{0, uint64_t(parts), uint64_t(team)}.word();
         calls++;
-        if (asleep) futex(calls, FUTEX_WAKE_BITSET, uint32_t(parts < team ? parts : team) - 1, below(team));
+        if (asleep) {
+            if (const int here = sched_getcpu() + 1; here != home) keep_off(here);
+            futex(calls, FUTEX_WAKE_BITSET, uint32_t(parts < team ? parts : team) - 1, below(team));
+        }
         work(0);
         for (int i = 0; i < SPINS && unfinished; i++) _mm_pause();
         waiting = true;
@@ -84,7 +93,18 @@ private:
         }
     }
 
+    void keep_off(int here) {
+        home = here;
+        cpu_set_t others;
+        if (sched_getaffinity(0, sizeof others, &others)) return;
+        CPU_CLR(here - 1, &others);
+        for (pid_t thread : threads)
+            if (thread) sched_setaffinity(thread, sizeof others, &others);  // refused where there is no other
+    }
+
     [[noreturn]] void serve(int64_t worker) {
+        if (worker <= FEW) threads[worker - 1] = gettid();
+        home = 0;
         for (;;) {
             const uint32_t heard = calls;
             work(worker);
@@ -114,6 +134,8 @@ private:
     std::atomic<bool> taken, waiting;
     std::atomic<uint64_t> free;
     std::atomic<uint32_t> unfinished, calls, asleep;
+    std::atomic<int> home;  // a number above that of the processor which helpers keep off; 0: to be told
+    std::atomic<pid_t> threads[FEW];
     int helpers;
     Each *each;
     void *body;
